@@ -1,0 +1,163 @@
+import type { Header, Receipt } from '../ledger/block.ts';
+import type { Certificate } from '../ledger/checkpoint.ts';
+
+/** All that the REST API may ask of its node. Bytes in, decoded ledger types out; nothing here throws for bad input. */
+export interface NodePort {
+  readonly info: NodeInfo;
+  chain(): ChainStatus;
+  /**
+   * Admits transactions (canonical bytes). One outcome each, same order. The same bytes again answer `known`. Resolves
+   * when the outcome is decided: signatures are verified, and what was accepted is kept and forwarded.
+   */
+  submit(transactions: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]>;
+  /** What is known of a transaction; waits until `until` is reached or the time is over. Never rejects on time-out. */
+  transaction(id: Uint8Array, until: Wait, timeoutMs: number, signal: AbortSignal): Promise<TransactionStatus>;
+  /** Encoded bundle (ledger/bundle.ts) of a final transaction. */
+  transactionProof(id: Uint8Array): Promise<Uint8Array | undefined>;
+  block(at: number | Uint8Array): Promise<BlockView | undefined>;
+  blocks(from: number, limit: number, descending: boolean): Promise<readonly HeaderView[]>;
+  certificate(height: number | 'latest'): Promise<Certificate | undefined>;
+  certificates(from: number, limit: number, descending: boolean): Promise<readonly Certificate[]>;
+  state(table: string, key: Uint8Array, at: 'latest' | 'final', proof: boolean): Promise<StateView>;
+  stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
+  validators(): readonly ValidatorView[];
+  consensus(): ConsensusView;
+  peers(): readonly PeerView[];
+  mempool(): MempoolView;
+}
+
+export type Wait = 'none' | 'committed' | 'final';
+
+/** `same`: send the same bytes again. `never`: these bytes can't succeed. */
+export type Retry = 'never' | 'same' | 'later' | 'elsewhere';
+
+export type SubmitOutcome =
+  | { readonly kind: 'accepted'; readonly id: Uint8Array }
+  | { readonly kind: 'known'; readonly id: Uint8Array }
+  | {
+      readonly kind: 'refused';
+      readonly id: Uint8Array | undefined;
+      readonly code: RefusalCode;
+      readonly detail: string;
+      /** Seconds after which trying again makes sense; for `overloaded` and `syncing`. */
+      readonly retryAfter?: number;
+    };
+
+export type RefusalCode =
+  | 'malformed'
+  | 'bad-signature'
+  | 'unknown-action'
+  | 'invalid-args'
+  | 'not-permitted'
+  | 'too-large'
+  | 'expired'
+  | 'expiry-too-far'
+  | 'overloaded'
+  | 'syncing'
+  | 'no-quorum'
+  | 'halted'
+  | 'draining';
+
+/**
+ * pending: this node holds it. committed: executed by a quorum here, receipt known. final: under a certificate, receipt
+ * `ok`. rejected: under a certificate, receipt `failed`, nothing changed. expired: can no longer execute (C4). unknown:
+ * this node never heard of it, or it is older than what the node keeps.
+ */
+export type TransactionState = 'pending' | 'committed' | 'final' | 'rejected' | 'expired' | 'unknown';
+
+export interface TransactionStatus {
+  readonly id: Uint8Array;
+  readonly status: TransactionState;
+  readonly block?: { readonly height: number; readonly index: number };
+  readonly receipt?: Receipt;
+  readonly transaction?: Uint8Array;
+}
+
+export interface NodeInfo {
+  readonly name: string;
+  readonly index: number;
+  readonly version: string;
+  readonly genesisId: Uint8Array;
+  readonly chain: string;
+  /** The genesis file as it is. */
+  readonly genesisText: string;
+}
+
+export interface ChainStatus {
+  readonly epoch: number;
+  /** Newest executed block. */
+  readonly height: number;
+  readonly blockHash: Uint8Array;
+  readonly stateRoot: Uint8Array;
+  /** Newest block under a certificate here. */
+  readonly finalHeight: number;
+  readonly finalStateRoot: Uint8Array;
+  /** Chain time now in ms (T1): what validUntil is chosen from. */
+  readonly time: number;
+  readonly maxLifetimeMs: number;
+}
+
+export interface BlockView extends HeaderView {
+  readonly transactions: readonly { readonly id: Uint8Array; readonly bytes: Uint8Array; readonly receipt: Receipt }[];
+}
+
+export interface HeaderView {
+  readonly hash: Uint8Array;
+  readonly header: Header;
+}
+
+export interface StateView {
+  readonly height: number;
+  readonly value: Uint8Array | undefined;
+  readonly bundle: Uint8Array | undefined;
+}
+
+export interface StateRows {
+  readonly height: number;
+  readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+}
+
+export interface ValidatorView {
+  readonly index: number;
+  readonly name: string;
+  readonly organisation: string;
+  readonly key: Uint8Array;
+  readonly leader: boolean;
+  readonly connected: boolean;
+}
+
+/** starting: replaying and catching up. active: votes. behind: catching up. doubt: will not vote. halted: stopped on divergence. */
+export type NodeMode = 'starting' | 'active' | 'behind' | 'doubt' | 'halted';
+
+export interface ConsensusView {
+  readonly mode: NodeMode;
+  /** Why, when the mode is not active. */
+  readonly reason?: string;
+  readonly epoch: number;
+  readonly view: number;
+  readonly leader: number;
+  readonly low: number;
+  readonly executed: number;
+  readonly window: number;
+  readonly quorum: number;
+  readonly inFlight: number;
+  /** Members with a live channel, this one included. */
+  readonly connected: number;
+}
+
+export interface PeerView {
+  readonly index: number;
+  readonly name: string;
+  readonly connected: boolean;
+  readonly addresses: readonly string[];
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly reason?: string;
+}
+
+export interface MempoolView {
+  readonly transactions: number;
+  readonly bytes: number;
+  readonly transactionsMax: number;
+  readonly bytesMax: number;
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { toHex } from '../../ledger/bytes.ts';
+import { encode, type Json, tryFromJson } from '../../ledger/codec.ts';
+import { type Call, transactionBodyCodec, transactionId, transactionSignBytes } from '../../ledger/transaction.ts';
+import { SINGLE_BODY_BYTES_MAX } from '../limits.ts';
+import { Problem } from '../problems.ts';
+import { noQuery, route } from '../route.ts';
+import { parse } from './transactions.ts';
+
+const bodySchema = z.strictObject({
+  sender: z.string(),
+  nonce: z.string(),
+  validUntil: z.int().min(0),
+  calls: z
+    .array(z.strictObject({ module: z.string(), action: z.string(), args: z.json() }))
+    .min(1)
+    .max(256),
+  memo: z.string().default('0x'),
+});
+
+/** For clients without the codec: JSON in, the bytes to sign and the id out. Append the signature to `body` and submit. */
+export const encodeRoute = route({
+  method: 'POST',
+  path: '/v1/transactions/encode',
+  summary: 'Canonical bytes, bytes to sign and id of a transaction described in JSON',
+  query: noQuery,
+  bodyBytesMax: SINGLE_BODY_BYTES_MAX,
+  async handle({ node, application }, { body, contentType }) {
+    if (contentType !== 'application/json') throw new Problem('unsupported-media-type', 'expected application/json');
+    const described = parse(bodySchema, body);
+    const calls: Call[] = described.calls.map(({ module, action, args }) => {
+      if (application.action(module, action) === undefined)
+        throw new Problem('unknown-action', `no action ${module}.${action}`);
+      const encoded = application.argsFromJson(module, action, args as Json);
+      if (!encoded.ok) throw new Problem('invalid-args', `${module}.${action}: ${encoded.problem}`);
+      return { module, action, args: encoded.value };
+    });
+    const { sender, nonce, validUntil, memo } = described;
+    const plain = {
+      sender,
+      nonce,
+      validUntil,
+      calls: calls.map((call) => ({ ...call, args: toHex(call.args) })),
+      memo,
+    };
+    const read = tryFromJson(transactionBodyCodec, plain);
+    if (!read.ok) throw new Problem('malformed', read.problem);
+    const { genesisId } = node.info;
+    return {
+      status: 200,
+      body: {
+        body: toHex(encode(transactionBodyCodec, read.value)),
+        signBytes: toHex(transactionSignBytes(genesisId, read.value)),
+        id: toHex(transactionId(genesisId, read.value)),
+      },
+    };
+  },
+});

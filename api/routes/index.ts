@@ -1,0 +1,22 @@
+import type { Route } from '../route.ts';
+import { blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
+import { encodeRoute } from './encode.ts';
+import { nodeRoutes } from './node.ts';
+import { stateRoute, stateRowsRoute } from './state.ts';
+import { proofRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
+
+/** Everything the API answers; `/` lists it. */
+export const routes: readonly Route[] = [
+  submitRoute,
+  submitBatchRoute,
+  encodeRoute,
+  transactionRoute,
+  proofRoute,
+  blocksRoute,
+  blockRoute,
+  checkpointsRoute,
+  checkpointRoute,
+  stateRoute,
+  stateRowsRoute,
+  ...nodeRoutes,
+];

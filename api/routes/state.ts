@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { Application } from '../../ledger/application.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
+import { toHex } from '../../ledger/bytes.ts';
+import { decode, type Json } from '../../ledger/codec.ts';
+import { type Table, tableKeyFromText, tableKeyToText, tablePrefixFromText } from '../../ledger/table.ts';
+import { PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import { Problem } from '../problems.ts';
+import { encodeCursor, keyCursor } from '../read.ts';
+import { integer, route } from '../route.ts';
+
+export const stateRoute = route({
+  method: 'GET',
+  path: '/v1/state/:table/:key',
+  summary: 'One row of the state, or that it does not exist; with a proof of either on request',
+  query: z.strictObject({
+    at: z.enum(['final', 'latest']).default('final'),
+    proof: z.enum(['true', 'false']).default('false'),
+  }),
+  bodyBytesMax: 0,
+  async handle({ node, application }, { params, query }) {
+    const table = tableOf(application, params.table!);
+    const key = tableKeyFromText(table, params.key!);
+    if (!key.ok) throw new Problem('malformed', `key of ${table.name}: ${key.problem}`);
+    const wantsProof = query.proof === 'true';
+    if (wantsProof && query.at === 'latest')
+      throw new Problem('malformed', 'only final state has a proof: use at=final');
+    const { height, value, bundle } = await node.state(table.name, key.value, query.at, wantsProof);
+    if (wantsProof && bundle === undefined) throw new Problem('not-final', 'no block is final yet', 1);
+    return {
+      status: 200,
+      body: {
+        table: table.name,
+        key: params.key!,
+        height,
+        exists: value !== undefined,
+        ...(value && rowValue(application, table, value)),
+        ...(bundle && { proof: bundleCodec.toJson(decode(bundleCodec, bundle)) }),
+      },
+    };
+  },
+});
+
+export const stateRowsRoute = route({
+  method: 'GET',
+  path: '/v1/state/:table',
+  summary: 'Rows of a table in the order of their keys',
+  query: z.strictObject({
+    prefix: z.string().max(600).default(''),
+    cursor: z.string().max(800).optional(),
+    limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
+  }),
+  bodyBytesMax: 0,
+  async handle({ node, application }, { params, query }) {
+    const table = tableOf(application, params.table!);
+    const prefix = tablePrefixFromText(table, query.prefix);
+    if (!prefix.ok) throw new Problem('malformed', `prefix of ${table.name}: ${prefix.problem}`);
+    const after = query.cursor === undefined ? undefined : keyCursor(table.name, query.cursor);
+    const { height, rows } = await node.stateRows(table.name, prefix.value, after, query.limit);
+    const last = rows.at(-1)?.key;
+    return {
+      status: 200,
+      body: {
+        table: table.name,
+        height,
+        items: rows.map(({ key, value }) => ({
+          key: tableKeyToText(table, key) ?? toHex(key),
+          ...rowValue(application, table, value),
+        })),
+        ...(last && rows.length === query.limit && { cursor: encodeCursor(table.name, toHex(last)) }),
+      },
+    };
+  },
+});
+
+function tableOf(application: Application, name: string): Table {
+  const table = application.table(name);
+  if (table !== undefined) return table;
+  const known = application.modules.flatMap(({ tables }) => tables.map((one) => one.name));
+  throw new Problem('not-found', `no table ${JSON.stringify(name.slice(0, 60))}; there are ${known.join(', ')}`);
+}
+
+function rowValue(application: Application, table: Table, value: Uint8Array): { readonly [key: string]: Json } {
+  const decoded = application.valueToJson(table.name, value);
+  return { ...(decoded.ok && { value: decoded.value }), valueBytes: toHex(value) };
+}

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A development network of real processes: `quorate dev`. */
+export interface BenchNetwork {
+  readonly genesisId: string;
+  readonly validators: readonly {
+    readonly name: string;
+    readonly url: string;
+    readonly pid: number;
+    readonly leader: boolean;
+  }[];
+  readonly accounts: readonly { readonly name: string; readonly publicKey: string; readonly secretKey: string }[];
+  /** From spawn to ready, in ms. */
+  readonly startMs: number;
+  stop(): Promise<void>;
+}
+
+const BIN = fileURLToPath(new URL('../bin/quorate.js', import.meta.url));
+
+/** Starts four validators in a fresh directory, which `stop` removes. */
+export async function startNetwork(): Promise<BenchNetwork> {
+  const home = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
+  const start = performance.now();
+  const child = spawn(process.execPath, [BIN, 'dev', '--json', '--home', join(home, 'network'), '--port', '0'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const line = await Promise.race([
+    firstLine(child.stdout),
+    exited.then((code) => Promise.reject(new Error(`dev ended with ${code}`))),
+  ]);
+  const { genesisId, validators, accounts } = JSON.parse(line);
+  return {
+    genesisId,
+    validators,
+    accounts,
+    startMs: performance.now() - start,
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) {
+    text += chunk;
+    const end = text.indexOf('\n');
+    if (end >= 0) return text.slice(0, end);
+  }
+  throw new Error(`expected a line of JSON, got ${JSON.stringify(text)}`);
+}
+
+/** CPU time that a process has used so far, in us (Linux). */
+export async function cpuUs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // Behind the parenthesised name: state is field 3, utime 14, stime 15, in ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}

@@ -1,0 +1,57 @@
+import { fromHex, toHex } from '../ledger/bytes.ts';
+import { quorateApplication } from '../ledger/modules/index.ts';
+import { signTransaction, type Transaction } from '../ledger/transaction.ts';
+import { createSigner, type Signer } from '../node/signatures.ts';
+import type { BenchNetwork } from './network.ts';
+
+export interface Account {
+  readonly signer: Signer;
+  readonly publicKey: Uint8Array;
+}
+
+export function accountOf(network: BenchNetwork, name: string): Account {
+  const found = network.accounts.find((account) => account.name === name);
+  const seed = found === undefined ? undefined : fromHex(found.secretKey);
+  if (seed === undefined) throw new Error(`the network has no account ${name}`);
+  const signer = createSigner(seed);
+  return { signer, publicKey: signer.publicKey };
+}
+
+/** One signed call. `nonce` tells apart what is otherwise the same. */
+export function signCall(
+  network: BenchNetwork,
+  account: Account,
+  action: string,
+  args: { readonly [name: string]: string },
+  nonce: number,
+  validUntil: number,
+): Transaction {
+  const bytes = quorateApplication.argsFromJson('assets', action, args);
+  if (!bytes.ok) throw new Error(bytes.problem);
+  const nonceBytes = new Uint8Array(8);
+  new DataView(nonceBytes.buffer).setUint32(4, nonce);
+  const body = {
+    sender: account.publicKey,
+    nonce: nonceBytes,
+    validUntil,
+    calls: [{ module: 'assets', action, args: bytes.value }],
+    memo: new Uint8Array(0),
+  };
+  return signTransaction(fromHex(network.genesisId)!, body, (message) => account.signer.sign(message));
+}
+
+/** Pre-signed transfers of one unit between two accounts, back and forth. */
+export function signTransfers(
+  network: BenchNetwork,
+  count: number,
+  firstNonce: number,
+  validUntil: number,
+): Transaction[] {
+  const alice = accountOf(network, 'alice');
+  const bob = accountOf(network, 'bob');
+  return Array.from({ length: count }, (_, i) => {
+    const [from, to] = i % 2 === 0 ? [alice, bob] : [bob, alice];
+    const args = { asset: 'bench', to: toHex(to.publicKey), amount: '1' };
+    return signCall(network, from, 'transfer', args, firstNonce + i, validUntil);
+  });
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that any Node can at least say that it is too old.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const NEEDED = [22, 18];
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const isNewEnough = major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+if (isNewEnough) {
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache?.();
+  // A checkout runs from source, the published package from what the compiler made of it.
+  const source = path('../node/cli/main.ts');
+  const { main } = await import(existsSync(source) ? '../node/cli/main.ts' : '../dist/node/cli/main.js');
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  // The repository brings a newer Node as an optional dependency.
+  const bundled = path('../node_modules/node/bin/node');
+  if (existsSync(bundled)) {
+    const { spawn } = await import('node:child_process');
+    const child = spawn(bundled, [path('quorate.js'), ...process.argv.slice(2)], { stdio: 'inherit' });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child.on('exit', (code) => {
+      process.exitCode = code ?? 1;
+    });
+  } else {
+    console.error(
+      `quorate needs Node ${NEEDED.join('.')} or newer, and this is Node ${process.versions.node}: install a newer one.`,
+    );
+    process.exitCode = 2;
+  }
+}

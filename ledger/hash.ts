@@ -1,0 +1,55 @@
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+
+/** SHA-256 as one platform provides it. Node injects a native one; the default runs everywhere. */
+export interface HashEngine {
+  readonly name: string;
+  sha256(data: Uint8Array): Uint8Array;
+  /** Hashes n inputs of exactly 64 bytes into n outputs of 32 bytes; `input` and `output` do not overlap. */
+  hashPairs(input: Uint8Array, output: Uint8Array): void;
+}
+
+/** Works on every platform: @noble/hashes. */
+export const portableHashEngine: HashEngine = {
+  name: 'noble',
+  sha256: (data) => nobleSha256(data),
+  hashPairs(input, output) {
+    for (let i = 0; i * 64 < input.length; i++) {
+      output.set(nobleSha256(input.subarray(i * 64, i * 64 + 64)), i * 32);
+    }
+  },
+};
+
+let engine: HashEngine = portableHashEngine;
+
+/** Replaces the engine; call once at start, before anything is hashed. */
+export function installHashEngine(chosen: HashEngine): void {
+  engine = chosen;
+}
+
+/** SHA-256 of any bytes: 32 bytes. */
+export function sha256(data: Uint8Array): Uint8Array {
+  return engine.sha256(data);
+}
+
+/** A whole tree level at once: `output` gets SHA-256 of each 64 bytes of `input`. */
+export function hashPairs(input: Uint8Array, output: Uint8Array): void {
+  engine.hashPairs(input, output);
+}
+
+/**
+ * Hash of a tree's leaf: SHA-256(0x00 ‖ SHA-256(content)). Its 33-byte input can't be taken for an inner node,
+ * which hashes exactly 64 bytes.
+ */
+export function leafHash(content: Uint8Array): Uint8Array {
+  const input = new Uint8Array(33);
+  input.set(sha256(content), 1);
+  return sha256(input);
+}
+
+/** Hash of an inner node: SHA-256(left ‖ right). */
+export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const input = new Uint8Array(64);
+  input.set(left, 0);
+  input.set(right, 32);
+  return sha256(input);
+}

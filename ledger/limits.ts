@@ -1,0 +1,25 @@
+/**
+ * Hard limits of the formats, the same on every chain. Parameters of a chain (genesis/parameters) may be stricter, never
+ * laxer. All sizes in bytes.
+ */
+export const VALIDATORS_MAX = 128;
+export const NAME_BYTES_MAX = 32;
+export const CALLS_MAX = 256;
+export const CALL_ARGS_BYTES_MAX = 16_384;
+export const MEMO_BYTES_MAX = 256;
+export const TRANSACTION_BYTES_MAX = 65_536;
+export const BATCH_TRANSACTIONS_MAX = 4_096;
+export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+export const WINDOW_MAX = 64;
+export const EVENTS_PER_RECEIPT_MAX = 512;
+export const EVENT_BYTES_MAX = 16_384;
+export const TABLE_KEY_BYTES_MAX = 256;
+export const TABLE_VALUE_BYTES_MAX = 65_536;
+/** Siblings of any Merkle proof: 2^53 list items, or 256 bits of a state path. */
+export const LIST_PROOF_MAX = 53;
+export const STATE_PROOF_MAX = 256;
+/** Hand-off certificates in one bundle: epochs between genesis and the fact. */
+export const HANDOFFS_MAX = 4_096;
+/** Administrators of one organisation; roles of one account. */
+export const ADMINISTRATORS_MAX = 64;
+export const ROLES_MAX = 16;

@@ -1,0 +1,99 @@
+import { type CodecType, struct, text, u16, u32, u64 } from './codec.ts';
+import {
+  BATCH_BYTES_MAX,
+  BATCH_TRANSACTIONS_MAX,
+  CALLS_MAX,
+  NAME_BYTES_MAX,
+  TRANSACTION_BYTES_MAX,
+  WINDOW_MAX,
+} from './limits.ts';
+
+/** E1: what all validators of an epoch must agree on besides the set. Times in ms, sizes in bytes. */
+export const parametersCodec = struct({
+  /** Version of the protocol rules and of the S5 signature rule. */
+  protocolVersion: u16,
+  application: text(NAME_BYTES_MAX, 1),
+  applicationVersion: u16,
+  /** Heights in flight above the stable checkpoint. */
+  window: u16,
+  batchTransactionsMax: u32,
+  /** Sum of the transactions' bytes in one batch. */
+  batchBytesMax: u32,
+  /** How long a batch waits for more transactions while others are in flight. */
+  batchDelayMs: u32,
+  transactionBytesMax: u32,
+  callsMax: u16,
+  /** A transaction is valid at block time t only if t <= validUntil <= t + maxLifetimeMs (N4). */
+  maxLifetimeMs: u64,
+  /** An idle chain orders an empty batch after this long, and at least this long after the block before (N5). */
+  heartbeatMs: u64,
+  viewTimeoutMs: u64,
+  /** T4: how far a fresh timestamp may be ahead of a validator's wall clock. */
+  maxAheadMs: u64,
+  /** T4: how far behind; at least the longest view timeout. */
+  maxBehindMs: u64,
+  /** V1: blocks after which a leader's term is over. */
+  leaderTerm: u32,
+  /** T7: how long a transaction handed to the leader may wait while others are ordered. */
+  inclusionTimeoutMs: u64,
+  /** N10: metering limits of one transaction. */
+  readsMax: u32,
+  writesMax: u32,
+  stateBytesMax: u32,
+});
+export type Parameters = CodecType<typeof parametersCodec>;
+
+export const PROTOCOL_VERSION = 1;
+
+/** What a chain gets when its founders choose nothing else. */
+export const defaultParameters: Parameters = {
+  protocolVersion: PROTOCOL_VERSION,
+  application: 'quorate',
+  applicationVersion: 1,
+  window: 8,
+  batchTransactionsMax: 1_000,
+  batchBytesMax: 1024 * 1024,
+  batchDelayMs: 10,
+  transactionBytesMax: TRANSACTION_BYTES_MAX,
+  callsMax: CALLS_MAX,
+  maxLifetimeMs: 3_600_000,
+  heartbeatMs: 10_000,
+  viewTimeoutMs: 2_000,
+  maxAheadMs: 5_000,
+  maxBehindMs: 600_000,
+  leaderTerm: 10_000,
+  inclusionTimeoutMs: 4_000,
+  readsMax: 10_000,
+  writesMax: 10_000,
+  stateBytesMax: 1024 * 1024,
+};
+
+/** Why these parameters can't be used, or undefined. Checked in genesis, and again wherever a change is activated. */
+export function parametersProblem(p: Parameters): string | undefined {
+  if (p.protocolVersion !== PROTOCOL_VERSION)
+    return `protocolVersion ${p.protocolVersion}, this binary implements ${PROTOCOL_VERSION}`;
+  const ranges: readonly [keyof Parameters, number, number][] = [
+    ['window', 1, WINDOW_MAX],
+    ['batchTransactionsMax', 1, BATCH_TRANSACTIONS_MAX],
+    ['transactionBytesMax', 256, TRANSACTION_BYTES_MAX],
+    ['batchBytesMax', p.transactionBytesMax, BATCH_BYTES_MAX],
+    ['batchDelayMs', 0, 60_000],
+    ['callsMax', 1, CALLS_MAX],
+    ['maxLifetimeMs', 1_000, 30 * 86_400_000],
+    ['heartbeatMs', 100, 86_400_000],
+    ['viewTimeoutMs', 50, 3_600_000],
+    ['maxAheadMs', 1, 86_400_000],
+    // T5: the view timeout grows to 8 x base, and its cap to 10 min.
+    ['maxBehindMs', Math.max(8 * p.viewTimeoutMs, 600_000), 30 * 86_400_000],
+    ['leaderTerm', 1, 0xffffffff],
+    ['inclusionTimeoutMs', p.viewTimeoutMs, 86_400_000],
+    ['readsMax', 1, 1_000_000],
+    ['writesMax', 1, 1_000_000],
+    ['stateBytesMax', 1_024, 64 * 1024 * 1024],
+  ];
+  for (const [name, low, high] of ranges) {
+    const value = p[name] as number;
+    if (value < low || value > high) return `${name} is ${value}, expected ${low} to ${high}`;
+  }
+  return undefined;
+}

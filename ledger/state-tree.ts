@@ -1,0 +1,332 @@
+import { hashPairs, sha256 } from './hash.ts';
+import { bitAt, type StateProof } from './state-proof.ts';
+
+/** A changed row: its path and SHA-256 of the new value, or null if the row is gone. */
+export interface StateUpdate {
+  readonly path: Uint8Array;
+  readonly valueHash: Uint8Array | null;
+}
+
+/**
+ * The state's sparse Merkle tree, in memory, over paths of 256 bits. A subtree with one row is that row's leaf, at the
+ * shallowest depth where it is alone; with more rows it is an inner node, also if one child is empty. So the shape follows
+ * from the set of rows, not from its history. Every `apply` makes a new version; older ones stay readable until released.
+ *
+ * Nodes live in packed arrays (about 160 bytes a row): no object per node, whole levels hashed at once.
+ */
+export class StateTree {
+  readonly #nodes = new NodeStore();
+  /** Roots of the versions that are kept, `#oldest` first. */
+  readonly #roots: number[] = [EMPTY];
+  /** Nodes that a version no longer uses but the one before does; the first belongs to version `#oldest` + 1. */
+  readonly #retired: number[][] = [];
+  #oldest = 0;
+  #size = 0;
+
+  /** Number of the newest version; the empty tree is version 0. */
+  get version(): number {
+    return this.#oldest + this.#roots.length - 1;
+  }
+
+  get oldestVersion(): number {
+    return this.#oldest;
+  }
+
+  /** Rows in the newest version. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get memoryBytes(): number {
+    return this.#nodes.memoryBytes;
+  }
+
+  /** 32 bytes; zero for the empty state. Throws RangeError for a version that is not kept. */
+  root(version = this.version): Uint8Array {
+    return this.#nodes.hashOf(this.#rootNode(version));
+  }
+
+  /** Applies changes with distinct paths, in any order, as the next version. Returns its root. */
+  apply(updates: readonly StateUpdate[]): Uint8Array {
+    const retired: number[] = [];
+    const pass = new Pass(this.#nodes, sortByPath(updates), retired);
+    const root = pass.update(this.#roots.at(-1)!, 0, 0, updates.length);
+    pass.hash();
+    this.#size += pass.rows;
+    this.#roots.push(root);
+    this.#retired.push(retired);
+    return this.root();
+  }
+
+  /** What shows that the row at `path` is there, or is not, in a version. */
+  prove(path: Uint8Array, version = this.version): StateProof & { readonly present: boolean } {
+    const siblings: Uint8Array[] = [];
+    let node = this.#rootNode(version);
+    for (let depth = 0; this.#nodes.isInner(node); depth++) {
+      const bit = bitAt(path, depth);
+      siblings.push(this.#nodes.hashOf(this.#nodes.child(node, 1 - bit)));
+      node = this.#nodes.child(node, bit);
+    }
+    if (node === EMPTY) return { siblings, other: undefined, present: false };
+    const leaf = this.#nodes.leafOf(node);
+    if (comparePaths(leaf.path, path) === 0) return { siblings, other: undefined, present: true };
+    return { siblings, other: leaf, present: false };
+  }
+
+  /** Versions below this one are no longer needed. */
+  release(version: number): void {
+    while (this.#oldest < Math.min(version, this.version)) {
+      this.#roots.shift();
+      this.#oldest++;
+      for (const node of this.#retired.shift()!) this.#nodes.free(node);
+    }
+  }
+
+  #rootNode(version: number): number {
+    const root = this.#roots[version - this.#oldest];
+    if (root === undefined)
+      throw new RangeError(`version ${version} is not kept: ${this.#oldest} to ${this.version} are`);
+    return root;
+  }
+}
+
+const EMPTY = 0;
+const LEAF = -1;
+
+/** Nodes by number. Inner: two children. Leaf: LEAF and a place in the leaf arrays. Number 0 is the empty subtree. */
+class NodeStore {
+  #links = new Int32Array(2 * 1_024);
+  #hashes = new Uint8Array(32 * 1_024);
+  #leaves = new Uint8Array(64 * 512);
+  #nodeCount = 1;
+  #leafCount = 0;
+  readonly #freeNodes: number[] = [];
+  readonly #freeLeaves: number[] = [];
+
+  get memoryBytes(): number {
+    return this.#links.byteLength + this.#hashes.byteLength + this.#leaves.byteLength;
+  }
+
+  isInner(node: number): boolean {
+    return node !== EMPTY && this.#links[2 * node] !== LEAF;
+  }
+
+  isLeaf(node: number): boolean {
+    return this.#links[2 * node] === LEAF;
+  }
+
+  child(node: number, bit: number): number {
+    return this.#links[2 * node + bit]!;
+  }
+
+  hashOf(node: number): Uint8Array {
+    return this.#hashes.slice(32 * node, 32 * node + 32);
+  }
+
+  setHash(node: number, hash: Uint8Array): void {
+    this.#hashes.set(hash, 32 * node);
+  }
+
+  copyHash(node: number, target: Uint8Array, offset: number): void {
+    target.set(this.#hashes.subarray(32 * node, 32 * node + 32), offset);
+  }
+
+  leafOf(node: number): { path: Uint8Array; valueHash: Uint8Array } {
+    const at = 64 * this.#links[2 * node + 1]!;
+    return { path: this.#leaves.slice(at, at + 32), valueHash: this.#leaves.slice(at + 32, at + 64) };
+  }
+
+  copyLeaf(node: number, target: Uint8Array, offset: number): void {
+    const at = 64 * this.#links[2 * node + 1]!;
+    target.set(this.#leaves.subarray(at, at + 64), offset);
+  }
+
+  addInner(left: number, right: number): number {
+    const node = this.#newNode();
+    this.#links[2 * node] = left;
+    this.#links[2 * node + 1] = right;
+    return node;
+  }
+
+  addLeaf(path: Uint8Array, valueHash: Uint8Array): number {
+    const node = this.#newNode();
+    const place = this.#freeLeaves.pop() ?? this.#leafCount++;
+    if (64 * place + 64 > this.#leaves.length) this.#leaves = grown(this.#leaves);
+    this.#leaves.set(path, 64 * place);
+    this.#leaves.set(valueHash, 64 * place + 32);
+    this.#links[2 * node] = LEAF;
+    this.#links[2 * node + 1] = place;
+    return node;
+  }
+
+  free(node: number): void {
+    if (this.isLeaf(node)) this.#freeLeaves.push(this.#links[2 * node + 1]!);
+    this.#freeNodes.push(node);
+  }
+
+  #newNode(): number {
+    const node = this.#freeNodes.pop() ?? this.#nodeCount++;
+    if (2 * node + 2 > this.#links.length) {
+      const links = new Int32Array(this.#links.length + (this.#links.length >> 1));
+      links.set(this.#links);
+      this.#links = links;
+      this.#hashes = grown(this.#hashes);
+    }
+    return node;
+  }
+}
+
+/** One `apply`: first the shape, then all hashes, the deepest level first and each level at once. */
+class Pass {
+  rows = 0;
+  readonly #nodes: NodeStore;
+  readonly #updates: readonly StateUpdate[];
+  readonly #retired: number[];
+  readonly #newLeaves: number[] = [];
+  /** New inner nodes by depth. */
+  readonly #newInner: number[][] = [];
+
+  constructor(nodes: NodeStore, updates: readonly StateUpdate[], retired: number[]) {
+    this.#nodes = nodes;
+    this.#updates = updates;
+    this.#retired = retired;
+  }
+
+  /** The subtree at `node` with updates `from` to `to` (exclusive), which all lead into it. */
+  update(node: number, depth: number, from: number, to: number): number {
+    if (from === to) return node;
+    const nodes = this.#nodes;
+    if (!nodes.isInner(node)) return this.#build(this.#rowsWith(node, from, to), depth);
+    const middle = splitAt(this.#updates, depth, from, to);
+    const left = this.update(nodes.child(node, 0), depth + 1, from, middle);
+    const right = this.update(nodes.child(node, 1), depth + 1, middle, to);
+    if (left === nodes.child(node, 0) && right === nodes.child(node, 1)) return node;
+    this.#retired.push(node);
+    // A single row left below moves up to where it is alone.
+    if (left === EMPTY && !nodes.isInner(right)) return right;
+    if (right === EMPTY && !nodes.isInner(left)) return left;
+    return this.#inner(left, right, depth);
+  }
+
+  hash(): void {
+    this.#hashLeaves();
+    for (let depth = this.#newInner.length - 1; depth >= 0; depth--) this.#hashLevel(this.#newInner[depth] ?? []);
+  }
+
+  /** Rows below an empty place or a leaf after the updates, sorted. */
+  #rowsWith(node: number, from: number, to: number): StateUpdate[] {
+    const rows: StateUpdate[] = [];
+    let old: StateUpdate | undefined;
+    if (node !== EMPTY) {
+      old = this.#nodes.leafOf(node);
+      this.#retired.push(node);
+      this.rows--;
+    }
+    for (let i = from; i < to; i++) {
+      const update = this.#updates[i]!;
+      const order = old === undefined ? 1 : comparePaths(old.path, update.path);
+      if (old !== undefined && order < 0) rows.push(old);
+      if (order <= 0) old = undefined;
+      if (update.valueHash !== null) rows.push(update);
+    }
+    if (old !== undefined) rows.push(old);
+    this.rows += rows.length;
+    return rows;
+  }
+
+  #build(rows: readonly StateUpdate[], depth: number, from = 0, to = rows.length): number {
+    if (from === to) return EMPTY;
+    if (to - from === 1) {
+      const { path, valueHash } = rows[from]!;
+      const leaf = this.#nodes.addLeaf(path, valueHash!);
+      this.#newLeaves.push(leaf);
+      return leaf;
+    }
+    const middle = splitAt(rows, depth, from, to);
+    const left = this.#build(rows, depth + 1, from, middle);
+    const right = this.#build(rows, depth + 1, middle, to);
+    return this.#inner(left, right, depth);
+  }
+
+  #inner(left: number, right: number, depth: number): number {
+    const node = this.#nodes.addInner(left, right);
+    let level = this.#newInner[depth];
+    if (level === undefined) {
+      level = [];
+      this.#newInner[depth] = level;
+    }
+    level.push(node);
+    return node;
+  }
+
+  #hashLeaves(): void {
+    const leaves = this.#newLeaves;
+    const input = new Uint8Array(64 * leaves.length);
+    for (let i = 0; i < leaves.length; i++) this.#nodes.copyLeaf(leaves[i]!, input, 64 * i);
+    const contents = new Uint8Array(32 * leaves.length);
+    hashPairs(input, contents);
+    const marked = new Uint8Array(33);
+    for (let i = 0; i < leaves.length; i++) {
+      marked.set(contents.subarray(32 * i, 32 * i + 32), 1);
+      this.#nodes.setHash(leaves[i]!, sha256(marked));
+    }
+  }
+
+  #hashLevel(level: readonly number[]): void {
+    const input = new Uint8Array(64 * level.length);
+    for (let i = 0; i < level.length; i++) {
+      this.#nodes.copyHash(this.#nodes.child(level[i]!, 0), input, 64 * i);
+      this.#nodes.copyHash(this.#nodes.child(level[i]!, 1), input, 64 * i + 32);
+    }
+    const output = new Uint8Array(32 * level.length);
+    hashPairs(input, output);
+    for (let i = 0; i < level.length; i++) this.#nodes.setHash(level[i]!, output.subarray(32 * i, 32 * i + 32));
+  }
+}
+
+function comparePaths(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < 32; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Sorted copy; throws RangeError if a path is not 32 bytes or occurs twice. */
+function sortByPath(updates: readonly StateUpdate[]): readonly StateUpdate[] {
+  for (const { path } of updates)
+    if (path.length !== 32) throw new RangeError(`path of ${path.length} bytes, expected 32`);
+  // The first 48 bits decide nearly always, and compare as one number.
+  const keyed = updates.map((update) => ({ update, key: firstBits(update.path) }));
+  keyed.sort((a, b) => a.key - b.key || comparePaths(a.update.path, b.update.path));
+  for (let i = 1; i < keyed.length; i++) {
+    const [a, b] = [keyed[i - 1]!, keyed[i]!];
+    if (a.key === b.key && comparePaths(a.update.path, b.update.path) === 0)
+      throw new RangeError('the same path twice');
+  }
+  return keyed.map(({ update }) => update);
+}
+
+function firstBits(path: Uint8Array): number {
+  let key = 0;
+  for (let i = 0; i < 6; i++) key = key * 256 + path[i]!;
+  return key;
+}
+
+/** Index of the first row in [from, to) whose bit at `depth` is set; rows are sorted and agree on the bits before. */
+function splitAt(rows: readonly StateUpdate[], depth: number, from: number, to: number): number {
+  let low = from;
+  let high = to;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bitAt(rows[middle]!.path, depth) === 1) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function grown(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(bytes.length + (bytes.length >> 1));
+  larger.set(bytes);
+  return larger;
+}

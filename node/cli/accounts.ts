@@ -1,0 +1,51 @@
+import { utf8Encode } from '../../ledger/bytes.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { readKeyFile } from '../key-file.ts';
+import { createSigner, type Signer } from '../signatures.ts';
+import { CliError, EXIT } from './errors.ts';
+
+export interface DevAccount {
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+/** Accounts of every development network. Their keys follow from their names: anybody can sign as them. */
+export const DEV_ACCOUNTS: readonly DevAccount[] = [
+  { name: 'writer', roles: ['writer'] },
+  { name: 'issuer', roles: ['issuer'] },
+  { name: 'alice', roles: [] },
+  { name: 'bob', roles: [] },
+];
+
+/** The publicly known secret seed of a development account, or of anything else in a development network. */
+export function devSeed(kind: string, name: string): Uint8Array {
+  return sha256(utf8Encode(`quorate dev ${kind} ${name}`));
+}
+
+export interface SigningAccount {
+  readonly signer: Signer;
+  /** True when everybody knows the key. */
+  readonly isPublic: boolean;
+}
+
+/** The account that `--as` names: a development account, or a key file. */
+export function accountNamed(as: string): SigningAccount {
+  if (DEV_ACCOUNTS.some(({ name }) => name === as)) {
+    return { signer: createSigner(devSeed('account', as)), isPublic: true };
+  }
+  if (!/[./\\]/.test(as)) {
+    const names = DEV_ACCOUNTS.map(({ name }) => name).join(', ');
+    throw new CliError(
+      EXIT.usage,
+      'UNKNOWN_ACCOUNT',
+      `--as ${as}: expected ${names}, or the path of a key file (with a / or .)`,
+    );
+  }
+  return { signer: createSigner(readKeyFile(as, 'account').seed), isPublic: false };
+}
+
+/** An account as an argument: a development account's name stands for its public key. */
+export function accountArgument(text: string): string {
+  const known = DEV_ACCOUNTS.some(({ name }) => name === text);
+  return known ? `0x${Buffer.from(createSigner(devSeed('account', text)).publicKey).toString('hex')}` : text;
+}

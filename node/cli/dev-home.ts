@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createGenesis, possessionMessage } from '../../genesis/ceremony.ts';
+import { readGenesis } from '../../genesis/genesis.ts';
+import { defaultParameters } from '../../ledger/parameters.ts';
+import { peerIdOf } from '../../p2p/peer-id.ts';
+import { parseConfig } from '../config.ts';
+import { writeKeyFile } from '../key-file.ts';
+import { chooseSignatures, createSigner } from '../signatures.ts';
+import { DEV_ACCOUNTS, devSeed } from './accounts.ts';
+import { CliError, EXIT } from './errors.ts';
+
+const NAMES = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'vandelay', 'stark'];
+
+export interface DevValidator {
+  readonly name: string;
+  readonly config: string;
+  readonly url: string;
+}
+
+export interface DevHome {
+  readonly home: string;
+  readonly genesisFile: string;
+  readonly genesisId: Uint8Array;
+  readonly isNew: boolean;
+  readonly validators: readonly DevValidator[];
+}
+
+/** A development network's files: those that are in `home`, or new ones. The first API port is `port`; 0 takes free ones. */
+export async function openDevHome(home: string, count: number, port: number): Promise<DevHome> {
+  const genesisFile = join(home, 'genesis.json');
+  const existing = await readFile(genesisFile, 'utf8').catch(() => undefined);
+  const text = existing ?? (await makeHome(home, genesisFile, count, port));
+  const read = readGenesis(text, chooseSignatures().verify);
+  if (!read.ok) throw new CliError(EXIT.failed, 'GENESIS', `${genesisFile}: ${read.problem}`);
+  const validators: DevValidator[] = [];
+  for (const { name } of read.genesis.validators) {
+    const config = join(home, name, 'node.toml');
+    const { api } = parseConfig(await readFile(config, 'utf8'), config);
+    validators.push({ name, config, url: `http://${api.host}:${api.port}` });
+  }
+  return { home, genesisFile, genesisId: read.genesis.id, isNew: existing === undefined, validators };
+}
+
+async function makeHome(home: string, genesisFile: string, count: number, port: number): Promise<string> {
+  if (count < 1 || count > NAMES.length)
+    throw new CliError(EXIT.usage, 'USAGE', `--nodes ${count}: expected 1 to ${NAMES.length}`);
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const names = NAMES.slice(0, count);
+  const ports = await freePorts(port === 0 ? 2 * count : count);
+  const apiPorts = names.map((_, i) => (port === 0 ? ports[count + i]! : port + i));
+  const chain = 'quorate-dev';
+  const members = await Promise.all(names.map((name) => makeKeys(join(home, name), name)));
+  const created = createGenesis(
+    {
+      chain,
+      time: Date.now(),
+      organisations: names.map((name) => ({ name, administrators: [devKey('administrator', name)], threshold: 1 })),
+      validators: members.map(({ validator, consensus }) => ({
+        ...validator,
+        possession: consensus.sign(possessionMessage(chain, validator)),
+        addresses: [],
+      })),
+      accounts: DEV_ACCOUNTS.map(({ name, roles }) => ({
+        name,
+        organisation: names[0]!,
+        key: devKey('account', name),
+        roles,
+      })),
+      parameters: defaultParameters,
+    },
+    chooseSignatures().verify,
+  );
+  if (!created.ok) throw new CliError(EXIT.failed, 'GENESIS', created.problem);
+  // One reachable address is enough: the others are found over gossip.
+  const bootstrap = `/ip4/127.0.0.1/tcp/${ports[0]}/p2p/${peerIdOf(members[0]!.validator.peerKey)}`;
+  for (const [i, name] of names.entries()) {
+    await writeFile(join(home, name, 'node.toml'), nodeToml(ports[i]!, i === 0 ? [] : [bootstrap], apiPorts[i]!));
+  }
+  // Last: a home without a genesis file is no home yet.
+  await writeFile(genesisFile, created.genesis.text);
+  return created.genesis.text;
+}
+
+async function makeKeys(directory: string, name: string) {
+  await mkdir(join(directory, 'keys'), { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+  const key = (kind: 'consensus' | 'peer') =>
+    writeKeyFile(join(directory, 'keys', `${kind}.json`), kind, randomBytes(32)).seed;
+  const consensus = createSigner(key('consensus'));
+  const peer = createSigner(key('peer'));
+  return { consensus, validator: { name, organisation: name, key: consensus.publicKey, peerKey: peer.publicKey } };
+}
+
+function devKey(kind: string, name: string): Uint8Array {
+  return createSigner(devSeed(kind, name)).publicKey;
+}
+
+function nodeToml(p2pPort: number, bootstrap: readonly string[], apiPort: number): string {
+  return `# A validator of a development network, made by quorate dev.
+genesis = "../genesis.json"
+data = "data"
+
+[keys]
+consensus = "keys/consensus.json"
+peer = "keys/peer.json"
+
+[p2p]
+listen = ["/ip4/127.0.0.1/tcp/${p2pPort}"]
+bootstrap = ${JSON.stringify(bootstrap)}
+
+[api]
+host = "127.0.0.1"
+port = ${apiPort}
+`;
+}
+
+/** Ports that nobody listens on now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, '127.0.0.1', resolve);
+      });
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,199 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { KeyKind } from '../key-file.ts';
+import { CliError, EXIT } from './errors.ts';
+import { DEFAULT_URL } from './http.ts';
+import { version } from './version.ts';
+
+/** Runs one command line; resolves to the exit code. Commands load what they need when they run. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let exit: number = EXIT.ok;
+  const program = createProgram((code) => {
+    exit = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exit;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { message, code } = error as { message?: string; code?: string };
+  process.stderr.write(`quorate: ${message ?? error}${code === undefined ? '' : ` [${code}]`}\n`);
+  return error instanceof CliError ? error.exit : EXIT.failed;
+}
+
+function createProgram(done: (exit: number) => void): Command {
+  const program = new Command('quorate')
+    .description('A permissioned ledger: validators, transactions and proofs')
+    .version(version())
+    .exitOverride()
+    .enablePositionalOptions();
+  const url = () => new Option('--url <url>', 'API of a node').default(DEFAULT_URL);
+  const urls = () => new Option('--url <url...>', 'API of one node or more').default([DEFAULT_URL]);
+  const json = () => new Option('--json', 'print JSON for scripts').default(false);
+
+  program
+    .command('dev')
+    .description('start a network of validators on this machine')
+    .option('--home <dir>', 'where its files are or shall be (default: a fresh temporary directory)')
+    .option('--port <port>', 'API port of the first validator; 0 takes free ones', integer, 7_800)
+    .option('--nodes <n>', 'how many validators', integer, 4)
+    .option('--ready-file <file>', 'write a JSON object when ready')
+    .addOption(json())
+    .action(async ({ home, port, nodes, readyFile, json }) => {
+      const { dev } = await import('./dev.ts');
+      done(await dev({ home, port, nodes, readyFile, json }));
+    });
+
+  program
+    .command('start')
+    .description('run one validator')
+    .requiredOption('--config <file>', 'its node.toml')
+    .option('--genesis <file>', 'genesis file')
+    .option('--data <dir>', 'data directory')
+    .option('--listen <multiaddr...>', 'where other validators reach it')
+    .option('--bootstrap <multiaddr...>', 'a reachable validator')
+    .option('--api-host <host>', 'address of the REST API')
+    .option('--api-port <port>', 'port of the REST API', integer)
+    .option('--log-level <level>', 'debug, info, warn, error or silent')
+    .option('--verify-threads <n>', 'threads that verify client signatures', integer)
+    .option('--log-file <file>', 'instead of stderr')
+    .option('--ready-file <file>', 'write a JSON object when ready')
+    .addOption(new Option('--with-parent', 'stop when stdin ends').default(false).hideHelp())
+    .action(async ({ config, readyFile, logFile, withParent, ...overrides }) => {
+      const { start } = await import('./start.ts');
+      done(await start({ config, overrides, readyFile, logFile, withParent }));
+    });
+
+  program
+    .command('tx')
+    .description('sign and send one call, e.g. tx records register --key k --digest 0x… --as writer')
+    .argument('<module>')
+    .argument('<action>')
+    .argument('[arguments...]', '--argument value, as the action takes them')
+    .allowUnknownOption()
+    .requiredOption('--as <account>', 'development account or key file')
+    .addOption(
+      new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
+    )
+    .option('--memo <text>', 'up to 256 bytes', '')
+    .addOption(url())
+    .addOption(json())
+    .action(async (module, action, args, options) => {
+      const { tx } = await import('./tx.ts');
+      done(await tx(module, action, args, options));
+    });
+
+  program
+    .command('import')
+    .description('register every package of an NDJSON index as a record')
+    .argument('<file>')
+    .requiredOption('--as <account>', 'development account or key file')
+    .option('--batch <n>', 'transactions in one request', integer, 250)
+    .addOption(urls())
+    .addOption(json())
+    .action(async (file, { as, batch, url, json }) => {
+      const { importPackages } = await import('./import.ts');
+      done(await importPackages(file, { as, batch, urls: url, json }));
+    });
+
+  program
+    .command('proof')
+    .description('print the proof of a transaction')
+    .argument('<id>')
+    .option('--out <file>', 'instead of stdout')
+    .addOption(url())
+    .addOption(json())
+    .action(async (id, options) => {
+      const { proof } = await import('./proofs.ts');
+      done(await proof(id, options));
+    });
+
+  program
+    .command('verify')
+    .description('check a proof with the genesis file alone, without any network')
+    .argument('<file>')
+    .requiredOption('--genesis <file>', 'genesis file')
+    .addOption(json())
+    .action(async (file, options) => {
+      const { verify } = await import('./proofs.ts');
+      done(await verify(file, options));
+    });
+
+  program
+    .command('status')
+    .description('how nodes are')
+    .addOption(urls())
+    .addOption(json())
+    .action(async ({ url, json }) => {
+      const { status } = await import('./status.ts');
+      done(await status(url, json));
+    });
+
+  addQueries(program, url, json, done);
+  addFiles(program, json, done);
+  return program;
+}
+
+function addQueries(program: Command, url: () => Option, json: () => Option, done: (exit: number) => void): void {
+  const queries: readonly [name: string, args: readonly string[], path: (...args: string[]) => string][] = [
+    ['state', ['<table>', '<key>'], (table, key) => `/v1/state/${part(table)}/${part(key)}?at=final`],
+    ['tx', ['<id>'], (id) => `/v1/transactions/${part(id)}`],
+    ['block', ['<at>'], (at) => `/v1/blocks/${part(at)}`],
+    ['checkpoint', ['<height>'], (height) => `/v1/checkpoints/${part(height)}`],
+  ];
+  const group = program.command('query').description('read one thing of a node');
+  for (const [name, args, path] of queries) {
+    const command = group.command(name).addOption(url()).addOption(json());
+    for (const arg of args) command.argument(arg);
+    command.action(async (...given: unknown[]) => {
+      const { query } = await import('./keys.ts');
+      const options = given[args.length] as { url: string };
+      done(await query(options.url, path(...(given.slice(0, args.length) as string[]))));
+    });
+  }
+}
+
+function addFiles(program: Command, json: () => Option, done: (exit: number) => void): void {
+  const kinds = () =>
+    new Option('--kind <kind>', 'what it signs').choices(['account', 'consensus', 'peer']).default('account');
+  const keys = program.command('keys').description('key files');
+  for (const [name, description] of [
+    ['new', 'make a key file (mode 0600)'],
+    ['show', 'print the public key of a key file'],
+  ] as const) {
+    keys
+      .command(name)
+      .description(description)
+      .argument('<file>')
+      .addOption(kinds())
+      .addOption(json())
+      .action(async (file: string, options: { kind: KeyKind; json: boolean }) => {
+        const { newKey, showKey } = await import('./keys.ts');
+        done((name === 'new' ? newKey : showKey)(file, options.kind, options.json));
+      });
+  }
+  program
+    .command('genesis')
+    .description('genesis files')
+    .command('show')
+    .description('check a genesis file and print what it says')
+    .argument('<file>')
+    .addOption(json())
+    .action(async (file: string, options: { json: boolean }) => {
+      const { showGenesis } = await import('./keys.ts');
+      done(await showGenesis(file, options.json));
+    });
+}
+
+function part(text: string | undefined): string {
+  return encodeURIComponent(text ?? '');
+}
+
+function integer(text: string): number {
+  if (!/^(0|[1-9][0-9]{0,9})$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
+}

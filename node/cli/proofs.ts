@@ -1,0 +1,82 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { toHex } from '../../ledger/bytes.ts';
+import type { Json } from '../../ledger/codec.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { type Facts, printSteps, type Report } from '../../light/report.ts';
+import { verifyBundle } from '../../light/verify-bundle.ts';
+import { chooseSignatures } from '../signatures.ts';
+import { CliError, EXIT } from './errors.ts';
+import { ask, ProblemError } from './http.ts';
+import { print } from './output.ts';
+
+const FINAL_WITHIN_MS = 60_000;
+
+/** `quorate proof <id>`: the self-contained proof, once the transaction is final. */
+export async function proof(id: string, options: { url: string; out?: string }): Promise<number> {
+  const end = Date.now() + FINAL_WITHIN_MS;
+  for (;;) {
+    try {
+      const bundle = await ask<Json>(options.url, `/v1/transactions/${encodeURIComponent(id)}/proof`);
+      const text = `${JSON.stringify(bundle, undefined, 2)}\n`;
+      if (options.out === undefined) process.stdout.write(text);
+      else await writeFile(options.out, text);
+      return EXIT.ok;
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.code !== 'not-final' || Date.now() > end) throw error;
+      await delay(200);
+    }
+  }
+}
+
+/** `quorate verify <file> --genesis <file>`: no network; every step is printed. Exit 4 if one fails. */
+export async function verify(file: string, options: { genesis: string; json: boolean }): Promise<number> {
+  const [text, genesisText] = await Promise.all([readInput(file), readInput(options.genesis)]);
+  const report = verifyBundle(text, genesisText, { verify: chooseSignatures().verify });
+  const { ok, steps, facts } = report;
+  print(options.json, { ok, steps, facts: facts && factsJson(facts) }, [
+    ...printSteps(report),
+    '',
+    ...conclusion(report),
+  ]);
+  return ok ? EXIT.ok : EXIT.notVerified;
+}
+
+async function readInput(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new CliError(EXIT.usage, 'FILE', `${file} can't be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function conclusion({ facts, steps }: Report): string[] {
+  if (facts === undefined) {
+    const failed = steps.find(({ status }) => status === 'failed');
+    return [`NOT VERIFIED: step ${failed?.name} failed`];
+  }
+  const lines = ['VERIFIED with the genesis file alone'];
+  const { transaction, block, state } = facts;
+  if (block !== undefined) lines.push(`when     block ${block.height}, ${new Date(block.time).toISOString()}`);
+  if (transaction !== undefined) {
+    const { calls, sender, receipt } = transaction;
+    for (const call of calls) {
+      const args = quorateApplication.argsToJson(call);
+      lines.push(`what     ${call.module}.${call.action} ${args.ok ? JSON.stringify(args.value) : toHex(call.args)}`);
+    }
+    lines.push(`who      ${toHex(sender)}`);
+    lines.push(receipt.status === 'ok' ? 'outcome  ok' : `outcome  failed (${receipt.code}): it changed nothing`);
+  }
+  if (state !== undefined)
+    lines.push(
+      `what     ${state.table} ${toHex(state.key)} ${state.value === undefined ? 'does not exist' : toHex(state.value)}`,
+    );
+  lines.push(`final    by ${facts.signedBy.join(', ')} (${facts.signedBy.length} of ${facts.validators})`);
+  return lines;
+}
+
+function factsJson(facts: Facts): Json {
+  return JSON.parse(
+    JSON.stringify(facts, (_key, value) => (value instanceof Uint8Array ? toHex(value) : value)),
+  ) as Json;
+}

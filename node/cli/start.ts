@@ -1,0 +1,58 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { pino } from 'pino';
+import { toHex } from '../../ledger/bytes.ts';
+import { type ConfigOverrides, readConfig } from '../config.ts';
+import { startNode } from '../node.ts';
+import { EXIT } from './errors.ts';
+import { version } from './version.ts';
+
+export interface StartOptions {
+  readonly config: string;
+  readonly overrides: ConfigOverrides;
+  readonly readyFile: string | undefined;
+  readonly logFile: string | undefined;
+  /** End when stdin does: the parent holds the other end. */
+  readonly withParent: boolean;
+}
+
+/** `quorate start`: one validator until SIGINT or SIGTERM; a second signal ends it at once. */
+export async function start({
+  config: path,
+  overrides,
+  readyFile,
+  logFile,
+  withParent,
+}: StartOptions): Promise<number> {
+  const config = await readConfig(path, overrides);
+  const log = pino({ level: config.log.level, base: undefined }, pino.destination({ dest: logFile ?? 2, sync: true }));
+  const ended = Promise.withResolvers<number>();
+  const node = await startNode({
+    config,
+    version: version(),
+    log,
+    onFatal(error) {
+      log.fatal({ err: error }, 'this node can not go on');
+      // S1: after a failed write nothing may leave any more, so nothing is closed in good order.
+      process.exit(EXIT.failed);
+    },
+  });
+  const { name, index, url, p2pAddresses, genesisId } = node;
+  const ready = { name, index, url, addresses: p2pAddresses, genesisId: toHex(genesisId), pid: process.pid };
+  if (readyFile !== undefined) {
+    writeFileSync(`${readyFile}.new`, `${JSON.stringify(ready)}\n`);
+    renameSync(`${readyFile}.new`, readyFile);
+  }
+  process.stdout.write(`validator ${name} answers at ${url}\n`);
+  const stop = (): void => {
+    process.once('SIGINT', () => process.exit(EXIT.failed));
+    process.once('SIGTERM', () => process.exit(EXIT.failed));
+    log.info({}, 'stopping');
+    node.close().then(() => ended.resolve(EXIT.ok), ended.reject);
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  if (withParent) process.stdin.once('end', stop).resume();
+  const code = await ended.promise;
+  process.stdin.pause();
+  return code;
+}

@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto';
+import { equalBytes } from '../ledger/bytes.ts';
+import { type HashEngine, installHashEngine, portableHashEngine } from '../ledger/hash.ts';
+import { loadOptional } from './optional.ts';
+
+type Sodium = typeof import('sodium-native');
+type Hashtree = typeof import('@chainsafe/hashtree');
+
+/** A native hash that gives other bytes than the portable one: the node must not start. */
+export class HashEngineError extends Error {
+  readonly code = 'HASH_ENGINE_DIFFERS';
+}
+
+/** Which library hashes what now; for the log. */
+export interface ChosenHashing {
+  readonly sha256: string;
+  readonly hashPairs: string;
+}
+
+/**
+ * Installs the fastest hashing that this platform has, for the calling thread: each thread calls it once at its start.
+ * Compared with the portable engine first; throws HashEngineError if one byte differs.
+ */
+export function installFastHashing(): ChosenHashing {
+  const sodium = loadOptional<Sodium>('sodium-native');
+  const hashtree = loadOptional<Hashtree>('@chainsafe/hashtree');
+  const names = {
+    sha256: 'module' in sodium ? 'sodium-native and node:crypto' : 'node:crypto',
+    hashPairs: 'module' in hashtree ? '@chainsafe/hashtree' : 'node:crypto',
+  };
+  const sha256 = 'module' in sodium ? shortBySodium(sodium.module) : nodeSha256;
+  const hashPairs = 'module' in hashtree ? pairsByHashtree(hashtree.module) : pairsBy(nodeSha256);
+  const engine: HashEngine = { name: `${names.sha256}; ${names.hashPairs}`, sha256, hashPairs };
+  checkHashEngine(engine);
+  installHashEngine(engine);
+  return names;
+}
+
+/** Throws HashEngineError unless the engine agrees with the portable one on all lengths around SHA-256's blocks. */
+export function checkHashEngine(engine: HashEngine): void {
+  const sample = Uint8Array.from({ length: 1_100 }, (_, i) => (i * 167 + 13) & 255);
+  for (let length = 0; length <= sample.length; length += length < 300 ? 1 : 100) {
+    // From an odd offset: views into a larger buffer are the usual input.
+    const data = sample.subarray(sample.length - length);
+    if (!equalBytes(engine.sha256(data), portableHashEngine.sha256(data))) {
+      throw new HashEngineError(`hash engine ${engine.name} differs from SHA-256 on ${length} bytes`);
+    }
+  }
+  for (const count of [0, 1, 2, 3, 4, 7, 8, 16, 17]) {
+    const input = sample.subarray(1, 1 + 64 * count);
+    const output = new Uint8Array(32 * count);
+    const expected = new Uint8Array(32 * count);
+    engine.hashPairs(input, output);
+    portableHashEngine.hashPairs(input, expected);
+    if (!equalBytes(output, expected)) {
+      throw new HashEngineError(`hash engine ${engine.name} differs from SHA-256 on ${count} pairs`);
+    }
+  }
+}
+
+/**
+ * Measured on x86-64 with SHA instructions, in us, sodium against node:crypto: 33 bytes 0.47, 0.80; 100 bytes 0.67,
+ * 0.80; 300 bytes 1.24, 0.91; 1000 bytes 3.28, 1.31. Sodium's call is cheaper, its SHA-256 is plain C.
+ */
+const SODIUM_BYTES_MAX = 128;
+
+function shortBySodium(sodium: Sodium): HashEngine['sha256'] {
+  return (data) => {
+    if (data.length > SODIUM_BYTES_MAX) return nodeSha256(data);
+    const output = new Uint8Array(32);
+    sodium.crypto_hash_sha256(output, data);
+    return output;
+  };
+}
+
+function nodeSha256(data: Uint8Array): Uint8Array {
+  return new Uint8Array(hash('sha256', data, 'buffer'));
+}
+
+function pairsByHashtree(hashtree: Hashtree): HashEngine['hashPairs'] {
+  return (input, output) => hashtree.hashInto(input, output);
+}
+
+function pairsBy(sha256: HashEngine['sha256']): HashEngine['hashPairs'] {
+  return (input, output) => {
+    for (let i = 0; i * 64 < input.length; i++) output.set(sha256(input.subarray(i * 64, i * 64 + 64)), i * 32);
+  };
+}

@@ -1,0 +1,244 @@
+import type { RefusalCode, SubmitOutcome } from '../api/ports.ts';
+import type { Application } from '../ledger/application.ts';
+import type { Parameters } from '../ledger/parameters.ts';
+import { decodeTransaction, signedMessage, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
+import { idKey } from './id-key.ts';
+import { VERIFYING_MAX } from './limits.ts';
+import type { Mempool, PoolEntry } from './mempool.ts';
+import { packChecks } from './verify/packed.ts';
+import type { VerifyPool } from './verify/pool.ts';
+
+export interface IntakeContext {
+  readonly genesisId: Uint8Array;
+  readonly parameters: Parameters;
+  readonly application: Application;
+  readonly self: number;
+  readonly pool: Mempool;
+  readonly verifyPool: VerifyPool;
+  /** Keys (idKey) of the accounts that may send. */
+  readonly accounts: ReadonlySet<string>;
+  /** Chain time in ms (T1). */
+  chainNow(): number;
+  /** Why nothing is admitted now. */
+  refusal(): { readonly code: RefusalCode; readonly detail: string; readonly retryAfter: number } | undefined;
+  recentlyExecuted(key: string): boolean;
+  /** Which of these ids (32 bytes each) have a receipt, as a bitmap. */
+  executedAmong(ids: Uint8Array): Promise<Uint8Array>;
+  /** New verified transactions are in the pool. */
+  added(entries: readonly PoolEntry[], own: boolean): void;
+  /** A peer sent something that no correct member sends. */
+  blame(member: number, reason: string): void;
+}
+
+/** Ids (idKey) that a proposal still lacks; changes while bodies arrive. */
+export interface Wanted {
+  has(key: string): boolean;
+}
+
+/** The only way into the pool: decoded, statically valid, signature verified off the event loop. */
+export class Intake {
+  readonly #context: IntakeContext;
+  #verifying = 0;
+
+  constructor(context: IntakeContext) {
+    this.#context = context;
+  }
+
+  /** What clients of this node submit: one outcome each, same order. */
+  async fromClient(submitted: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]> {
+    const outcomes: (SubmitOutcome | undefined)[] = submitted.map(() => undefined);
+    const open: { readonly at: number; readonly transaction: Transaction }[] = [];
+    const refusal = this.#context.refusal();
+    for (const [at, bytes] of submitted.entries()) {
+      const decoded = decodeTransaction(this.#context.genesisId, bytes);
+      if (!decoded.ok) {
+        outcomes[at] = refused(undefined, 'malformed', decoded.problem);
+        continue;
+      }
+      const transaction = decoded.value;
+      const key = idKey(transaction.id);
+      if (this.#context.pool.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
+        outcomes[at] = { kind: 'known', id: transaction.id };
+      } else {
+        open.push({ at, transaction });
+      }
+    }
+    await this.#markExecuted(open, outcomes);
+    const checked: { readonly at: number; readonly transaction: Transaction }[] = [];
+    for (const { at, transaction } of open) {
+      if (outcomes[at] !== undefined) continue;
+      outcomes[at] =
+        refusal === undefined ? this.#problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
+      if (outcomes[at] !== undefined) continue;
+      if (
+        this.#verifying >= VERIFYING_MAX ||
+        !this.#context.pool.hasRoom(this.#context.self, transaction.bytes.length, true)
+      ) {
+        outcomes[at] = { ...refused(transaction.id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
+        continue;
+      }
+      checked.push({ at, transaction });
+    }
+    const valid = await this.#verify(checked.map(({ transaction }) => transaction));
+    const entries: PoolEntry[] = [];
+    for (const [i, { at, transaction }] of checked.entries()) {
+      const { id, bytes, body } = transaction;
+      if (!valid[i]) {
+        outcomes[at] = refused(id, 'bad-signature', 'the signature is not valid for this sender, body and chain');
+        continue;
+      }
+      const key = idKey(id);
+      if (this.#context.pool.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
+        outcomes[at] = { kind: 'known', id };
+        continue;
+      }
+      if (!this.#context.pool.hasRoom(this.#context.self, bytes.length, true)) {
+        outcomes[at] = { ...refused(id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
+        continue;
+      }
+      outcomes[at] = { kind: 'accepted', id };
+      const entry = { id, key, bytes, validUntil: body.validUntil, origin: this.#context.self };
+      this.#context.pool.add(entry);
+      entries.push(entry);
+    }
+    if (entries.length > 0) this.#context.added(entries, true);
+    return outcomes as readonly SubmitOutcome[];
+  }
+
+  /** What another validator admitted and forwards (T9): never refused within its share. */
+  async fromPeer(member: number, packed: Uint8Array): Promise<void> {
+    await this.#receive(member, packed, () => this.#verifying < VERIFYING_MAX);
+  }
+
+  /**
+   * Bodies that a proposal needs, whoever gives them: no share applies. Returns a problem if one of them makes every
+   * batch with its id invalid: its signature is good and its content is not. `wanted` is asked again after verification:
+   * what came by another way meanwhile, and may be executed already, must not enter the pool a second time.
+   */
+  async forBatch(member: number, packed: Uint8Array, wanted: Wanted): Promise<string | undefined> {
+    return this.#receive(member, packed, (key) => wanted.has(key), true);
+  }
+
+  /** Whether transactions' signatures are valid; one flag each. */
+  async #verify(transactions: readonly Transaction[]): Promise<readonly boolean[]> {
+    if (transactions.length === 0) return [];
+    this.#verifying += transactions.length;
+    try {
+      const bits = await this.#context.verifyPool.verify(
+        packChecks(
+          transactions.map(({ signature, body, bytes }) => ({
+            signature,
+            publicKey: body.sender,
+            message: signedMessage(this.#context.genesisId, bytes),
+          })),
+        ),
+      );
+      return transactions.map((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1);
+    } finally {
+      this.#verifying -= transactions.length;
+    }
+  }
+
+  async #receive(
+    member: number,
+    packed: Uint8Array,
+    take: (key: string) => boolean,
+    forBatch = false,
+  ): Promise<string | undefined> {
+    const { genesisId, application, parameters, pool } = this.#context;
+    const unpacked = unpackTransactions(packed, VERIFYING_MAX);
+    if (!unpacked.ok) {
+      this.#context.blame(member, `transactions: ${unpacked.problem}`);
+      return undefined;
+    }
+    const fresh: Transaction[] = [];
+    for (const bytes of unpacked.value) {
+      const decoded = decodeTransaction(genesisId, bytes);
+      if (!decoded.ok) {
+        this.#context.blame(member, `transaction: ${decoded.problem}`);
+        continue;
+      }
+      const key = idKey(decoded.value.id);
+      if (!take(key) || pool.body(key) !== undefined || (!forBatch && this.#context.recentlyExecuted(key))) continue;
+      if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
+      fresh.push(decoded.value);
+    }
+    const valid = await this.#verify(fresh);
+    let problem: string | undefined;
+    const entries: PoolEntry[] = [];
+    for (const [i, { id, bytes, body }] of fresh.entries()) {
+      if (!valid[i]) {
+        // N13: nothing is remembered against the id; the bytes are held against who sent them.
+        this.#context.blame(member, 'a transaction with a bad signature');
+        continue;
+      }
+      const invalid = tooLarge(bytes, parameters) ?? application.staticProblem(body, parameters)?.detail;
+      if (invalid !== undefined) {
+        problem = `transaction in the batch: ${invalid}`;
+        this.#context.blame(member, invalid);
+        continue;
+      }
+      const key = idKey(id);
+      if (pool.body(key) !== undefined || (forBatch ? !take(key) : this.#context.recentlyExecuted(key))) continue;
+      const entry = { id, key, bytes, validUntil: body.validUntil, origin: member };
+      pool.add(entry);
+      entries.push(entry);
+    }
+    if (entries.length > 0) this.#context.added(entries, false);
+    return problem;
+  }
+
+  /** Static validity (N4) and what only the admitting node judges: the account and the lifetime by chain time. */
+  #problem({ id, bytes, body }: Transaction): SubmitOutcome | undefined {
+    const { application, parameters } = this.#context;
+    const large = tooLarge(bytes, parameters);
+    if (large !== undefined) return refused(id, 'too-large', large);
+    const invalid = application.staticProblem(body, parameters);
+    if (invalid !== undefined) return refused(id, invalid.code, invalid.detail);
+    if (!this.#context.accounts.has(idKey(body.sender)))
+      return refused(id, 'not-permitted', 'the sender is not an enrolled account');
+    const now = this.#context.chainNow();
+    if (body.validUntil < now) {
+      return refused(
+        id,
+        'expired',
+        `validUntil ${body.validUntil} is ${now - body.validUntil} ms before chain time ${now}`,
+      );
+    }
+    if (body.validUntil > now + parameters.maxLifetimeMs) {
+      const over = body.validUntil - now;
+      return refused(
+        id,
+        'expiry-too-far',
+        `validUntil is ${over} ms after chain time ${now}, at most ${parameters.maxLifetimeMs}`,
+      );
+    }
+    return undefined;
+  }
+
+  async #markExecuted(
+    open: readonly { readonly at: number; readonly transaction: Transaction }[],
+    outcomes: (SubmitOutcome | undefined)[],
+  ): Promise<void> {
+    if (open.length === 0) return;
+    const ids = new Uint8Array(32 * open.length);
+    for (const [i, { transaction }] of open.entries()) ids.set(transaction.id, 32 * i);
+    const bits = await this.#context.executedAmong(ids);
+    for (const [i, { at, transaction }] of open.entries()) {
+      if (((bits[i >> 3]! >> (i & 7)) & 1) === 1) outcomes[at] = { kind: 'known', id: transaction.id };
+    }
+  }
+}
+
+function tooLarge(bytes: Uint8Array, parameters: Parameters): string | undefined {
+  if (bytes.length <= parameters.transactionBytesMax) return undefined;
+  return `transaction of ${bytes.length} bytes, at most ${parameters.transactionBytesMax}`;
+}
+
+function refused(
+  id: Uint8Array | undefined,
+  code: RefusalCode,
+  detail: string,
+): Extract<SubmitOutcome, { kind: 'refused' }> {
+  return { kind: 'refused', id, code, detail };
+}

@@ -1,0 +1,133 @@
+import { sha256 } from '../../ledger/hash.ts';
+import type { StateChange, StateReader } from '../../ledger/overlay.ts';
+import { statePath } from '../../ledger/state-proof.ts';
+import type { StateUpdate } from '../../ledger/state-tree.ts';
+import { StateTree } from '../../ledger/state-tree.ts';
+import { idKey as binaryKey } from '../id-key.ts';
+import { type Store, type StoreBatch, stateKey } from '../store/store.ts';
+
+/** Rows kept in memory; a read from LevelDB costs 10 to 17 us. */
+const CACHED_ROWS_MAX = 200_000;
+
+interface Undo {
+  readonly height: number;
+  /** Values before that block. */
+  readonly before: ReadonlyMap<string, Uint8Array | undefined>;
+}
+
+/**
+ * The rows and their Merkle tree. Rows are read through a cache; the tree keeps a version for every height from the
+ * newest final one, and what blocks above it changed can be looked up as it was, so that final state stays readable.
+ */
+export class LedgerState implements StateReader {
+  readonly #store: Store;
+  readonly #tree: StateTree;
+  readonly #cache = new Map<string, Uint8Array | undefined>();
+  readonly #undo: Undo[] = [];
+  /** Rows as they were before the block that is being written. */
+  #before: ReadonlyMap<string, Uint8Array | undefined> = new Map();
+  #height: number;
+  /** Height minus version of the tree. */
+  readonly #offset: number;
+
+  private constructor(store: Store, tree: StateTree, height: number) {
+    this.#store = store;
+    this.#tree = tree;
+    this.#height = height;
+    this.#offset = height - tree.version;
+  }
+
+  /** Reads every row and builds the tree; `changes` instead when the database is new. */
+  static async open(store: Store, height: number, changes: readonly StateChange[] | undefined): Promise<LedgerState> {
+    const tree = new StateTree();
+    const updates: StateUpdate[] = changes?.map(updateOf) ?? [];
+    if (changes === undefined) {
+      for await (const { key, value } of store.range('state')) updates.push(updateOf({ ...splitKey(key), value }));
+    }
+    tree.apply(updates);
+    tree.release(tree.version);
+    return new LedgerState(store, tree, height);
+  }
+
+  get root(): Uint8Array {
+    return this.#tree.root();
+  }
+
+  get rows(): number {
+    return this.#tree.size;
+  }
+
+  get treeBytes(): number {
+    return this.#tree.memoryBytes;
+  }
+
+  get(table: string, key: Uint8Array): Uint8Array | undefined {
+    const full = stateKey(table, key);
+    const name = binaryKey(full);
+    if (this.#cache.has(name)) return this.#cache.get(name);
+    const value = this.#store.get('state', full);
+    this.#keep(name, value);
+    return value;
+  }
+
+  /** The row as of an executed height not below the oldest kept one. */
+  getAt(table: string, key: Uint8Array, height: number): Uint8Array | undefined {
+    const name = binaryKey(stateKey(table, key));
+    for (const undo of this.#undo) {
+      if (undo.height > height && undo.before.has(name)) return undo.before.get(name);
+    }
+    return this.get(table, key);
+  }
+
+  /** Whether state and proofs as of this height are at hand. */
+  has(height: number): boolean {
+    return height <= this.#height && height - this.#offset >= this.#tree.oldestVersion;
+  }
+
+  prove(table: string, key: Uint8Array, height: number) {
+    return this.#tree.prove(statePath(table, key), height - this.#offset);
+  }
+
+  /** Makes the next height's tree and puts its rows into the batch. Rows are seen only after `commit`. */
+  prepare(changes: readonly StateChange[], batch: StoreBatch): Uint8Array {
+    const before = new Map<string, Uint8Array | undefined>();
+    for (const { table, key, value } of changes) {
+      const full = stateKey(table, key);
+      before.set(binaryKey(full), this.get(table, key));
+      if (value === null) batch.delete('state', full);
+      else batch.put('state', full, value);
+    }
+    this.#before = before;
+    return this.#tree.apply(changes.map(updateOf));
+  }
+
+  /** The batch of `prepare` is durable. */
+  commit(changes: readonly StateChange[]): void {
+    this.#height++;
+    for (const { table, key, value } of changes) this.#keep(binaryKey(stateKey(table, key)), value ?? undefined);
+    this.#undo.push({ height: this.#height, before: this.#before });
+  }
+
+  /** Nothing below this height is read any more. */
+  release(height: number): void {
+    this.#tree.release(height - this.#offset);
+    while (this.#undo.length > 0 && this.#undo[0]!.height <= height) this.#undo.shift();
+  }
+
+  #keep(name: string, value: Uint8Array | undefined): void {
+    this.#cache.delete(name);
+    this.#cache.set(name, value);
+    if (this.#cache.size <= CACHED_ROWS_MAX) return;
+    const [oldest] = this.#cache.keys();
+    this.#cache.delete(oldest!);
+  }
+}
+
+function updateOf({ table, key, value }: StateChange): StateUpdate {
+  return { path: statePath(table, key), valueHash: value === null ? null : sha256(value) };
+}
+
+function splitKey(full: Uint8Array): { table: string; key: Uint8Array } {
+  const end = full.indexOf(0);
+  return { table: Buffer.from(full.subarray(0, end)).toString('utf8'), key: full.slice(end + 1) };
+}

@@ -1,0 +1,29 @@
+/** Limits of one process that are no parameters of the chain: what it keeps, asks and answers. */
+
+/** Pending transactions and their bytes, all origins together. */
+export const POOL_TRANSACTIONS_MAX = 200_000;
+export const POOL_BYTES_MAX = 128 * 1024 * 1024;
+/** Bytes of transactions in one frame to a peer. */
+export const FORWARD_BYTES_MAX = 256 * 1024;
+/** Transactions of one peer or one client call that may wait for the verify threads. */
+export const VERIFYING_MAX = 20_000;
+/** Ids of executed and of expired transactions remembered for quick answers. */
+export const RECENT_IDS_MAX = 100_000;
+/** Bytes of bodies in one answer to a peer. */
+export const BODIES_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes of transactions in one catch-up answer; one block of the greatest size always fits. */
+export const SYNC_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+/** Blocks whose headers one catch-up answer covers. */
+export const SYNC_BLOCKS_MAX = 256;
+/** Calls waiting for a transaction to become committed or final. */
+export const WAITERS_MAX = 50_000;
+/** How long a proposal's bodies may still be on their way by themselves before they are asked for. */
+export const BODIES_GRACE_MS = 40;
+/** Until the next member is asked for bodies that one did not give. */
+export const BODIES_RETRY_MS = 400;
+export const REQUEST_TIMEOUT_MS = 5_000;
+/** T9: an origin sends what is still pending again. */
+export const RESEND_INTERVAL_MS = 2_000;
+export const RESEND_BYTES_MAX = 1024 * 1024;
+export const STATUS_INTERVAL_MS = 500;
+export const CATCH_UP_DELAY_MS = 150;

@@ -1,0 +1,180 @@
+import type {
+  BlockView,
+  ConsensusView,
+  HeaderView,
+  NodeInfo,
+  NodePort,
+  TransactionState,
+  TransactionStatus,
+  Wait,
+} from '../api/ports.ts';
+import type { Genesis } from '../genesis/genesis.ts';
+import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
+import { certificateCodec } from '../ledger/checkpoint.ts';
+import { decode } from '../ledger/codec.ts';
+import type { Network } from '../p2p/index.ts';
+import { idKey } from './id-key.ts';
+import { RECENT_IDS_MAX } from './limits.ts';
+import { inFlight, leaderOf } from './pbft/state.ts';
+import type { LedgerPort } from './ports.ts';
+import { RecentIds } from './recent-ids.ts';
+import type { Validator } from './validator.ts';
+import { Waiters } from './waiters.ts';
+
+/** What the REST API sees of a running validator. Closing it wakes every waiting call. */
+export function createNodePort(
+  info: NodeInfo,
+  genesis: Genesis,
+  validator: Validator,
+  ledger: LedgerPort,
+  network: Network,
+): NodePort & { close(): void } {
+  const waiters = new Waiters();
+  const expired = new RecentIds(RECENT_IDS_MAX);
+  validator.observe({
+    executed: (height, keys) => waiters.executed(height, keys),
+    final: (height) => waiters.final(height),
+    expired(keys) {
+      for (const key of keys) expired.add(key);
+      waiters.expired(keys);
+    },
+  });
+
+  const statusOf = async (id: Uint8Array): Promise<TransactionStatus> => {
+    const key = idKey(id);
+    // The pool is asked before the ledger: what executes in between is in the ledger by the time that answers.
+    const pending = validator.pool.body(key);
+    const stored = await ledger.query('transaction', { id });
+    if (stored !== undefined) {
+      const receipt = decode(receiptCodec, stored.receipt);
+      const block = { height: stored.height, index: stored.index };
+      const status = stateOf(receipt, stored.height <= validator.finalHeight);
+      return { id, status, block, receipt, transaction: stored.transaction };
+    }
+    if (pending !== undefined) return { id, status: 'pending', transaction: pending.bytes };
+    return { id, status: expired.has(key) ? 'expired' : 'unknown' };
+  };
+
+  return {
+    info,
+    chain() {
+      const { state, finalHeight } = validator;
+      const { executed, stable, config } = state;
+      return {
+        epoch: config.epoch,
+        height: executed.height,
+        blockHash: executed.blockHash,
+        stateRoot: executed.stateRoot,
+        finalHeight,
+        finalStateRoot:
+          stable !== undefined && stable.checkpoint.height === finalHeight
+            ? stable.checkpoint.stateRoot
+            : executed.stateRoot,
+        time: validator.chainNow(),
+        maxLifetimeMs: config.parameters.maxLifetimeMs,
+      };
+    },
+    submit: (transactions) => validator.intake.fromClient(transactions),
+    async transaction(id, until, timeoutMs, signal) {
+      if (until === 'none' || timeoutMs <= 0) return statusOf(id);
+      const deadline = performance.now() + timeoutMs;
+      for (;;) {
+        // Waiting begins before the status is read, so that nothing falls between the two.
+        const stop = new AbortController();
+        const cancel = AbortSignal.any([signal, stop.signal]);
+        const left = deadline - performance.now();
+        const woken = waiters.wait(id, until, undefined, left, cancel);
+        const status = await statusOf(id);
+        const height = status.block?.height;
+        if (reached(status.status, until) || status.status === 'unknown' || left <= 0 || signal.aborted) {
+          stop.abort();
+          return status;
+        }
+        if (height === undefined) {
+          await woken;
+          if (performance.now() >= deadline || signal.aborted) return statusOf(id);
+          continue;
+        }
+        stop.abort();
+        if (height > validator.finalHeight) await waiters.wait(id, until, height, left, signal);
+        return statusOf(id);
+      }
+    },
+    transactionProof: (id) => ledger.query('transactionBundle', { id }),
+    block: (at) => blockView(ledger, at),
+    async blocks(from, limit, descending) {
+      const headers = await ledger.query('headers', { from, limit, descending });
+      return headers.map(({ hash, header }): HeaderView => ({ hash, header: decode(headerCodec, header) }));
+    },
+    async certificate(height) {
+      const encoded = await ledger.query('certificate', {
+        height: height === 'latest' ? validator.finalHeight : height,
+      });
+      return encoded === undefined ? undefined : decode(certificateCodec, encoded);
+    },
+    async certificates(from, limit, descending) {
+      const encoded = await ledger.query('certificates', { from, limit, descending });
+      return encoded.map((one) => decode(certificateCodec, one));
+    },
+    state: (table, key, at, proof) => ledger.query('state', { table, key, at, proof }),
+    stateRows: (table, prefix, after, limit) => ledger.query('stateRows', { table, prefix, after, limit }),
+    validators() {
+      const connected = new Set([info.index, ...network.connected()]);
+      const leader = leaderOf(validator.state);
+      return genesis.validators.map(({ name, organisation, key }, index) => ({
+        index,
+        name,
+        organisation,
+        key,
+        leader: index === leader,
+        connected: connected.has(index),
+      }));
+    },
+    consensus(): ConsensusView {
+      const { state } = validator;
+      return {
+        mode: state.mode,
+        ...(state.reason === '' ? {} : { reason: state.reason }),
+        epoch: state.config.epoch,
+        view: state.view,
+        leader: leaderOf(state),
+        low: state.low,
+        executed: state.executed.height,
+        window: state.config.parameters.window,
+        quorum: state.quorum,
+        inFlight: inFlight(state),
+        connected: network.connected().length + 1,
+      };
+    },
+    peers: () => network.peerStatus(),
+    mempool() {
+      const { size, bytes, limits } = validator.pool;
+      return { transactions: size, bytes, ...limits };
+    },
+    close: () => waiters.close(),
+  };
+}
+
+function stateOf(receipt: Receipt, final: boolean): TransactionState {
+  if (!final) return 'committed';
+  return receipt.status === 'ok' ? 'final' : 'rejected';
+}
+
+function reached(status: TransactionState, until: Wait): boolean {
+  if (status === 'final' || status === 'rejected' || status === 'expired') return true;
+  return status === 'committed' && until === 'committed';
+}
+
+async function blockView(ledger: LedgerPort, at: number | Uint8Array): Promise<BlockView | undefined> {
+  const stored = await ledger.query('block', { at });
+  if (stored === undefined) return undefined;
+  return {
+    hash: stored.hash,
+    header: decode(headerCodec, stored.header),
+    transactions: stored.transactions.map((bytes, i) => ({
+      id: stored.ids[i]!,
+      bytes,
+      receipt: decode(receiptCodec, stored.receipts[i]!),
+    })),
+  };
+}

@@ -1,0 +1,189 @@
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { type Certificate, type Checkpoint, checkpointCodec } from '../../ledger/checkpoint.ts';
+import { sameEncoding } from '../../ledger/codec.ts';
+import { multiSignature } from '../../ledger/validators.ts';
+import type { Effect, Head, Now } from './events.ts';
+import type { SignedCheckpoint, Unsigned } from './messages.ts';
+import { type CheckpointVotes, inBuffer, type ReplicaState } from './state.ts';
+import { tryExecute, tryPrepared } from './voting.ts';
+
+/** C1: a block is executed and durable here, so its CHECKPOINT may be signed. */
+export function onExecuted(state: ReplicaState, head: Head, synced: boolean, now: Now, effects: Effect[]): void {
+  if (head.height <= state.executed.height) return;
+  state.executed = head;
+  state.executedAt = now.monotonic;
+  state.handedOver = Math.max(state.handedOver, head.height);
+  keepCertificates(state, effects);
+  dropBelow(state);
+  if (head.height > state.low) signCheckpoint(state, head, effects);
+  else if (state.stable?.checkpoint.height === head.height) compareWithCertificate(state, state.stable, head, effects);
+  if (!synced) tryExecute(state, effects);
+}
+
+/** Signs CHECKPOINTs of executed blocks that are not certified yet; also after a restart. */
+export function signCheckpoint(state: ReplicaState, head: Head, effects: Effect[]): void {
+  const votes = votesAt(state, head.height);
+  votes.own = checkpointOf(state, head);
+  if (state.mode === 'active') {
+    const then: Unsigned[] = [{ kind: 'checkpoint', checkpoint: votes.own }];
+    effects.push({ type: 'persist', records: [], then });
+  }
+  checkSplit(state, votes, effects);
+}
+
+export function checkpointOf(state: ReplicaState, head: Head): Checkpoint {
+  return {
+    epoch: state.config.epoch,
+    validatorsHash: state.validatorsHash,
+    height: head.height,
+    blockHash: head.blockHash,
+    stateRoot: head.stateRoot,
+    historyRoot: head.historyRoot,
+    timestamp: head.timestamp,
+    nextEpoch: state.config.epoch,
+    nextValidatorsHash: state.validatorsHash,
+  };
+}
+
+/** C2: q equal CHECKPOINTs of distinct members are the finality certificate. */
+export function onCheckpoint(state: ReplicaState, message: SignedCheckpoint, effects: Effect[]): void {
+  const { checkpoint, sender } = message;
+  if (!inBuffer(state, checkpoint.height)) return;
+  const votes = votesAt(state, checkpoint.height);
+  const first = votes.votes.get(sender);
+  if (first !== undefined) {
+    if (!sameEncoding(checkpointCodec, first.checkpoint, checkpoint)) {
+      effects.push({ type: 'evidence', evidence: { kind: 'checkpoint', member: sender, first, second: message } });
+    }
+    return;
+  }
+  votes.votes.set(sender, message);
+  const equal = new Map<number, Uint8Array>();
+  for (const [member, vote] of votes.votes) {
+    if (equal.size < state.quorum && sameEncoding(checkpointCodec, vote.checkpoint, checkpoint))
+      equal.set(member, vote.signature);
+  }
+  if (equal.size < state.quorum) return checkSplit(state, votes, effects);
+  const proof = multiSignature(state.config.validators.length, equal);
+  onCertificate(state, { scheme: 'ed25519-list', checkpoint, proof }, effects);
+}
+
+/** C2: the low mark moves to a newer certificate, never back, also when the certificate is ahead of execution. */
+export function onCertificate(state: ReplicaState, certificate: Certificate, effects: Effect[]): void {
+  const { checkpoint } = certificate;
+  if (checkpoint.height <= state.low) return;
+  const own = state.checkpoints.get(checkpoint.height)?.own;
+  if (own !== undefined && !sameEncoding(checkpointCodec, own, checkpoint)) {
+    return halt(
+      state,
+      `own checkpoint at height ${own.height} differs from its certificate: ${difference(own, checkpoint)}`,
+      effects,
+    );
+  }
+  state.low = checkpoint.height;
+  state.stable = certificate;
+  state.certificatesAhead.set(checkpoint.height, certificate);
+  effects.push({ type: 'stable', certificate });
+  keepCertificates(state, effects);
+  dropBelow(state);
+  if (state.low > state.executed.height) {
+    if (state.low > state.executed.height + state.config.parameters.window && state.mode === 'active') {
+      state.mode = 'behind';
+      state.reason = `executed ${state.executed.height}, certified ${state.low}`;
+    }
+    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
+  }
+}
+
+/** R7: fetches blocks when a certificate stayed ahead of execution, and nothing held locally leads there. */
+export function tryCatchUp(state: ReplicaState, effects: Effect[]): void {
+  if (state.stable === undefined || state.low <= state.executed.height || state.syncing) return;
+  if (state.handedOver > state.executed.height) {
+    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
+    return;
+  }
+  state.syncing = true;
+  effects.push({ type: 'startSync', certificate: state.stable });
+}
+
+/** Blocks up to the certificate are executed, or no peer could deliver them for now. */
+export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
+  state.syncing = false;
+  if (state.low > state.executed.height) {
+    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
+  } else if (state.mode === 'behind') {
+    state.mode = 'active';
+    state.reason = '';
+  }
+  for (const slot of state.slots.values()) tryPrepared(state, slot, effects);
+  tryExecute(state, effects);
+}
+
+function votesAt(state: ReplicaState, height: number): CheckpointVotes {
+  let votes = state.checkpoints.get(height);
+  if (votes === undefined) {
+    votes = { votes: new Map(), own: undefined };
+    state.checkpoints.set(height, votes);
+  }
+  return votes;
+}
+
+/** C3: when so many members signed something else that our own checkpoint can't reach q, our state or theirs is wrong. */
+function checkSplit(state: ReplicaState, votes: CheckpointVotes, effects: Effect[]): void {
+  const { own } = votes;
+  if (own === undefined) return;
+  let different = 0;
+  let other: Checkpoint | undefined;
+  for (const vote of votes.votes.values()) {
+    if (sameEncoding(checkpointCodec, vote.checkpoint, own)) continue;
+    different++;
+    other = vote.checkpoint;
+  }
+  if (other === undefined || state.config.validators.length - different >= state.quorum) return;
+  halt(
+    state,
+    `${different} members signed another checkpoint at height ${own.height}: ${difference(own, other)}`,
+    effects,
+  );
+}
+
+function compareWithCertificate(state: ReplicaState, certificate: Certificate, head: Head, effects: Effect[]): void {
+  const own = checkpointOf(state, head);
+  if (sameEncoding(checkpointCodec, own, certificate.checkpoint)) return;
+  halt(
+    state,
+    `executed block ${head.height} differs from its certificate: ${difference(own, certificate.checkpoint)}`,
+    effects,
+  );
+}
+
+function difference(own: Checkpoint, other: Checkpoint): string {
+  for (const field of ['blockHash', 'stateRoot', 'historyRoot'] as const) {
+    if (!equalBytes(own[field], other[field]))
+      return `${field} ${toHex(own[field])} here, ${toHex(other[field])} there`;
+  }
+  return `timestamp ${own.timestamp} here, ${other.timestamp} there, or another set`;
+}
+
+/** Promise 6: halt rather than diverge. */
+export function halt(state: ReplicaState, reason: string, effects: Effect[]): void {
+  state.mode = 'halted';
+  state.reason = reason;
+  effects.push({ type: 'halt', reason });
+}
+
+/** Certificates are stored with their executed block; those of blocks still to be executed wait here. */
+function keepCertificates(state: ReplicaState, effects: Effect[]): void {
+  for (const [height, certificate] of state.certificatesAhead) {
+    if (height > state.executed.height) continue;
+    state.certificatesAhead.delete(height);
+    effects.push({ type: 'keepCertificate', certificate });
+  }
+}
+
+/** C2: nothing at or below the low mark is needed once it is executed here. */
+function dropBelow(state: ReplicaState): void {
+  const done = Math.min(state.low, state.executed.height);
+  for (const height of state.slots.keys()) if (height <= done) state.slots.delete(height);
+  for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
+}

@@ -1,0 +1,168 @@
+/**
+ * What the replica needs from the world, as interfaces: production wires threads, sockets and disks behind them, the
+ * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
+ */
+
+/** Where the journal stood when a block was handed over: the last group whose fsync had returned (R1). */
+export interface JournalMark {
+  readonly group: number;
+  /** Chain hash of that group, 32 bytes. */
+  readonly chain: Uint8Array;
+}
+
+/** The newest executed and durable block. */
+export interface Head {
+  readonly height: number;
+  readonly blockHash: Uint8Array;
+  readonly stateRoot: Uint8Array;
+  readonly historyRoot: Uint8Array;
+  /** Block time in ms. */
+  readonly timestamp: number;
+}
+
+export interface Executed extends Head {
+  /** One byte per position of the batch: 0 ok, 1 failed, 2 skipped (N9). */
+  readonly outcomes: Uint8Array;
+}
+
+export interface OpenedLedger {
+  readonly head: Head;
+  /** Executed blocks above the newest certificate, ascending, the head last: their CHECKPOINTs are signed again. */
+  readonly uncertified: readonly Head[];
+  /** Encoded newest certificate, if any block above genesis is final here. */
+  readonly certificate: Uint8Array | undefined;
+  /** The journal mark of the newest block's LevelDB batch; undefined at height 0. */
+  readonly mark: JournalMark | undefined;
+  /** Ids with a receipt in blocks within idHorizon, 32 bytes each, one after the other. */
+  readonly recentIds: Uint8Array;
+  /** Public keys of the accounts that may send, 32 bytes each. */
+  readonly accounts: Uint8Array;
+}
+
+/** One block as a peer hands it to a node that is behind (R7): header and the transactions that have a receipt. */
+export interface SyncBlock {
+  /** Encoded header. */
+  readonly header: Uint8Array;
+  /** Packed transactions (ledger/transaction.ts), in order; the peer's bodies, not yet trusted. */
+  readonly transactions: Uint8Array;
+}
+
+/** Sole owner of LevelDB, state tree and application code (S4: one owner of execution). In a worker in production. */
+export interface LedgerPort {
+  open(): Promise<OpenedLedger>;
+  /** Executes and persists the next height. `batch` is encoded, `transactions` packed in batch order. */
+  execute(batch: Uint8Array, transactions: Uint8Array, mark: JournalMark): Promise<Executed>;
+  /**
+   * Executes a block of a peer at or below a verified certificate. The header must follow from executing it; it is
+   * compared before anything is written. `expected` has the certified roots when `header` is the certified one.
+   */
+  executeSynced(block: SyncBlock, expected: Head | undefined, mark: JournalMark): Promise<Executed>;
+  /** Keeps an encoded certificate whose block was executed here. */
+  storeCertificate(certificate: Uint8Array): Promise<void>;
+  /**
+   * Blocks for a peer that has executed up to `above`: a certificate at the greatest height at hand not above
+   * `above + 256`, all headers from `above + 1` to it, and transactions of a prefix of them up to `bytesMax`. Undefined
+   * when no such certificate is here.
+   */
+  blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined>;
+  query<Q extends keyof LedgerQueries>(name: Q, args: LedgerQueries[Q]['args']): Promise<LedgerQueries[Q]['result']>;
+  close(): Promise<void>;
+}
+
+export interface SyncAnswer {
+  readonly certificate: Uint8Array;
+  readonly headers: readonly Uint8Array[];
+  /** Packed transactions of the first `transactions.length` headers. */
+  readonly transactions: readonly Uint8Array[];
+}
+
+export interface StoredTransaction {
+  readonly height: number;
+  /** Position among the block's transactions with a receipt. */
+  readonly index: number;
+  /** Encoded receipt. */
+  readonly receipt: Uint8Array;
+  readonly transaction: Uint8Array;
+}
+
+export interface StoredBlock {
+  readonly hash: Uint8Array;
+  /** Encoded header. */
+  readonly header: Uint8Array;
+  /** Transaction bytes in order. */
+  readonly transactions: readonly Uint8Array[];
+  readonly ids: readonly Uint8Array[];
+  /** Encoded receipts, same order. */
+  readonly receipts: readonly Uint8Array[];
+}
+
+/** `latest` is the newest executed block, `final` the newest one under a certificate here. */
+export type At = 'latest' | 'final';
+
+export interface StateValue {
+  /** Height the answer holds at. */
+  readonly height: number;
+  readonly value: Uint8Array | undefined;
+  /** Encoded bundle (ledger/bundle.ts), when asked for and a certificate exists. */
+  readonly bundle: Uint8Array | undefined;
+}
+
+export interface LedgerQueries {
+  transaction: { args: { id: Uint8Array }; result: StoredTransaction | undefined };
+  /** Which of these ids (32 bytes each, one after the other) have a receipt: bit i of byte i>>3. */
+  executedAmong: { args: { ids: Uint8Array }; result: Uint8Array };
+  /** Encoded bundle of a final transaction. */
+  transactionBundle: { args: { id: Uint8Array }; result: Uint8Array | undefined };
+  block: { args: { at: number | Uint8Array }; result: StoredBlock | undefined };
+  /** Encoded headers, newest first when `descending`. */
+  headers: {
+    args: { from: number; limit: number; descending: boolean };
+    result: readonly { readonly hash: Uint8Array; readonly header: Uint8Array }[];
+  };
+  /** Encoded certificate of a height. */
+  certificate: { args: { height: number }; result: Uint8Array | undefined };
+  certificates: {
+    args: { from: number; limit: number; descending: boolean };
+    result: readonly Uint8Array[];
+  };
+  state: { args: { table: string; key: Uint8Array; at: At; proof: boolean }; result: StateValue };
+  stateRows: {
+    args: { table: string; prefix: Uint8Array; after: Uint8Array | undefined; limit: number };
+    result: {
+      readonly height: number;
+      readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+    };
+  };
+  sizes: {
+    args: Record<string, never>;
+    result: { readonly rows: number; readonly stateTreeBytes: number };
+  };
+}
+
+/** One record of the journal in the replica's own format. */
+export interface JournalEntry {
+  /** `prune` of this height or a greater one makes the entry useless. */
+  readonly height: number;
+  /** Not copied: it must not change until `append` has resolved. */
+  readonly bytes: Uint8Array;
+}
+
+/** Append-only groups; what is appended while a group is being written shares the next one. */
+export interface JournalPort {
+  /**
+   * Resolves when the group that holds the entries is fsynced. Rejects after a failed write or fsync, which is fatal, and
+   * when the journal is in doubt.
+   */
+  append(entries: readonly JournalEntry[]): Promise<JournalMark>;
+  /** The last group whose fsync had returned. */
+  mark(): JournalMark;
+  /** Entries at or below `height` are no longer needed: its block is final, executed and durable in LevelDB. */
+  prune(height: number): void;
+  close(): Promise<void>;
+}
+
+/** Both clocks (T1). `wall` in ms since 1970, `monotonic` in ms since some start. */
+export interface Clocks {
+  readonly wall: number;
+  readonly monotonic: number;
+}

@@ -1,0 +1,121 @@
+import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
+import { equalBytes, toHex } from '../ledger/bytes.ts';
+import type { Certificate } from '../ledger/checkpoint.ts';
+import { encode, tryDecode } from '../ledger/codec.ts';
+import { REQUEST_TIMEOUT_MS } from './limits.ts';
+import type { Message } from './pbft/messages.ts';
+import type { Verified } from './pbft/verify.ts';
+import type { Executed, Head, JournalMark, LedgerPort } from './ports.ts';
+import { type BlocksAnswer, blocksAnswerCodec, requestCodec } from './wire.ts';
+
+export interface SyncContext {
+  readonly ledger: LedgerPort;
+  mark(): JournalMark;
+  executed(): Head;
+  /** Members that may have blocks above a height, the best first. */
+  sources(above: number): readonly number[];
+  ask(member: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** A certificate of a peer, judged as every message is. */
+  verifyCertificate(certificate: Certificate): Verified<Message> | string;
+  /** Whether all signatures of packed transactions are valid, and they are `count`. */
+  checkBodies(packed: Uint8Array, count: number): Promise<string | undefined>;
+  certified(message: Verified<Message>): void;
+  onExecuted(executed: Executed): void;
+  onDiverged(reason: string): void;
+  blame(member: number, reason: string): void;
+}
+
+/**
+ * R7: catches up from peers. Nothing a peer claims is believed: its certificate is verified, the headers lead back from
+ * it to our own block, bodies are checked against roots, and every block is executed and compared.
+ */
+export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && context.executed().height < target) {
+    if (!(await syncOnce(context, signal))) return;
+  }
+}
+
+/** One answer of the first member that gives a useful one; false if nobody does. */
+async function syncOnce(context: SyncContext, signal: AbortSignal): Promise<boolean> {
+  const { height: above } = context.executed();
+  for (const member of context.sources(above)) {
+    if (signal.aborted) return false;
+    const answer = await askBlocks(context, member, above);
+    if (answer === undefined || context.executed().height !== above) continue;
+    const before = context.executed().height;
+    await applyAnswer(context, member, answer, signal);
+    if (context.executed().height > before) return true;
+  }
+  return false;
+}
+
+async function askBlocks(context: SyncContext, member: number, above: number) {
+  try {
+    const body = encode(requestCodec, { kind: 'blocks', value: { above } });
+    const decoded = tryDecode(blocksAnswerCodec, await context.ask(member, body, REQUEST_TIMEOUT_MS));
+    if (!decoded.ok) {
+      context.blame(member, `blocks: ${decoded.problem}`);
+      return undefined;
+    }
+    return decoded.value.kind === 'blocks' ? decoded.value.value : undefined;
+  } catch {
+    // Unreachable or too slow: the next member is asked.
+    return undefined;
+  }
+}
+
+type Blocks = Extract<BlocksAnswer, { kind: 'blocks' }>['value'];
+
+async function applyAnswer(context: SyncContext, member: number, answer: Blocks, signal: AbortSignal): Promise<void> {
+  const judged = context.verifyCertificate(answer.certificate);
+  const problem = typeof judged === 'string' ? judged : chainProblem(context.executed(), answer);
+  if (problem !== undefined) return context.blame(member, `blocks: ${problem}`);
+  context.certified(judged as Verified<Message>);
+  const { checkpoint } = answer.certificate;
+  for (const [i, header] of answer.headers.entries()) {
+    const transactions = answer.transactions[i];
+    if (transactions === undefined || signal.aborted) return;
+    const wrong = await context.checkBodies(transactions, header.count);
+    if (wrong !== undefined) return context.blame(member, `block ${header.height}: ${wrong}`);
+    // S4: a block that the normal path executed meanwhile is dropped.
+    if (header.height <= context.executed().height) continue;
+    const expected: Head | undefined = header.height === checkpoint.height ? checkpoint : undefined;
+    try {
+      const block = { header: encode(headerCodec, header), transactions };
+      context.onExecuted(await context.ledger.executeSynced(block, expected, context.mark()));
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const code = (error as { code?: string }).code;
+      if (code === 'DIVERGED') return context.onDiverged(error.message);
+      if (code === 'BAD_BLOCK') return context.blame(member, error.message);
+      throw error;
+    }
+  }
+}
+
+/** Headers from our own head up to the certified block, each the parent of the next. */
+function chainProblem(own: Head, { certificate, headers }: Blocks): string | undefined {
+  const { height, blockHash: certified } = certificate.checkpoint;
+  if (height <= own.height) return `a certificate of height ${height}, own height is ${own.height}`;
+  if (headers.length !== height - own.height) return `${headers.length} headers from ${own.height} to ${height}`;
+  let parent = own.blockHash;
+  let timestamp = own.timestamp;
+  for (const [i, header] of headers.entries()) {
+    const problem = linkProblem(header, own.height + 1 + i, parent, timestamp);
+    if (problem !== undefined) return problem;
+    parent = blockHash(header);
+    timestamp = header.timestamp;
+  }
+  return equalBytes(parent, certified)
+    ? undefined
+    : `headers end at ${toHex(parent)}, certified is ${toHex(certified)}`;
+}
+
+function linkProblem(header: Header, height: number, parent: Uint8Array, timestamp: number): string | undefined {
+  if (header.height !== height) return `header of height ${header.height}, expected ${height}`;
+  if (!equalBytes(header.parent, parent))
+    return `header ${height} has parent ${toHex(header.parent)}, expected ${toHex(parent)}`;
+  return header.timestamp > timestamp
+    ? undefined
+    : `header ${height} has time ${header.timestamp}, parent ${timestamp}`;
+}

@@ -1,0 +1,420 @@
+import type { RefusalCode } from '../api/ports.ts';
+import type { Genesis } from '../genesis/genesis.ts';
+import type { Application } from '../ledger/application.ts';
+import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
+import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
+import { decode, encode, tryDecode } from '../ledger/codec.ts';
+import type { VerifySignature } from '../ledger/signature.ts';
+import type { Network } from '../p2p/index.ts';
+import { Bodies } from './bodies.ts';
+import { checkBodies } from './check-bodies.ts';
+import { Forwarding } from './forwarding.ts';
+import { SigningGuard } from './guard.ts';
+import { idKey } from './id-key.ts';
+import { Intake, type Wanted } from './intake.ts';
+import {
+  CATCH_UP_DELAY_MS,
+  POOL_BYTES_MAX,
+  POOL_TRANSACTIONS_MAX,
+  RECENT_IDS_MAX,
+  REQUEST_TIMEOUT_MS,
+  STATUS_INTERVAL_MS,
+} from './limits.ts';
+import { Mempool, type PoolEntry } from './mempool.ts';
+import type { Now } from './pbft/events.ts';
+import { type Message, messageCodec } from './pbft/messages.ts';
+import { decodeRecord } from './pbft/records.ts';
+import { restoreState } from './pbft/restore.ts';
+import { chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
+import { type MessageContext, type Verified, verifyMessage } from './pbft/verify.ts';
+import { answerPeer } from './peer-server.ts';
+import type { Executed, JournalPort, LedgerPort, OpenedLedger } from './ports.ts';
+import { RecentIds } from './recent-ids.ts';
+import { Runner } from './runner.ts';
+import type { Signer } from './signatures.ts';
+import { syncTo } from './sync.ts';
+import type { VerifyPool } from './verify/pool.ts';
+import { FRAME_MESSAGE, FRAME_TRANSACTIONS, messageFrame, requestCodec } from './wire.ts';
+
+/** Structured log in pino's manner: fields first. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ValidatorOptions {
+  readonly genesis: Genesis;
+  readonly application: Application;
+  /** Index of this member in the genesis set. */
+  readonly self: number;
+  readonly signer: Signer;
+  readonly verify: VerifySignature;
+  readonly verifyPool: VerifyPool;
+  readonly ledger: LedgerPort;
+  readonly opened: OpenedLedger;
+  readonly journal: JournalPort;
+  readonly records: readonly Uint8Array[];
+  /** Why the journal can't be trusted, if it can't (R1). */
+  readonly doubt: string | undefined;
+  readonly network: Network;
+  readonly log: Log;
+  now(): Now;
+  fatal(error: unknown): void;
+}
+
+/** Callbacks of one node that its API side hangs on. */
+export interface Observer {
+  /** A block is executed; `outcomes` as in Executed. */
+  executed(height: number, keys: readonly string[]): void;
+  /** Everything up to this height is executed and certified here. */
+  final(height: number): void;
+  expired(keys: readonly string[]): void;
+}
+
+/**
+ * One validator: the runner's effects on one side, network, ledger and pool on the other. It decides nothing about the
+ * protocol; what it does follows from effects of the core or from bytes that passed their checks.
+ */
+export class Validator {
+  readonly #options: ValidatorOptions;
+  readonly #context: MessageContext;
+  readonly #runner: Runner;
+  readonly #bodies: Bodies;
+  readonly #forwarding: Forwarding;
+  readonly #guard: SigningGuard;
+  readonly #recent = new RecentIds(RECENT_IDS_MAX);
+  readonly #abort = new AbortController();
+  readonly pool: Mempool;
+  readonly intake: Intake;
+  /** Newest height that is executed and certified here. */
+  finalHeight: number;
+  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0 };
+  #observer: Observer | undefined;
+  #poolAnnounced = false;
+
+  constructor(options: ValidatorOptions) {
+    this.#options = options;
+    const { genesis, opened, self } = options;
+    const { parameters, validators } = genesis;
+    this.#context = { genesisId: genesis.id, epoch: 0, validators, verify: options.verify };
+    this.pool = new Mempool({ transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX }, validators.length);
+    const recent = opened.recentIds;
+    for (let at = Math.max(0, recent.length - 32 * RECENT_IDS_MAX); at < recent.length; at += 32) {
+      this.#recent.add(idKey(recent.subarray(at, at + 32)));
+    }
+    const stable = opened.certificate === undefined ? undefined : decode(certificateCodec, opened.certificate);
+    this.finalHeight = stable?.checkpoint.height ?? 0;
+    const records = options.records.map(decodeRecord);
+    this.#guard = new SigningGuard(genesis.id, options.signer);
+    this.#guard.forget(this.finalHeight);
+    const config = {
+      genesisId: genesis.id,
+      epoch: 0,
+      validators,
+      self,
+      parameters,
+      statusIntervalMs: STATUS_INTERVAL_MS,
+      catchUpDelayMs: CATCH_UP_DELAY_MS,
+    };
+    const state = restoreState(config, { head: opened.head, stable, records }, options.now());
+    this.#runner = new Runner(state, this.#ports());
+    this.#bodies = new Bodies({
+      genesisId: genesis.id,
+      pool: this.pool,
+      parameters,
+      fetch: (member, ids, wanted) => this.#fetchBodies(member, ids, wanted),
+      done: ({ height }, digest, problem) => this.#runner.dispatch({ type: 'bodies', height, digest, problem }),
+    });
+    this.#bodies.restore(records, opened.head.height, leaderOf(state));
+    this.#forwarding = new Forwarding({
+      pool: this.pool,
+      self,
+      broadcast: (frame) => options.network.broadcast(frame),
+      send: (to, frame) => void options.network.send(to, frame),
+      leader: () => leaderOf(this.state),
+    });
+    this.intake = new Intake({
+      genesisId: genesis.id,
+      parameters,
+      application: options.application,
+      self,
+      pool: this.pool,
+      verifyPool: options.verifyPool,
+      accounts: accountKeys(opened.accounts),
+      chainNow: () => this.chainNow(),
+      refusal: () => this.#refusal(),
+      recentlyExecuted: (key) => this.#recent.has(key),
+      executedAmong: (ids) => options.ledger.query('executedAmong', { ids }),
+      added: (entries, own) => this.#added(entries, own),
+      blame: (member, reason) => this.#blame(member, reason),
+    });
+  }
+
+  get state(): ReplicaState {
+    return this.#runner.state;
+  }
+
+  /** T1: the chain's time now in ms. */
+  chainNow(): number {
+    return chainNow(this.state, this.#options.now());
+  }
+
+  observe(observer: Observer): void {
+    this.#observer = observer;
+  }
+
+  /** Begins to speak and to vote. */
+  start(): void {
+    const { network, doubt, opened, ledger } = this.#options;
+    network.onFrame((from, frame) => this.#onFrame(from, frame));
+    network.onRequest((_from, body) => answerPeer(body, this.pool, ledger));
+    network.onChannel((member, open) => this.#runner.dispatch({ type: 'channel', member, open }));
+    if (doubt !== undefined) this.#runner.dispatch({ type: 'doubt', reason: doubt });
+    this.#runner.dispatch({ type: 'started', uncertified: opened.uncertified });
+    for (const member of network.connected()) this.#runner.dispatch({ type: 'channel', member, open: true });
+    this.#announcePool();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#runner.close();
+    this.#bodies.close();
+    this.#forwarding.close();
+  }
+
+  #ports(): ConstructorParameters<typeof Runner>[1] {
+    const { journal, network, ledger, log, now, fatal } = this.#options;
+    return {
+      journal,
+      guard: this.#guard,
+      now,
+      fatal,
+      setTimer(delayMs, run) {
+        // setTimeout takes 31 bits; a longer wait is asked for again by the core.
+        const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
+        return () => clearTimeout(timer);
+      },
+      broadcast: (message) => network.broadcast(messageFrame(message)),
+      send: (to, message) => void network.send(to, messageFrame(message)),
+      bodiesOf: (batch, digest) => this.#bodies.packed(batch, digest),
+      chooseBatch: (height, timestamp) => this.#chooseBatch(height, timestamp),
+      requestBodies: (batch, digest, from) => this.#bodies.request(batch, digest, this.#sources(from)),
+      execute: (batch, digest) => void this.#execute(batch, digest),
+      stable: (certificate) => this.#stable(certificate.checkpoint.height),
+      keepCertificate: (certificate) => {
+        ledger.storeCertificate(encode(certificateCodec, certificate)).catch(fatal);
+        this.#final();
+      },
+      startSync: (certificate) => void this.#sync(certificate),
+      evidence: (evidence) => {
+        this.counters.evidence++;
+        log.warn({ member: evidence.member, kind: evidence.kind }, 'two different signed contents for one slot');
+      },
+      refused: (what, reason) => {
+        this.counters.refusedBatches++;
+        log.warn({ what, reason }, 'refused');
+      },
+      halted: (reason) => log.error({ reason }, 'halted: this node signs nothing any more'),
+    };
+  }
+
+  #onFrame(from: number, frame: Uint8Array): void {
+    const body = frame.subarray(1);
+    if (frame[0] === FRAME_TRANSACTIONS) {
+      this.intake.fromPeer(from, body).catch(this.#options.fatal);
+      return;
+    }
+    const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, body) : undefined;
+    if (decoded === undefined || !decoded.ok) {
+      return this.#blame(from, decoded === undefined ? `frame of kind ${frame[0]}` : `message: ${decoded.problem}`);
+    }
+    if (!this.#isOfUse(decoded.value)) return;
+    const judged = verifyMessage(decoded.value, this.#context);
+    if (judged.ok) this.#runner.dispatch({ type: 'message', message: judged.message });
+    else this.#blame(from, `${decoded.value.kind}: ${judged.reject.detail}`);
+  }
+
+  /** Cheap checks before the signature: what the core would drop anyway is not verified. */
+  #isOfUse(message: Message): boolean {
+    const { low, executed, config } = this.state;
+    const below = Math.min(low, executed.height);
+    const above = low + 2 * config.parameters.window;
+    switch (message.kind) {
+      case 'prePrepare':
+      case 'prepare':
+      case 'commit':
+      case 'commitCertificate':
+        return message.value.vote.height > below && message.value.vote.height <= above;
+      case 'checkpoint':
+        return message.value.checkpoint.height > low && message.value.checkpoint.height <= above;
+      case 'certificate':
+        return message.value.checkpoint.height > low;
+      default:
+        return true;
+    }
+  }
+
+  #chooseBatch(height: number, timestamp: number): void {
+    const { batchTransactionsMax, batchBytesMax } = this.#options.genesis.parameters;
+    const chosen = this.pool.choose(timestamp, batchTransactionsMax, batchBytesMax);
+    let batch: Batch | undefined;
+    if (chosen.length > 0) {
+      batch = { height, timestamp, transactions: chosen.map(({ id }) => id) };
+      this.#bodies.hold(batch, batchDigest(batch), chosen);
+    }
+    this.#runner.dispatch({ type: 'batchReady', height, batch, pool: this.#poolView() });
+  }
+
+  async #fetchBodies(member: number, ids: readonly Uint8Array[], wanted: Wanted): Promise<string | undefined> {
+    try {
+      const body = encode(requestCodec, { kind: 'bodies', value: { ids } });
+      const options = { timeoutMs: REQUEST_TIMEOUT_MS, signal: this.#abort.signal };
+      return await this.intake.forBatch(member, await this.#options.network.request(member, body, options), wanted);
+    } catch (error) {
+      this.#options.log.debug({ member, reason: String(error) }, 'bodies not fetched');
+      return undefined;
+    }
+  }
+
+  /** S4: the one way into the executor for ordered batches; the ledger executes in the order of calls. */
+  async #execute(batch: Batch, digest: Uint8Array): Promise<void> {
+    const { ledger, journal, fatal } = this.#options;
+    try {
+      const executed = await ledger.execute(
+        encode(batchCodec, batch),
+        this.#bodies.packed(batch, digest),
+        journal.mark(),
+      );
+      this.#executed(executed, batch.transactions.map(idKey), false);
+    } catch (error) {
+      fatal(error);
+    }
+  }
+
+  #executed(executed: Executed, keys: readonly string[], synced: boolean): void {
+    const { height } = executed;
+    for (const [i, key] of keys.entries()) if (executed.outcomes[i] !== 2) this.#recent.add(key);
+    this.pool.executed(height, keys);
+    this.#bodies.executed(height);
+    // Whoever waits hears of execution before finality, which the core may find in the same step.
+    this.#observer?.executed(height, keys);
+    this.#runner.dispatch({ type: 'executed', head: executed, synced });
+    this.#final();
+    this.#announcePool();
+  }
+
+  #stable(height: number): void {
+    this.#guard.forget(height);
+    this.#final();
+  }
+
+  /** Moves the final height: certified and executed here. C4: what can't execute any more by certified time is expired. */
+  #final(): void {
+    const { low, executed, stable } = this.state;
+    const height = Math.min(low, executed.height);
+    if (height <= this.finalHeight) return;
+    this.finalHeight = height;
+    this.pool.stable(height);
+    this.#options.journal.prune(height);
+    this.#observer?.final(height);
+    if (stable === undefined || low > executed.height) return;
+    const expired = this.pool.expire(stable.checkpoint.timestamp);
+    if (expired.length > 0) this.#observer?.expired(expired.map(({ key }) => key));
+  }
+
+  async #sync(certificate: Certificate): Promise<void> {
+    const { ledger, journal, log, network, fatal } = this.#options;
+    log.info({ executed: this.state.executed.height, certified: certificate.checkpoint.height }, 'catching up');
+    let keys: readonly string[] = [];
+    try {
+      await syncTo(
+        {
+          ledger,
+          mark: () => journal.mark(),
+          executed: () => this.state.executed,
+          sources: (above) => this.#syncSources(above),
+          ask: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal: this.#abort.signal }),
+          verifyCertificate: (one) => this.#judgeCertificate(one),
+          checkBodies: async (packed, count) => {
+            const checked = await checkBodies(this.#context.genesisId, packed, count, this.#options.verifyPool);
+            if (typeof checked === 'string') return checked;
+            keys = checked;
+            return undefined;
+          },
+          certified: (message) => this.#runner.dispatch({ type: 'message', message }),
+          onExecuted: (executed) => this.#executed(executed, keys, true),
+          onDiverged: (reason) => this.#runner.dispatch({ type: 'diverged', reason }),
+          blame: (member, reason) => this.#blame(member, reason),
+        },
+        certificate.checkpoint.height,
+        this.#abort.signal,
+      );
+    } catch (error) {
+      if (!this.#abort.signal.aborted) fatal(error);
+    }
+    this.#runner.dispatch({ type: 'syncEnded' });
+    log.info({ executed: this.state.executed.height, certified: this.state.low }, 'caught up');
+  }
+
+  #judgeCertificate(certificate: Certificate): Verified<Message> | string {
+    const judged = verifyMessage({ kind: 'certificate', value: certificate }, this.#context);
+    return judged.ok ? judged.message : judged.reject.detail;
+  }
+
+  #sources(first: number): readonly number[] {
+    const others = this.#options.network.connected().filter((member) => member !== first);
+    return first === this.#options.self ? others : [first, ...others];
+  }
+
+  #syncSources(above: number): readonly number[] {
+    const connected = this.#options.network.connected();
+    return connected
+      .map((member) => ({ member, executed: this.state.peers[member]?.status?.executed ?? 0 }))
+      .filter(({ executed }) => executed > above)
+      .sort((a, b) => b.executed - a.executed)
+      .map(({ member }) => member);
+  }
+
+  #added(entries: readonly PoolEntry[], own: boolean): void {
+    this.#bodies.added(entries);
+    if (own) this.#forwarding.added(entries);
+    this.#announcePool();
+  }
+
+  /** Tells the core once per loop turn what the leader could order. */
+  #announcePool(): void {
+    if (this.#poolAnnounced) return;
+    this.#poolAnnounced = true;
+    setImmediate(() => {
+      this.#poolAnnounced = false;
+      this.#runner.dispatch({ type: 'pool', view: this.#poolView() });
+    });
+  }
+
+  #poolView() {
+    const { batchTransactionsMax, batchBytesMax } = this.#options.genesis.parameters;
+    return this.pool.view(batchTransactionsMax, batchBytesMax);
+  }
+
+  #refusal(): { readonly code: RefusalCode; readonly detail: string; readonly retryAfter: number } | undefined {
+    const { mode, reason, quorum } = this.state;
+    if (mode === 'halted') return { code: 'halted', detail: reason, retryAfter: 60 };
+    if (mode === 'behind' || mode === 'starting') return { code: 'syncing', detail: reason, retryAfter: 1 };
+    const connected = this.#options.network.connected().length + 1;
+    if (connected >= quorum) return undefined;
+    return { code: 'no-quorum', detail: `${connected} of ${quorum} validators needed are connected`, retryAfter: 1 };
+  }
+
+  #blame(member: number, reason: string): void {
+    this.counters.blamed++;
+    this.#options.log.debug({ member, reason }, 'refused what a peer sent');
+  }
+}
+
+function accountKeys(packed: Uint8Array): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (let at = 0; at < packed.length; at += 32) keys.add(idKey(packed.subarray(at, at + 32)));
+  return keys;
+}

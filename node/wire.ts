@@ -1,0 +1,42 @@
+import { headerCodec } from '../ledger/block.ts';
+import { concatBytes } from '../ledger/bytes.ts';
+import { certificateCodec } from '../ledger/checkpoint.ts';
+import { blob, bytes32, type CodecType, encode, list, struct, u64, union } from '../ledger/codec.ts';
+import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../ledger/limits.ts';
+import { SYNC_BLOCKS_MAX } from './limits.ts';
+import { type Message, messageCodec } from './pbft/messages.ts';
+
+/** First byte of a frame on the channel between two validators. */
+export const FRAME_MESSAGE = 1;
+export const FRAME_TRANSACTIONS = 2;
+
+export function messageFrame(message: Message): Uint8Array {
+  return concatBytes(Uint8Array.of(FRAME_MESSAGE), encode(messageCodec, message));
+}
+
+export function transactionsFrame(packed: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(FRAME_TRANSACTIONS), packed);
+}
+
+/** Questions that one validator asks another. */
+export const requestCodec = union({
+  /** Bodies by id; answered with packed transactions, those that are at hand. */
+  bodies: [1, struct({ ids: list(bytes32, BATCH_TRANSACTIONS_MAX) })],
+  /** R7: blocks above a height. */
+  blocks: [2, struct({ above: u64 })],
+});
+export type Request = CodecType<typeof requestCodec>;
+
+/** R7: a certificate, all headers up to it, and the transactions of a prefix of them. Empty when there is nothing. */
+export const blocksAnswerCodec = union({
+  nothing: [0, struct({})],
+  blocks: [
+    1,
+    struct({
+      certificate: certificateCodec,
+      headers: list(headerCodec, SYNC_BLOCKS_MAX),
+      transactions: list(blob(BATCH_BYTES_MAX + 4 * BATCH_TRANSACTIONS_MAX), SYNC_BLOCKS_MAX),
+    }),
+  ],
+});
+export type BlocksAnswer = CodecType<typeof blocksAnswerCodec>;

@@ -1,0 +1,91 @@
+import { FRAME_BYTES_MAX } from './limits.ts';
+
+/** On a channel: u32 length of the payload ‖ u8 type ‖ payload. */
+export const FRAME_TYPES = { hello: 0, frame: 1, request: 2, response: 3, refusal: 4, record: 5 } as const;
+export type FrameType = keyof typeof FRAME_TYPES;
+
+const HEADER_BYTES = 5;
+const NAME_OF_TYPE = new Map<number, FrameType>(
+  Object.entries(FRAME_TYPES).map(([name, tag]) => [tag, name as FrameType]),
+);
+
+export interface Frame {
+  readonly type: FrameType;
+  readonly payload: Uint8Array;
+}
+
+export function encodeFrame(type: FrameType, ...parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length > FRAME_BYTES_MAX) throw new RangeError(`frame of ${length} bytes, at most ${FRAME_BYTES_MAX}`);
+  const bytes = new Uint8Array(HEADER_BYTES + length);
+  new DataView(bytes.buffer).setUint32(0, length);
+  bytes[4] = FRAME_TYPES[type];
+  let offset = HEADER_BYTES;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Cuts a stream of bytes into frames, however it is chunked. Memory is taken only for bytes that came: an announced length
+ * above the limit, or an unknown type, throws before (X03).
+ */
+export class FrameParser {
+  readonly #header = new Uint8Array(HEADER_BYTES);
+  #headerLength = 0;
+  #type: FrameType = 'hello';
+  #length = 0;
+  #chunks: Uint8Array[] = [];
+  #received = 0;
+
+  /** The frames that end in `chunk`. Throws RangeError if the peer does not keep to the format. */
+  *push(chunk: Uint8Array): Generator<Frame> {
+    let at = 0;
+    while (at < chunk.length || this.#isComplete()) {
+      if (this.#headerLength < HEADER_BYTES) {
+        const part = chunk.subarray(at, at + HEADER_BYTES - this.#headerLength);
+        this.#header.set(part, this.#headerLength);
+        this.#headerLength += part.length;
+        at += part.length;
+        if (this.#headerLength === HEADER_BYTES) this.#readHeader();
+        continue;
+      }
+      const part = chunk.subarray(at, at + this.#length - this.#received);
+      if (part.length > 0) this.#chunks.push(part);
+      this.#received += part.length;
+      at += part.length;
+      if (this.#isComplete()) yield this.#take();
+    }
+  }
+
+  #isComplete(): boolean {
+    return this.#headerLength === HEADER_BYTES && this.#received === this.#length;
+  }
+
+  #readHeader(): void {
+    this.#length = new DataView(this.#header.buffer).getUint32(0);
+    const type = NAME_OF_TYPE.get(this.#header[4]!);
+    if (type === undefined) throw new RangeError(`unknown frame type ${this.#header[4]}`);
+    if (this.#length > FRAME_BYTES_MAX)
+      throw new RangeError(`frame of ${this.#length} bytes, at most ${FRAME_BYTES_MAX}`);
+    this.#type = type;
+  }
+
+  /** Payloads are copies: a small message must not keep a large network buffer alive. */
+  #take(): Frame {
+    const payload = new Uint8Array(this.#length);
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      payload.set(chunk, offset);
+      offset += chunk.length;
+    }
+    const frame = { type: this.#type, payload };
+    this.#headerLength = 0;
+    this.#length = 0;
+    this.#received = 0;
+    this.#chunks = [];
+    return frame;
+  }
+}

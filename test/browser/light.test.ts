@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { accessSync, constants } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { bundleLight } from '../support/browser-bundle.ts';
+import { encodeBundle, smallChain } from '../support/chain.ts';
+
+/** The system's Chromium; `CHROMIUM` names another one. */
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+interface PageReport {
+  readonly ok: boolean;
+  readonly steps: readonly { readonly name: string; readonly status: string }[];
+}
+
+describe('the light client in Chromium, under a strict content security policy', { skip: missing() }, () => {
+  const chain = smallChain();
+  const proof = [...encodeBundle(chain.transactionBundle(2, 3))];
+  const requested: string[] = [];
+  let server: Server;
+  let browser: Browser;
+  let origin: string;
+
+  before(async () => {
+    const { core, lazy } = await bundleLight();
+    const files = new Map([...core, ...lazy.values()].map(({ name, code }) => [`/${name}`, code]));
+    server = createServer((request, response) => {
+      const path = request.url ?? '/';
+      const code = files.get(path);
+      requested.push(path);
+      response.setHeader('content-security-policy', "default-src 'none'; script-src 'self'");
+      response.setHeader('content-type', code === undefined ? 'text/html' : 'text/javascript');
+      response.end(code ?? '<!doctype html><title>light</title>');
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+  });
+
+  after(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  async function verify(page: Page, bytes: readonly number[]): Promise<PageReport> {
+    await page.goto(origin);
+    return page.evaluate(
+      async ({ url, bytes, genesis }) => {
+        const light = await import(url);
+        const { ok, steps } = await light.verifyBundleAsync(Uint8Array.from(bytes), genesis);
+        return { ok, steps };
+      },
+      { url: `${origin}/index.js`, bytes, genesis: chain.genesis.text },
+    );
+  }
+
+  for (const [engine, hasWebCrypto] of [
+    ['WebCrypto', true],
+    ['the portable verifier', false],
+  ] as const) {
+    test(`verifies a proof and names the failing step of a changed one, by ${engine}`, async () => {
+      requested.length = 0;
+      const page = await browser.newPage();
+      if (!hasWebCrypto) {
+        // As on a page without https.
+        await page.addInitScript(() => Object.defineProperty(globalThis.crypto, 'subtle', { value: undefined }));
+      }
+      const report = await verify(page, proof);
+      assert(report.ok, JSON.stringify(report.steps));
+      const changed = await verify(page, proof.with(-1, proof.at(-1)! ^ 1));
+      assert(!changed.ok);
+      assert.equal(changed.steps.find(({ status }) => status === 'failed')?.name, 'receipt');
+      const loaded = requested.some((path) => path.startsWith('/ed25519'));
+      if (!hasWebCrypto) assert(loaded, 'the portable verifier is loaded where there is no WebCrypto');
+      await page.close();
+    });
+  }
+});
+
+function missing(): string | false {
+  try {
+    accessSync(EXECUTABLE, constants.X_OK);
+    return false;
+  } catch {
+    return `no Chromium at ${EXECUTABLE}; set CHROMIUM to one`;
+  }
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bundleCodec } from '../../ledger/bundle.ts';
+import { fromHex } from '../../ledger/bytes.ts';
+import { decode, type Json } from '../../ledger/codec.ts';
+import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
+import { planBundle, verifyBundle, verifyBundleAsync } from '../../light/index.ts';
+import { checkedWebCrypto, type Subtle } from '../../light/webcrypto.ts';
+import { encodeBundle, memberOf, rememberingVerify, smallChain } from '../support/chain.ts';
+import { outcome } from '../support/report.ts';
+
+const verify = rememberingVerify();
+const chain = smallChain();
+const text = chain.genesis.text;
+const changed = smallChain();
+changed.handOver([...changed.members, memberOf('node-4')]);
+changed.append();
+const bytes = encodeBundle(changed.transactionBundle(2, 3));
+
+test('a plan lists every signature: possession at genesis, hand-offs, certificate, transaction', () => {
+  const plan = planBundle(bytes, text);
+  assert.equal(plan.checks.length, 4 + 3 + 4 + 1);
+  for (const { signature, message, publicKey } of plan.checks) assert(verify(signature, message, publicKey));
+  const verdicts = plan.checks.map(() => true);
+  assert.deepEqual(plan.finish(verdicts), verifyBundle(bytes, text, { verify }));
+  // A genesis that was read before brings no signatures of its own.
+  assert.equal(planBundle(bytes, changed.genesis).checks.length, 3 + 4 + 1);
+});
+
+test('one false verdict, or a missing one, ends at the step whose signature it is', () => {
+  const plan = planBundle(bytes, text);
+  const steps = ['genesis', 'genesis', 'genesis', 'genesis', 'epochs', 'epochs', 'epochs'];
+  steps.push('certificate', 'certificate', 'certificate', 'certificate', 'signature');
+  for (const [index, step] of steps.entries()) {
+    assert.equal(outcome(plan.finish(plan.checks.map((_, at) => at !== index))), step, `verdict ${index}`);
+    assert.equal(outcome(plan.finish(plan.checks.slice(0, index).map(() => true))), step, `${index} verdicts`);
+  }
+  const truthy = plan.checks.map(() => 1) as unknown as boolean[];
+  assert.equal(outcome(plan.finish(truthy)), 'genesis');
+});
+
+test('a proof that is changed after it was planned does not come under its verdicts', () => {
+  const mine = bytes.slice();
+  const plan = planBundle(mine, text);
+  mine.fill(0, 40);
+  assert.deepEqual(plan.finish(plan.checks.map(() => true)), verifyBundle(bytes, text, { verify }));
+
+  const json = bundleCodec.toJson(decode(bundleCodec, bytes)) as Record<string, Json>;
+  const planned = planBundle(json, text);
+  json.fact = null;
+  assert.deepEqual(planned.finish(planned.checks.map(() => true)), verifyBundle(bytes, text, { verify }));
+});
+
+test('a proof that fails before any signature matters asks for none further', () => {
+  assert.equal(planBundle(bytes.subarray(1), changed.genesis).checks.length, 0);
+  assert.equal(outcome(planBundle(bytes.subarray(1), changed.genesis).finish([])), 'format');
+});
+
+test('verifyBundleAsync gives the reports of verifyBundle', async () => {
+  const bad = bytes.slice();
+  bad[bad.length - 1]! ^= 1;
+  const forged = encodeBundle({ ...changed.blockBundle(1), certificate: chain.certify(5) });
+  for (const proof of [bytes, bad, forged, bytes.subarray(1), 'x', new Uint8Array(0)]) {
+    assert.deepEqual(await verifyBundleAsync(proof, text), verifyBundle(proof, text, { verify }));
+  }
+  assert.deepEqual(await verifyBundleAsync(bytes, ''), verifyBundle(bytes, '', { verify }));
+});
+
+test('V09: WebCrypto is used only if it keeps to rule S5 on every edge vector', async () => {
+  const real: Subtle = globalThis.crypto.subtle;
+  const engine = await checkedWebCrypto(real);
+  assert(engine !== undefined, 'the WebCrypto of this Node keeps to S5');
+  for (const vector of EDGE_VECTORS) {
+    const [signature, message, publicKey] = [vector.signature, vector.message, vector.publicKey].map(
+      (hex) => fromHex(hex)!,
+    );
+    assert.equal(await engine(signature!, message!, publicKey!), vector.valid, vector.name);
+  }
+  assert.equal(await checkedWebCrypto(undefined), undefined);
+  const never = () => Promise.reject(new DOMException('Unrecognized name', 'NotSupportedError'));
+  const importKey = real.importKey.bind(real) as Subtle['importKey'];
+  assert.equal(await checkedWebCrypto({ importKey: never, verify: never }), undefined);
+  assert.equal(await checkedWebCrypto({ importKey, verify: () => Promise.resolve(true) }), undefined);
+  assert.equal(await checkedWebCrypto({ importKey, verify: () => Promise.resolve(false) }), undefined);
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type * as Light from '../../light/index.ts';
+import { type BrowserBundle, bundleLight } from '../support/browser-bundle.ts';
+import { encodeBundle, smallChain } from '../support/chain.ts';
+import { outcome } from '../support/report.ts';
+
+/** Bytes gzipped. */
+const CORE_MAX = 17_500;
+const PORTABLE_MAX = 10_500;
+const EDGE_VECTORS_MAX = 3_000;
+
+describe('the light client as a browser bundle', () => {
+  let bundle: BrowserBundle;
+  before(async () => {
+    bundle = await bundleLight();
+  });
+
+  test('holds nothing of Node', () => {
+    const inputs = Object.keys(bundle.metafile.inputs);
+    assert(inputs.some((path) => path === 'light/verify-bundle.ts'));
+    for (const path of inputs) assert.match(path, /^(light|ledger|genesis|node_modules\/@noble)\//);
+    for (const { code, name } of [...bundle.core, ...bundle.lazy.values()]) {
+      assert.doesNotMatch(
+        new TextDecoder().decode(code),
+        /\beval\(|\bFunction\(|\brequire\(|["']node:|\bBuffer\b/,
+        name,
+      );
+    }
+  });
+
+  test('keeps the curve and the edge vectors out of the core, and each part small', (t) => {
+    assert.deepEqual([...bundle.lazy.keys()].sort(), ['ledger/ed25519.ts', 'ledger/edge-vectors.ts']);
+    const core = bundle.core.reduce((sum, { gzipBytes }) => sum + gzipBytes, 0);
+    const portable = bundle.lazy.get('ledger/ed25519.ts')!.gzipBytes;
+    const vectors = bundle.lazy.get('ledger/edge-vectors.ts')!.gzipBytes;
+    t.diagnostic(`gzipped: core ${core}, portable verifier ${portable}, edge vectors ${vectors} bytes`);
+    assert(core <= CORE_MAX, `core has ${core} bytes, at most ${CORE_MAX}`);
+    assert(portable <= PORTABLE_MAX, `portable verifier has ${portable} bytes, at most ${PORTABLE_MAX}`);
+    assert(vectors <= EDGE_VECTORS_MAX, `edge vectors have ${vectors} bytes, at most ${EDGE_VECTORS_MAX}`);
+  });
+
+  describe('run by itself', () => {
+    let folder: string;
+    let light: typeof Light;
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'quorate-light-'));
+      await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+      for (const { name, code } of [...bundle.core, ...bundle.lazy.values()]) await writeFile(join(folder, name), code);
+      light = (await import(pathToFileURL(join(folder, 'index.js')).href)) as typeof Light;
+    });
+    after(() => rm(folder, { recursive: true, force: true }));
+
+    test('verifies a proof and refuses a changed one', async () => {
+      const chain = smallChain();
+      const proof = encodeBundle(chain.transactionBundle(2, 3));
+      assert.equal(outcome(await light.verifyBundleAsync(proof, chain.genesis.text)), 'verified');
+      proof[600]! ^= 1;
+      assert.notEqual(outcome(await light.verifyBundleAsync(proof, chain.genesis.text)), 'verified');
+    });
+  });
+});

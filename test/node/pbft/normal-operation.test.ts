@@ -1,0 +1,392 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { batchDigest } from '../../../ledger/block.ts';
+import { toHex } from '../../../ledger/bytes.ts';
+import { sha256 } from '../../../ledger/hash.ts';
+import type { Effect } from '../../../node/pbft/events.ts';
+import { type Message, signedMessage, type Unsigned, unsignedBytes, type Vote } from '../../../node/pbft/messages.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+describe('normal operation (rules N, C)', () => {
+  it('four validators execute the same batches and certify every block', () => {
+    const cluster = new Cluster(4);
+    cluster.order('a', 'b');
+    cluster.order('c');
+    cluster.deliver();
+    assertAgreement(cluster, 2);
+    for (const { state } of cluster.members) assert.equal(state.low, 2);
+  });
+
+  it('one validator alone orders (n = 1)', () => {
+    const cluster = new Cluster(1);
+    cluster.order('a');
+    cluster.deliver();
+    assert.equal(cluster.members[0]!.state.low, 1);
+  });
+
+  it('any order of messages gives the same chain (N6, C05, N02)', () => {
+    fc.assert(
+      fc.property(fc.infiniteStream(fc.nat()), (order) => {
+        const cluster = new Cluster(4, { window: 4 });
+        for (const name of 'abcdefg') cluster.order(name);
+        cluster.deliver((count) => order.next().value % count);
+        settle(cluster);
+        assertAgreement(cluster, 7);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('window 1 works', () => {
+    const cluster = new Cluster(4, { window: 1 });
+    for (const name of 'abc') cluster.order(name);
+    cluster.deliver();
+    assertAgreement(cluster, 3);
+  });
+
+  it('proposes at most window heights above the stable checkpoint', () => {
+    const cluster = new Cluster(4, { window: 3 });
+    for (const name of 'abcdef') cluster.order(name);
+    const heights = cluster.wire.flatMap(({ message }) =>
+      message.kind === 'prePrepare' ? [message.value.batch.height] : [],
+    );
+    assert.deepEqual([...new Set(heights)], [1, 2, 3]);
+  });
+
+  it('one silent follower does not stop the others; two do', () => {
+    const cluster = new Cluster(4);
+    cluster.crash(3);
+    cluster.order('a');
+    cluster.deliver();
+    assert.deepEqual(heights(cluster), [1, 1, 1, 0]);
+    cluster.crash(2);
+    cluster.order('b');
+    cluster.deliver();
+    assert.deepEqual(heights(cluster), [1, 1, 1, 0]);
+  });
+
+  it('a proposal and its vote are persisted before the message that rests on them (S1, R2)', () => {
+    const cluster = new Cluster(4);
+    cluster.order('a');
+    cluster.deliver();
+    const follower = persisted(cluster.members[1]!.effects);
+    assert.deepEqual(follower, ['proposal 1 -> prepare', 'prepared 1 -> commit']);
+    const leader = persisted(cluster.members[0]!.effects);
+    assert.deepEqual(leader, ['proposal 1 -> prePrepare', 'prepared 1 -> commit']);
+  });
+});
+
+describe('votes (N1, N2)', () => {
+  it('R03: the same PREPARE delivered many times counts once', () => {
+    const { cluster, vote } = proposed();
+    const prepare = signed(cluster, 2, { kind: 'prepare', vote });
+    for (let i = 0; i < 5; i++) deliverTo(cluster, 1, prepare);
+    assert.equal(cluster.members[1]!.state.slots.get(1)!.prepares.size, 1);
+    assert.equal(cluster.members[1]!.state.slots.get(1)!.prepared, undefined);
+  });
+
+  it('R04: a PREPARE of the leader is not counted beside its PRE-PREPARE', () => {
+    const { cluster, vote } = proposed();
+    deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prepare', vote }));
+    deliverTo(cluster, 1, signed(cluster, 2, { kind: 'prepare', vote }));
+    assert.equal(cluster.members[1]!.state.slots.get(1)!.prepares.size, 1);
+  });
+
+  it('R01: PREPAREs for a digest that was never proposed prepare nothing', () => {
+    const { cluster, vote } = proposed();
+    const other = { ...vote, digest: sha256(Uint8Array.of(9)) };
+    for (const sender of [2, 3]) deliverTo(cluster, 1, signed(cluster, sender, { kind: 'prepare', vote: other }));
+    assert.equal(cluster.members[1]!.state.slots.get(1)!.prepared, undefined);
+  });
+
+  it('R02: a second, different vote of a member is evidence and does not count', () => {
+    const { cluster, vote } = proposed();
+    const other = { ...vote, digest: sha256(Uint8Array.of(9)) };
+    deliverTo(cluster, 1, signed(cluster, 2, { kind: 'commit', vote }));
+    const effects = deliverTo(cluster, 1, signed(cluster, 2, { kind: 'commit', vote: other }));
+    assert.equal(effects.find(({ type }) => type === 'evidence')?.type, 'evidence');
+    assert.deepEqual(cluster.members[1]!.state.slots.get(1)!.commits.get(2)!.vote, vote);
+  });
+
+  it('R05: COMMITs of a quorum execute, also without an own prepared certificate; fewer do not (N8)', () => {
+    const { cluster, vote } = proposed();
+    for (const sender of [0, 2]) deliverTo(cluster, 1, signed(cluster, sender, { kind: 'commit', vote }));
+    assert.equal(cluster.members[1]!.state.executed.height, 0);
+    deliverTo(cluster, 1, signed(cluster, 3, { kind: 'commit', vote }));
+    assert.equal(cluster.members[1]!.state.executed.height, 1);
+  });
+
+  it('R06, R08: a vote under another name or of another kind is refused before the core', () => {
+    const { cluster, vote } = proposed();
+    const prepare = signed(cluster, 2, { kind: 'prepare', vote });
+    assert(prepare.kind === 'prepare');
+    deliverTo(cluster, 1, { kind: 'prepare', value: { ...prepare.value, sender: 3 } });
+    deliverTo(cluster, 1, { kind: 'commit', value: prepare.value });
+    const slot = cluster.members[1]!.state.slots.get(1)!;
+    assert.deepEqual([slot.prepares.size, slot.commits.size], [0, 0]);
+  });
+
+  it('L01: of two PRE-PREPAREs for one height the first counts and both are evidence', () => {
+    const { cluster } = proposed();
+    const batch = { height: 1, timestamp: 1_000_000, transactions: [sha256(Uint8Array.of(7))] };
+    const vote = { epoch: 0, view: 0, height: 1, digest: batchDigest(batch) };
+    const effects = deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+    assert.equal(effects.filter(({ type }) => type === 'evidence').length, 1);
+    assert.notEqual(toHex(cluster.members[1]!.state.slots.get(1)!.proposal!.vote.digest), toHex(vote.digest));
+  });
+
+  it('L04: a digest that is not of the batch is refused', () => {
+    const cluster = new Cluster(4);
+    cluster.wire.length = 0;
+    const batch = { height: 1, timestamp: 1_000_000, transactions: [] };
+    const vote = { epoch: 0, view: 0, height: 1, digest: sha256(Uint8Array.of(1)) };
+    deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+    assert.equal(cluster.members[1]!.state.slots.size, 0);
+  });
+
+  it('L07, L08, L09: heights outside the window, other views and other leaders leave no trace', () => {
+    const cluster = new Cluster(4);
+    cluster.order('a');
+    cluster.deliver();
+    const propose = (sender: number, height: number, view: number): void => {
+      const batch = { height, timestamp: 1_000_000, transactions: [sha256(Uint8Array.of(7))] };
+      const vote = { epoch: 0, view, height, digest: batchDigest(batch) };
+      deliverTo(cluster, 1, signed(cluster, sender, { kind: 'prePrepare', vote, batch }));
+    };
+    for (const height of [0, 1, 18, 2 ** 32, Number.MAX_SAFE_INTEGER]) propose(0, height, 0);
+    propose(1, 2, 0);
+    propose(1, 2, 1);
+    assert.equal(cluster.members[1]!.state.slots.size, 0);
+  });
+});
+
+describe('heartbeats and clocks (N5, T1, T4)', () => {
+  it('an idle chain orders an empty batch when the heartbeat is due, and not before', () => {
+    const cluster = new Cluster(4, { heartbeatMs: 10_000 });
+    cluster.deliver();
+    for (let i = 0; i < 8; i++) pass(cluster, 1_000);
+    assert.deepEqual(heights(cluster), [0, 0, 0, 0]);
+    for (let i = 0; i < 3; i++) pass(cluster, 1_000);
+    assert.deepEqual(heights(cluster), [1, 1, 1, 1]);
+  });
+
+  it('L13: an empty batch before its time is held, then accepted', () => {
+    const cluster = new Cluster(4, { heartbeatMs: 10_000 });
+    cluster.deliver();
+    const batch = { height: 1, timestamp: 1_000_000, transactions: [] };
+    const vote = { epoch: 0, view: 0, height: 1, digest: batchDigest(batch) };
+    deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+    assert.equal(cluster.members[1]!.state.slots.get(1)!.proposal!.phase, 'held');
+  });
+
+  it('L19: a timestamp too far ahead waits for our clock; one too old is refused', () => {
+    const { maxAheadMs, maxBehindMs } = new Cluster(1).parameters;
+    for (const [offset, before, after] of [
+      [maxAheadMs + 500, 'held', 'accepted'],
+      [-maxBehindMs - 1_000, 'refused', 'refused'],
+    ] as const) {
+      const cluster = new Cluster(4);
+      cluster.deliver();
+      const batch = { height: 1, timestamp: cluster.clock.wall + offset, transactions: [sha256(Uint8Array.of(7))] };
+      const vote = { epoch: 0, view: 0, height: 1, digest: batchDigest(batch) };
+      deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+      assert.equal(cluster.members[1]!.state.slots.get(1)!.proposal!.phase, before);
+      pass(cluster, 600);
+      assert.equal(cluster.members[1]!.state.slots.get(1)?.proposal?.phase ?? 'accepted', after);
+    }
+  });
+
+  it('T01: chain time goes on when the wall clock falls back', () => {
+    const cluster = new Cluster(4);
+    cluster.order('a');
+    cluster.deliver();
+    cluster.clock.wall -= 365 * 86_400_000;
+    cluster.order('b');
+    cluster.deliver();
+    assertAgreement(cluster, 2);
+  });
+});
+
+describe('checkpoints (C2, C3)', () => {
+  it('a certificate ahead of execution moves the low mark, not the executor, and blocks are fetched', () => {
+    const cluster = new Cluster(4);
+    cluster.passes = ({ to, message }) => to !== 3 || message.kind === 'checkpoint' || message.kind === 'status';
+    for (const name of 'ab') cluster.order(name);
+    cluster.deliver();
+    const { state } = cluster.members[3]!;
+    assert.deepEqual([state.low, state.executed.height], [2, 0]);
+    pass(cluster, 200);
+    assertAgreement(cluster, 2);
+  });
+
+  it('R16: a node whose own checkpoint differs from a certificate halts', () => {
+    const cluster = new Cluster(4);
+    const wrong = { ...cluster.members[3]!.disk.heads[0]!, stateRoot: sha256(Uint8Array.of(5)) };
+    cluster.members[3]!.disk.heads[0] = wrong;
+    cluster.order('a');
+    cluster.deliver();
+    assert.equal(cluster.members[3]!.state.mode, 'halted');
+    assert.match(cluster.members[3]!.state.reason, /stateRoot/);
+    assert.deepEqual(heights(cluster).slice(0, 3), [1, 1, 1]);
+  });
+
+  it('C3: 2:2 state roots halt everybody', () => {
+    const cluster = new Cluster(4);
+    for (const index of [2, 3]) {
+      const { disk } = cluster.members[index]!;
+      disk.heads[0] = { ...disk.heads[0]!, stateRoot: sha256(Uint8Array.of(5)) };
+    }
+    cluster.order('a');
+    cluster.deliver();
+    for (const { state } of cluster.members) assert.equal(state.mode, 'halted');
+  });
+});
+
+describe('loss and restart (R4, R2)', () => {
+  it('N04: lost messages are sent again after a STATUS that shows no progress', () => {
+    const cluster = new Cluster(4);
+    cluster.deliver();
+    cluster.order('a');
+    cluster.wire.length = 0;
+    settle(cluster);
+    assertAgreement(cluster, 1);
+  });
+
+  it('N03: everything delivered twice changes nothing', () => {
+    const cluster = new Cluster(4);
+    for (const name of 'abc') cluster.order(name);
+    cluster.passes = (sent) => {
+      cluster.passes = () => true;
+      cluster.deliverOne(sent);
+      return true;
+    };
+    while (cluster.wire.length > 0) {
+      const sent = cluster.wire.shift()!;
+      cluster.deliverOne(sent);
+      cluster.deliverOne(sent);
+    }
+    assertAgreement(cluster, 3);
+  });
+
+  it('N13: all crash after any number of deliveries, restart from disk, and agree on everything that was executed', () => {
+    for (let cut = 0; cut < 60; cut += 3) {
+      const cluster = new Cluster(4);
+      for (const name of 'abc') cluster.order(name);
+      for (let i = 0; i < cut && cluster.wire.length > 0; i++) cluster.deliverOne(cluster.wire.shift()!);
+      const before = cluster.members.map(({ disk }) => [...disk.heads]);
+      for (const { index } of cluster.members) cluster.crash(index);
+      cluster.wire.length = 0;
+      for (const { index } of cluster.members) cluster.restart(index);
+      settle(cluster);
+      for (const [index, heads] of before.entries()) {
+        for (const head of heads) assert.deepEqual(cluster.chain(index)[head.height], head, `cut ${cut}`);
+      }
+      // What was proposed before the cut is in some journal or nowhere; the leader's own is always carried on.
+      assertAgreement(cluster, cluster.members[0]!.state.executed.height);
+      cluster.order('d');
+      settle(cluster);
+      assertAgreement(cluster, cluster.members[0]!.state.executed.height);
+    }
+  });
+
+  it('a validator that sent COMMIT keeps its certificate across a restart and sends the same votes again (N2)', () => {
+    const cluster = new Cluster(4);
+    cluster.passes = ({ message }) => message.kind !== 'commit';
+    cluster.order('a');
+    cluster.deliver();
+    cluster.crash(1);
+    cluster.restart(1);
+    assert.notEqual(cluster.members[1]!.state.slots.get(1)!.prepared, undefined);
+    cluster.passes = () => true;
+    settle(cluster);
+    assertAgreement(cluster, 1);
+  });
+
+  it('a follower that was down catches up and votes again', () => {
+    const cluster = new Cluster(4, { window: 2 });
+    cluster.crash(2);
+    for (const name of 'abcdefgh') cluster.order(name);
+    settle(cluster);
+    assert.deepEqual(heights(cluster), [8, 8, 0, 8]);
+    cluster.restart(2);
+    settle(cluster);
+    assertAgreement(cluster, 8);
+    cluster.crash(3);
+    cluster.order('i');
+    settle(cluster);
+    assert.deepEqual(heights(cluster), [9, 9, 9, 8]);
+  });
+
+  it('S8: a validator in doubt signs nothing but STATUS, and follows', () => {
+    const cluster = new Cluster(4);
+    cluster.feed(3, { type: 'doubt', reason: 'the journal has a hole' });
+    cluster.members[3]!.effects.length = 0;
+    cluster.order('a');
+    settle(cluster);
+    const kinds = cluster.members[3]!.effects.flatMap((effect) =>
+      effect.type === 'persist' ? effect.then.map(({ kind }) => kind) : [],
+    );
+    assert.deepEqual([...new Set(kinds)], ['status']);
+    assert.equal(cluster.members[3]!.state.executed.height, 1);
+  });
+});
+
+function proposed(): { cluster: Cluster; vote: Vote } {
+  const cluster = new Cluster(4);
+  cluster.deliver();
+  cluster.order('a');
+  const sent = cluster.wire.find(({ message, to }) => message.kind === 'prePrepare' && to === 1)!;
+  cluster.wire.length = 0;
+  cluster.deliverOne(sent);
+  cluster.wire.length = 0;
+  cluster.members[1]!.state.slots.get(1)!.prepares.clear();
+  assert(sent.message.kind === 'prePrepare');
+  return { cluster, vote: sent.message.value.vote };
+}
+
+function signed(cluster: Cluster, sender: number, unsigned: Unsigned): Message {
+  const { signer } = cluster.members[sender]!;
+  return signedMessage(unsigned, sender, signer.sign(unsignedBytes(cluster.genesisId, unsigned)));
+}
+
+function deliverTo(cluster: Cluster, to: number, message: Message): readonly Effect[] {
+  const member = cluster.members[to]!;
+  const before = member.effects.length;
+  cluster.deliverOne({ from: 0, to, message });
+  return member.effects.slice(before);
+}
+
+function pass(cluster: Cluster, ms: number): void {
+  cluster.advance(ms);
+  cluster.deliver();
+}
+
+/** Lets STATUS, resending and catch-up do their work. */
+function settle(cluster: Cluster): void {
+  for (let i = 0; i < 8; i++) pass(cluster, 300);
+}
+
+function heights(cluster: Cluster): number[] {
+  return cluster.members.map(({ state }) => state.executed.height);
+}
+
+function assertAgreement(cluster: Cluster, height: number): void {
+  assert.deepEqual(
+    heights(cluster),
+    cluster.members.map(() => height),
+  );
+  const [first] = cluster.members;
+  for (const { disk } of cluster.members) assert.deepEqual(disk.heads, first!.disk.heads);
+}
+
+function persisted(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === 'persist'
+      ? effect.records.map((record, i) => {
+          const height = record.kind === 'proposal' ? record.vote.height : record.certificate.vote.height;
+          return `${record.kind} ${height} -> ${effect.then[i]?.kind}`;
+        })
+      : [],
+  );
+}

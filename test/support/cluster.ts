@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict';
+import { type Batch, batchDigest, blockHash, blockTime, genesisHeader, transactionsRoot } from '../../ledger/block.ts';
+import { certificateCodec, verifyCertificate } from '../../ledger/checkpoint.ts';
+import { decode, encode } from '../../ledger/codec.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
+import type { Validator } from '../../ledger/validators.ts';
+import { SigningGuard } from '../../node/guard.ts';
+import type { Effect, Event, Head, Now, TimerName } from '../../node/pbft/events.ts';
+import { type Message, messageCodec, signedMessage, type Unsigned } from '../../node/pbft/messages.ts';
+import { decodeRecord, encodeRecord, type StoredRecord } from '../../node/pbft/records.ts';
+import { step } from '../../node/pbft/replica.ts';
+import { restoreState } from '../../node/pbft/restore.ts';
+import type { ReplicaConfig, ReplicaState } from '../../node/pbft/state.ts';
+import { verifyMessage } from '../../node/pbft/verify.ts';
+import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
+
+const { verify } = chooseSignatures();
+
+/** One member of a cluster in memory: the production core, a journal that is an array, an executor that is a hash. */
+export interface Member {
+  readonly index: number;
+  readonly signer: Signer;
+  state: ReplicaState;
+  guard: SigningGuard;
+  up: boolean;
+  /** Survives a crash. */
+  readonly disk: { records: Uint8Array[]; heads: Head[]; certificate: Uint8Array | undefined };
+  readonly timers: Map<TimerName, number>;
+  readonly effects: Effect[];
+}
+
+export interface Sent {
+  readonly from: number;
+  readonly to: number;
+  readonly message: Message;
+}
+
+/**
+ * A cluster for tests of the core: messages wait in `wire` until `deliver` takes them, persist effects are durable at
+ * once. No time passes unless `clock` is moved.
+ */
+export class Cluster {
+  readonly genesisId = sha256(Uint8Array.of(1, 2, 3));
+  readonly members: Member[];
+  readonly wire: Sent[] = [];
+  readonly clock = { wall: 1_000_000, monotonic: 0 };
+  readonly validators: Validator[];
+  readonly parameters: Parameters;
+  /** Messages for which this is false are lost. */
+  passes: (sent: Sent) => boolean = () => true;
+
+  constructor(n: number, parameters: Partial<Parameters> = {}) {
+    this.parameters = { ...defaultParameters, ...parameters };
+    const signers = Array.from({ length: n }, (_, i) => createSigner(sha256(Uint8Array.of(i))));
+    this.validators = signers.map(({ publicKey }, i) => ({
+      name: `v${i}`,
+      organisation: `org${i}`,
+      key: publicKey,
+      peerKey: sha256(publicKey),
+    }));
+    this.members = signers.map((signer, index) => {
+      const disk = { records: [], heads: [genesisHead(this.genesisId)], certificate: undefined };
+      const member = { index, signer, up: false, disk, timers: new Map(), effects: [] } as unknown as Member;
+      this.#boot(member);
+      return member;
+    });
+    for (const member of this.members) this.start(member.index);
+  }
+
+  now(): Now {
+    return { ...this.clock };
+  }
+
+  /** Feeds one event and carries out its effects. */
+  feed(index: number, event: Event): Effect[] {
+    const member = this.members[index]!;
+    const effects = step(member.state, event, this.now());
+    for (const effect of effects) {
+      member.effects.push(effect);
+      this.#carryOut(member, effect);
+    }
+    return effects;
+  }
+
+  /** Puts a message on the wire as if `from` had sent it. */
+  inject(from: number, to: number, message: Message): void {
+    this.wire.push({ from, to, message });
+  }
+
+  /** Delivers until nothing waits; `pick` chooses the next one (default: in order). */
+  deliver(pick: (count: number) => number = () => 0): void {
+    for (let rounds = 0; this.wire.length > 0; rounds++) {
+      assert(rounds < 200_000, 'messages never end');
+      const [sent] = this.wire.splice(pick(this.wire.length), 1);
+      this.deliverOne(sent!);
+    }
+  }
+
+  deliverOne(sent: Sent): void {
+    const member = this.members[sent.to]!;
+    if (!member.up || !this.passes(sent)) return;
+    const context = { genesisId: this.genesisId, epoch: 0, validators: this.validators, verify };
+    const judged = verifyMessage(sent.message, context);
+    if (judged.ok) this.feed(sent.to, { type: 'message', message: judged.message });
+  }
+
+  /** Moves both clocks and fires the timers that are due. */
+  advance(ms: number): void {
+    this.clock.wall += ms;
+    this.clock.monotonic += ms;
+    for (const member of this.members) {
+      for (const [timer, due] of [...member.timers]) {
+        if (due > this.clock.monotonic || !member.up) continue;
+        member.timers.delete(timer);
+        this.feed(member.index, { type: 'timer', timer });
+      }
+    }
+  }
+
+  /** The leader is told of a batch that could be ordered; `chooseBatch` will give it. */
+  order(...names: readonly string[]): void {
+    this.pool.push(names.map((name) => sha256(new TextEncoder().encode(name))));
+    for (const { index, up } of this.members) if (up) this.feed(index, { type: 'pool', view: this.#poolView() });
+  }
+
+  readonly pool: Uint8Array[][] = [];
+
+  crash(index: number): void {
+    this.members[index]!.up = false;
+    this.members[index]!.timers.clear();
+  }
+
+  /** Boots from disk: memory is gone, the guard too. */
+  restart(index: number): void {
+    this.#boot(this.members[index]!);
+    this.start(index);
+  }
+
+  start(index: number): void {
+    const member = this.members[index]!;
+    member.up = true;
+    const certified = member.state.low;
+    const uncertified = member.disk.heads.filter(({ height }) => height > certified);
+    this.feed(index, { type: 'started', uncertified });
+    for (const other of this.members) {
+      if (other.index === index || !other.up) continue;
+      this.feed(index, { type: 'channel', member: other.index, open: true });
+      this.feed(other.index, { type: 'channel', member: index, open: true });
+    }
+  }
+
+  /** All heads a member has on disk, by height. */
+  chain(index: number): readonly Head[] {
+    return this.members[index]!.disk.heads;
+  }
+
+  #boot(member: Member): void {
+    const { disk, index } = member;
+    const config: ReplicaConfig = {
+      genesisId: this.genesisId,
+      epoch: 0,
+      validators: this.validators,
+      self: index,
+      parameters: this.parameters,
+      statusIntervalMs: 500,
+      catchUpDelayMs: 100,
+    };
+    const stable = disk.certificate === undefined ? undefined : decode(certificateCodec, disk.certificate);
+    const records: StoredRecord[] = disk.records.map(decodeRecord);
+    member.guard = new SigningGuard(this.genesisId, member.signer);
+    member.guard.forget(stable?.checkpoint.height ?? 0);
+    member.state = restoreState(config, { head: disk.heads.at(-1)!, stable, records }, this.now());
+  }
+
+  #carryOut(member: Member, effect: Effect): void {
+    const { disk, index } = member;
+    switch (effect.type) {
+      case 'persist':
+        for (const record of effect.records) disk.records.push(encodeRecord(record, new Uint8Array(0)));
+        for (const unsigned of effect.then) this.#sign(member, unsigned);
+        return;
+      case 'send':
+        return this.inject(index, effect.to, effect.message);
+      case 'startTimer':
+        member.timers.set(effect.timer, this.clock.monotonic + effect.delayMs);
+        return;
+      case 'stopTimer':
+        member.timers.delete(effect.timer);
+        return;
+      case 'chooseBatch': {
+        const transactions = this.pool.shift();
+        const batch = transactions && { height: effect.height, timestamp: effect.timestamp, transactions };
+        this.feed(index, { type: 'batchReady', height: effect.height, batch, pool: this.#poolView() });
+        return;
+      }
+      case 'requestBodies':
+        this.feed(index, { type: 'bodies', height: effect.batch.height, digest: effect.digest, problem: undefined });
+        return;
+      case 'execute':
+        return this.#execute(member, effect.batch);
+      case 'startSync':
+        return this.#sync(member, effect.certificate.checkpoint.height);
+      case 'keepCertificate': {
+        const trust = { genesisId: this.genesisId, epoch: 0, validators: this.validators };
+        assert(verifyCertificate(effect.certificate, trust, verify).ok, 'a stable checkpoint has a valid certificate');
+        disk.certificate = encode(certificateCodec, effect.certificate);
+        return;
+      }
+      case 'stable':
+        member.guard.forget(effect.certificate.checkpoint.height);
+        return;
+      case 'evidence':
+      case 'refused':
+      case 'halt':
+        return;
+    }
+  }
+
+  #sign(member: Member, unsigned: Unsigned): void {
+    const message = signedMessage(unsigned, member.index, member.guard.sign(unsigned));
+    // Through bytes, as over a network.
+    encode(messageCodec, message);
+    for (const other of this.members) if (other.index !== member.index) this.inject(member.index, other.index, message);
+    this.feed(member.index, { type: 'signed', message });
+  }
+
+  #execute(member: Member, batch: Batch): void {
+    const parent = member.disk.heads.at(-1)!;
+    assert.equal(batch.height, parent.height + 1, 'heights execute in order, once');
+    const head = executeBatch(parent, batch);
+    member.disk.heads.push(head);
+    this.feed(member.index, { type: 'executed', head, synced: false });
+  }
+
+  /** Blocks of any member that has them, as the real catch-up would deliver them. */
+  #sync(member: Member, target: number): void {
+    const source = this.members.find(({ up, disk }) => up && disk.heads.length > target);
+    for (const head of source?.disk.heads.slice(member.disk.heads.length, target + 1) ?? []) {
+      member.disk.heads.push(head);
+      this.feed(member.index, { type: 'executed', head, synced: true });
+    }
+    this.feed(member.index, { type: 'syncEnded' });
+  }
+
+  #poolView() {
+    return { orderable: this.pool.length, full: this.pool.length > 0 };
+  }
+}
+
+function genesisHead(genesisId: Uint8Array): Head {
+  const header = genesisHeader(genesisId, 999_000);
+  return {
+    height: 0,
+    blockHash: blockHash(header),
+    stateRoot: genesisId,
+    historyRoot: genesisId,
+    timestamp: header.timestamp,
+  };
+}
+
+/** A state machine that remembers only what it executed. */
+export function executeBatch(parent: Head, batch: Batch): Head {
+  const timestamp = blockTime(batch, parent.timestamp);
+  const hash = blockHash({
+    height: batch.height,
+    parent: parent.blockHash,
+    timestamp,
+    transactionsRoot: transactionsRoot(batch.transactions),
+    receiptsRoot: batchDigest(batch),
+    count: batch.transactions.length,
+  });
+  const stateRoot = sha256(new Uint8Array([...parent.stateRoot, ...hash]));
+  return { height: batch.height, blockHash: hash, stateRoot, historyRoot: sha256(stateRoot), timestamp };
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const BIN = join(REPOSITORY, 'bin/quorate.js');
+
+export interface DevValidator {
+  readonly name: string;
+  readonly index: number;
+  readonly url: string;
+  readonly pid: number;
+  readonly leader: boolean;
+  readonly config: string;
+}
+
+/** What `quorate dev --json` prints when it is ready. */
+export interface DevReady {
+  readonly genesisId: string;
+  readonly genesisFile: string;
+  readonly home: string;
+  readonly validators: readonly DevValidator[];
+  readonly accounts: readonly { readonly name: string; readonly publicKey: string; readonly secretKey: string }[];
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `quorate …` to its end. */
+export async function quorate(...args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: REPOSITORY });
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exit(child)]);
+  return { code, stdout, stderr };
+}
+
+/** Starts `quorate …` and leaves it running. */
+export function startQuorate(...args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [BIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'], cwd: REPOSITORY });
+}
+
+export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'quorate-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+export interface Dev {
+  readonly ready: DevReady;
+  readonly process: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/** `quorate dev` with four validators in `home`; the same home again is the same network. */
+export async function startDev(home: string, port = 0): Promise<Dev> {
+  const child = startQuorate('dev', '--json', '--home', home, '--port', String(port));
+  const stderr = text(child.stderr!);
+  const line = await firstLine(child, stderr);
+  const ready = JSON.parse(line) as DevReady;
+  const ended = exit(child);
+  return {
+    ready,
+    process: child,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** Starts one validator of a development network again, and waits until it votes. */
+export async function startValidator(validator: DevValidator): Promise<ChildProcess> {
+  const child = startQuorate('start', '--config', validator.config);
+  child.stdout!.resume();
+  child.stderr!.resume();
+  await eventually(async () => (await fetch(`${validator.url}/readyz`)).ok, `${validator.name} is ready`);
+  return child;
+}
+
+export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = exit(child);
+  child.kill(signal);
+  await ended;
+}
+
+/** Until `check` is true; a check that throws is false. Fails with `what` after a minute. */
+export async function eventually(check: () => Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      if (await check()) return;
+      last = undefined;
+    } catch (error) {
+      last = error;
+    }
+    await delay(50);
+  }
+  assert.fail(`not within ${timeoutMs} ms: ${what}${last === undefined ? '' : ` (${last})`}`);
+}
+
+export async function getJson<T>(url: string): Promise<T> {
+  const response = await fetch(url);
+  assert(response.ok, `${url}: ${response.status} ${await response.clone().text()}`);
+  return (await response.json()) as T;
+}
+
+export interface Chain {
+  readonly height: number;
+  readonly finalHeight: number;
+  readonly finalStateRoot: string;
+}
+
+/** All nodes have the same final height and state root, at or above `height`. */
+export async function assertAgreement(urls: readonly string[], height = 0): Promise<Chain> {
+  let agreed: Chain | undefined;
+  await eventually(async () => {
+    const chains = await Promise.all(urls.map((url) => getJson<Chain>(`${url}/v1/chain`)));
+    agreed = chains[0]!;
+    return (
+      agreed.finalHeight >= height &&
+      chains.every(({ finalHeight, finalStateRoot }) => {
+        return finalHeight === agreed!.finalHeight && finalStateRoot === agreed!.finalStateRoot;
+      })
+    );
+  }, 'equal final heights and state roots');
+  return agreed!;
+}
+
+function exit(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code));
+  });
+}
+
+async function text(stream: NodeJS.ReadableStream): Promise<string> {
+  let collected = '';
+  for await (const chunk of stream) collected += chunk;
+  return collected;
+}
+
+async function firstLine(child: ChildProcess, stderr: Promise<string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let collected = '';
+    child.stdout!.on('data', (chunk) => {
+      collected += chunk;
+      const end = collected.indexOf('\n');
+      if (end >= 0) resolve(collected.slice(0, end));
+    });
+    child.once('exit', async (code) => reject(new Error(`quorate ended with ${code}: ${collected}${await stderr}`)));
+  });
+}
