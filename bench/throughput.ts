@@ -123,8 +123,8 @@ async function latency(network: BenchNetwork, validUntil: number): Promise<numbe
       headers: { 'content-type': 'application/octet-stream' },
       body: transaction.bytes as Uint8Array<ArrayBuffer>,
     });
-    const { status } = (await response.json()) as { status: string };
-    assert.equal(status, 'final');
+    const answer = (await response.json()) as { status: string };
+    assert.equal(answer.status, 'final', JSON.stringify(answer));
     latencies.push(performance.now() - start);
   }
   return latencies;
@@ -132,7 +132,9 @@ async function latency(network: BenchNetwork, validUntil: number): Promise<numbe
 
 /** Nothing is lost, nothing executed twice, and all nodes agree: otherwise the figure means nothing. */
 async function assertAllFinal(network: BenchNetwork, expected: number): Promise<number> {
-  const target = (await chain(network, 0)).height;
+  const target = Math.max(
+    ...(await Promise.all(network.validators.map((_, node) => chain(network, node)))).map(({ height }) => height),
+  );
   for (const node of network.validators.keys()) {
     while ((await chain(network, node)).finalHeight < target) await new Promise((resolve) => setTimeout(resolve, 20));
   }

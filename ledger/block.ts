@@ -53,11 +53,6 @@ export function batchDigest(batch: Batch): Uint8Array {
   return sha256(concatBytes(BATCH_DOMAIN, encode(batchCodec, batch)));
 }
 
-/** The batch that fills height h when nothing prepared there has to be carried (V7). */
-export function nullBatch(height: number): Batch {
-  return { height, timestamp: 0, transactions: [] };
-}
-
 export function blockHash(header: Header): Uint8Array {
   return sha256(encode(headerCodec, header));
 }

@@ -64,5 +64,4 @@ export const bundleCodec = struct({
 });
 export type Bundle = CodecType<typeof bundleCodec>;
 export type TransactionFact = CodecType<typeof transactionFactCodec>;
-export type BlockFact = CodecType<typeof blockFactCodec>;
 export type StateFact = CodecType<typeof stateFactCodec>;

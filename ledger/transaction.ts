@@ -3,7 +3,6 @@ import {
   blob,
   bytes,
   bytes32,
-  type Codec,
   CodecError,
   type CodecType,
   type Decoded,
@@ -131,6 +130,3 @@ export function unpackTransactions(packed: Uint8Array, max: number): Decoded<rea
     throw error;
   }
 }
-
-/** In JSON a transaction is its canonical bytes in hex. */
-export const transactionBytesCodec: Codec<Uint8Array> = blob(TRANSACTION_BYTES_MAX);

@@ -6,7 +6,7 @@ import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { quorateApplication } from '../ledger/modules/index.ts';
 import { signBytes } from '../ledger/sign-bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
-import { type Network, startNetwork } from '../p2p/index.ts';
+import { type Log, type Network, startNetwork } from '../p2p/index.ts';
 import type { NodeConfig } from './config.ts';
 import { installFastHashing } from './hashing.ts';
 import { openJournal } from './journal/journal.ts';
@@ -14,7 +14,7 @@ import { type KeyFile, readKeyFile } from './key-file.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
-import { type Log, Validator } from './validator.ts';
+import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
 
 export interface NodeOptions {

@@ -160,9 +160,3 @@ export interface JournalPort {
   prune(height: number): void;
   close(): Promise<void>;
 }
-
-/** Both clocks (T1). `wall` in ms since 1970, `monotonic` in ms since some start. */
-export interface Clocks {
-  readonly wall: number;
-  readonly monotonic: number;
-}

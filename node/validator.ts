@@ -5,7 +5,7 @@ import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
-import type { Network } from '../p2p/index.ts';
+import type { Log, Network } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
 import { checkBodies } from './check-bodies.ts';
 import { Forwarding } from './forwarding.ts';
@@ -35,14 +35,6 @@ import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
 import type { VerifyPool } from './verify/pool.ts';
 import { FRAME_MESSAGE, FRAME_TRANSACTIONS, messageFrame, requestCodec } from './wire.ts';
-
-/** Structured log in pino's manner: fields first. */
-export interface Log {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface ValidatorOptions {
   readonly genesis: Genesis;

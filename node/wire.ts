@@ -25,7 +25,6 @@ export const requestCodec = union({
   /** R7: blocks above a height. */
   blocks: [2, struct({ above: u64 })],
 });
-export type Request = CodecType<typeof requestCodec>;
 
 /** R7: a certificate, all headers up to it, and the transactions of a prefix of them. Empty when there is nothing. */
 export const blocksAnswerCodec = union({

@@ -13,7 +13,7 @@ import { HELLO_VERSION, helloCodec, Records } from './records.ts';
 
 export { P2pError } from './errors.ts';
 export { peerIdOf } from './peer-id.ts';
-export type { Log, Network, NetworkOptions, PeerInfo, PeerStatus } from './port.ts';
+export type { Log, Network, NetworkOptions, PeerInfo } from './port.ts';
 
 /** Starts to listen, to dial and to find the other validators. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {

@@ -106,7 +106,7 @@ export function tryCatchUp(state: ReplicaState, effects: Effect[]): void {
   effects.push({ type: 'startSync', certificate: state.stable });
 }
 
-/** Blocks up to the certificate are executed, or no peer could deliver them for now. */
+/** Blocks up to the certificate are executed, or no peer could deliver them yet. */
 export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
   state.syncing = false;
   if (state.low > state.executed.height) {

@@ -56,7 +56,6 @@ export const viewChangeBodyCodec = struct({
   prepared: list(preparedCertificateCodec, WINDOW_MAX),
 });
 export const viewChangeCodec = struct({ body: viewChangeBodyCodec, sender: u16, signature: bytes64 });
-export type ViewChange = CodecType<typeof viewChangeCodec>;
 
 /** V6: q VIEW-CHANGEs in index order and the leader's PRE-PREPARE signature for every height of the carry. */
 export const newViewBodyCodec = struct({
@@ -66,7 +65,6 @@ export const newViewBodyCodec = struct({
   prePrepares: list(struct({ vote: voteCodec, signature: bytes64 }), WINDOW_MAX),
 });
 export const newViewCodec = struct({ body: newViewBodyCodec, signature: bytes64 });
-export type NewView = CodecType<typeof newViewCodec>;
 
 export const MODES = { starting: 0, active: 1, behind: 2, doubt: 3, halted: 4 } as const;
 export type Mode = keyof typeof MODES;
@@ -117,7 +115,6 @@ export const messageCodec = union({
   commitCertificate: [9, commitCertificateCodec],
 });
 export type Message = CodecType<typeof messageCodec>;
-export type MessageKind = Message['kind'];
 
 /** Own content that may leave only after what it rests on is durable (S1): it becomes a Message when signed. */
 export type Unsigned =

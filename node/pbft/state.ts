@@ -24,7 +24,7 @@ export interface ReplicaConfig {
   readonly catchUpDelayMs: number;
 }
 
-/** The proposal at a height in the current view. `held`: a first-hand check fails for now (N5). */
+/** The proposal at a height in the current view. `held`: a first-hand check does not hold yet (N5). */
 export interface Proposal {
   readonly vote: Vote;
   readonly batch: Batch;

@@ -41,8 +41,8 @@ export async function quorate(...args: readonly string[]): Promise<Finished> {
 }
 
 /** Starts `quorate …` and leaves it running. */
-export function startQuorate(...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [BIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'], cwd: REPOSITORY });
+export function startQuorate(args: readonly string[], bin = BIN): ChildProcess {
+  return spawn(process.execPath, [bin, ...args], { stdio: ['pipe', 'pipe', 'pipe'], cwd: REPOSITORY });
 }
 
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
@@ -57,8 +57,8 @@ export interface Dev {
 }
 
 /** `quorate dev` with four validators in `home`; the same home again is the same network. */
-export async function startDev(home: string, port = 0): Promise<Dev> {
-  const child = startQuorate('dev', '--json', '--home', home, '--port', String(port));
+export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> {
+  const child = startQuorate(['dev', '--json', '--home', home, '--port', String(port)], bin);
   const stderr = text(child.stderr!);
   const line = await firstLine(child, stderr);
   const ready = JSON.parse(line) as DevReady;
@@ -75,7 +75,7 @@ export async function startDev(home: string, port = 0): Promise<Dev> {
 
 /** Starts one validator of a development network again, and waits until it votes. */
 export async function startValidator(validator: DevValidator): Promise<ChildProcess> {
-  const child = startQuorate('start', '--config', validator.config);
+  const child = startQuorate(['start', '--config', validator.config]);
   child.stdout!.resume();
   child.stderr!.resume();
   await eventually(async () => (await fetch(`${validator.url}/readyz`)).ok, `${validator.name} is ready`);
