@@ -66,15 +66,15 @@ function createApp({ node, application, log }: ApiOptions): Koa {
   app.silent = true;
   const context: ApiContext = { node, application };
   app.use(async (ctx, next) => {
-    const { height, finalHeight, time } = node.chain();
-    ctx.set({
-      'quorate-height': String(height),
-      'quorate-final-height': String(finalHeight),
-      'quorate-time': String(time),
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    });
     try {
+      const { height, finalHeight, time } = node.chain();
+      ctx.set({
+        'quorate-height': String(height),
+        'quorate-final-height': String(finalHeight),
+        'quorate-time': String(time),
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      });
       await next();
       // A path without any route; paths with a route for another method have their answer already.
       if (ctx.status === 404 && ctx.body === undefined)
