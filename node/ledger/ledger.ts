@@ -90,8 +90,16 @@ export class Ledger implements LedgerPort {
   }
 
   async open(): Promise<OpenedLedger> {
-    const { directory } = this.#options;
-    this.#store = await Store.open(directory);
+    this.#store = await Store.open(this.#options.directory);
+    try {
+      return await this.#read();
+    } catch (error) {
+      await this.#store.close();
+      throw error;
+    }
+  }
+
+  async #read(): Promise<OpenedLedger> {
     const isNew = this.#checkMeta();
     const mark = isNew ? undefined : this.#readHead();
     const changes = isNew ? genesisState(this.#options.genesis) : undefined;

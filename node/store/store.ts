@@ -89,7 +89,7 @@ export class Store {
       limit,
       reverse,
     });
-    for await (const [key, record] of iterator) yield { key: key.subarray(1), value: checked(kind, key, record) };
+    for await (const [key, record] of iterator) yield { key: plain(key, 1), value: checked(kind, key, record) };
   }
 
   batch(): StoreBatch {
@@ -171,8 +171,13 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
 }
 
 function checked(kind: Kind, key: Uint8Array, record: Uint8Array): Uint8Array {
-  const value = record.subarray(CHECKSUM_BYTES);
+  const value = plain(record, Math.min(CHECKSUM_BYTES, record.length));
   const stored = record.length < CHECKSUM_BYTES ? -1 : new DataView(record.buffer, record.byteOffset).getUint32(0);
   if (stored === checksum(key, value)) return value;
   throw new StoreCorruption(`a ${kind} record in the database is damaged: its checksum does not fit`);
+}
+
+/** LevelDB gives Buffers, whose `slice` does not copy; outside the store there are only Uint8Arrays. */
+function plain(bytes: Uint8Array, from: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, bytes.length - from);
 }

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { ClassicLevel } from 'classic-level';
+import { type Batch, batchCodec, headerCodec } from '../../ledger/block.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
+import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
+import { certificateCodec, checkpointSignBytes } from '../../ledger/checkpoint.ts';
+import { decode, encode } from '../../ledger/codec.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
+import { multiSignature, validatorsHash } from '../../ledger/validators.ts';
+import { verifyBundle } from '../../light/verify-bundle.ts';
+import { Ledger } from '../../node/ledger/ledger.ts';
+import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
+import { chooseSignatures } from '../../node/signatures.ts';
+import { KINDS } from '../../node/store/store.ts';
+import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+
+const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
+const { verify } = chooseSignatures();
+
+describe('ledger', () => {
+  let folder: string;
+  let chain: TestGenesis;
+  const open: Ledger[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quorate-ledger-'));
+    chain = testGenesis();
+  });
+
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((ledger) => ledger.close()));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start(name = 'a', genesis = chain): Promise<{ ledger: Ledger; opened: OpenedLedger }> {
+    const ledger = new Ledger({
+      directory: join(folder, name),
+      genesis: genesis.genesis,
+      application: quorateApplication,
+      validatorKey: genesis.validators[0]!.publicKey,
+    });
+    const opened = await ledger.open();
+    open.push(ledger);
+    return { ledger, opened };
+  }
+
+  async function stop(ledger: Ledger): Promise<void> {
+    open.splice(open.indexOf(ledger), 1);
+    await ledger.close();
+  }
+
+  function batchOf(height: number, transactions: readonly Transaction[]): [Uint8Array, Uint8Array] {
+    const batch: Batch = {
+      height,
+      timestamp: START_TIME + 1_000 * height,
+      transactions: transactions.map(({ id }) => id),
+    };
+    return [encode(batchCodec, batch), packTransactions(transactions.map(({ bytes }) => bytes))];
+  }
+
+  const execute = (ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> =>
+    ledger.execute(...batchOf(height, transactions), MARK);
+
+  function certify(head: Head): Uint8Array {
+    const { validators } = chain.genesis;
+    const checkpoint = {
+      epoch: 0,
+      validatorsHash: validatorsHash(validators),
+      height: head.height,
+      blockHash: head.blockHash,
+      stateRoot: head.stateRoot,
+      historyRoot: head.historyRoot,
+      timestamp: head.timestamp,
+      nextEpoch: 0,
+      nextValidatorsHash: validatorsHash(validators),
+    };
+    const message = checkpointSignBytes(chain.genesis.id, checkpoint);
+    const signatures = new Map([0, 2, 3].map((i) => [i, chain.validators[i]!.sign(message)] as const));
+    return encode(certificateCodec, { scheme: 'ed25519-list', checkpoint, proof: multiSignature(4, signatures) });
+  }
+
+  it('executes, remembers and reopens with the same head, roots, ids and journal mark (I21)', async () => {
+    const { ledger, opened } = await start();
+    assert.equal(opened.head.height, 0);
+    assert.equal(opened.mark, undefined);
+    assert.equal(opened.accounts.length, 4 * 32);
+    const [a, b] = [register(chain, 'a'), register(chain, 'b')];
+    await execute(ledger, 1, a);
+    const executed = await execute(ledger, 2, b);
+    assert.deepEqual([...executed.outcomes], [0]);
+    await stop(ledger);
+    const again = await start();
+    const { outcomes: _, ...head } = executed;
+    assert.deepEqual(again.opened.head, head);
+    assert.deepEqual(again.opened.mark, MARK);
+    assert.deepEqual(
+      again.opened.uncertified.map(({ height }) => height),
+      [1, 2],
+    );
+    assert.deepEqual(again.opened.recentIds, new Uint8Array(Buffer.concat([a.id, b.id])));
+    const third = await execute(again.ledger, 3, register(chain, 'c'));
+    assert.equal(third.height, 3);
+  });
+
+  it('K01, Q05: an executed id is skipped ever after, also after a restart, up to the exact edge of its lifetime', async () => {
+    chain = testGenesis(4, { maxLifetimeMs: 10_000 });
+    const { ledger } = await start();
+    const one = register(chain, 'a', { validUntil: START_TIME + 11_000 });
+    assert.deepEqual([...(await execute(ledger, 1, one)).outcomes], [0]);
+    assert.deepEqual([...(await execute(ledger, 2, one)).outcomes], [2]);
+    await stop(ledger);
+    const again = await start();
+    for (let height = 3; height <= 13; height++) {
+      assert.deepEqual([...(await execute(again.ledger, height, one)).outcomes], [2], `height ${height}`);
+    }
+    const known = await again.ledger.query('executedAmong', { ids: Buffer.concat([one.id, sha256(one.id)]) });
+    assert.equal(known[0]! & 2, 0);
+  });
+
+  it('gives bundles of transactions, of rows and of absence that verify with the genesis file alone', async () => {
+    const { ledger } = await start();
+    const [a, b, c] = [register(chain, 'a'), register(chain, 'b'), register(chain, 'c')];
+    await execute(ledger, 1, a, b);
+    const head = await execute(ledger, 2, c);
+    assert.equal(await ledger.query('transactionBundle', { id: a.id }), undefined, 'nothing is final yet');
+    await ledger.storeCertificate(certify(head));
+    for (const { id } of [a, b, c]) {
+      const bundle = await ledger.query('transactionBundle', { id });
+      const report = verifyBundle(bundle!, chain.genesis.text, { verify });
+      assert(report.ok, JSON.stringify(report.steps));
+    }
+    // State as certified, while a later block has changed the row already.
+    await execute(ledger, 3, chain.sign('writer', 'records', 'revoke', { key: 'a' }));
+    for (const key of ['a', 'nothing']) {
+      const args = { table: 'records.entries', key: utf8Encode(key), at: 'final', proof: true } as const;
+      const { height, value, bundle } = await ledger.query('state', args);
+      assert.equal(height, 2);
+      const report = verifyBundle(bundle!, chain.genesis.text, { verify });
+      assert(report.ok, JSON.stringify(report.steps));
+      assert.deepEqual(report.facts!.state!.value, value);
+      assert.equal(value === undefined, key === 'nothing');
+    }
+    const latest = await ledger.query('state', {
+      table: 'records.entries',
+      key: utf8Encode('a'),
+      at: 'latest',
+      proof: false,
+    });
+    assert.equal(latest.height, 3);
+    const final = await ledger.query('state', {
+      table: 'records.entries',
+      key: utf8Encode('a'),
+      at: 'final',
+      proof: false,
+    });
+    assert(!equalBytes(latest.value!, final.value!));
+  });
+
+  it('a second ledger that is given the blocks gets the same roots, over a certificate at any height', async () => {
+    const { ledger } = await start();
+    const heads: Head[] = [];
+    for (let height = 1; height <= 6; height++)
+      heads.push(await execute(ledger, height, register(chain, `k${height}`)));
+    await ledger.storeCertificate(certify(heads[2]!));
+    await ledger.storeCertificate(certify(heads[5]!));
+    const behind = await start('b');
+    const answer = await ledger.blocksAbove(0, 1);
+    assert.deepEqual(
+      [answer!.headers.length, answer!.transactions.length],
+      [6, 1],
+      'one block at least, however small the limit',
+    );
+    const whole = await ledger.blocksAbove(0, 1_000_000);
+    for (const [i, header] of whole!.headers.entries()) {
+      const expected = i === 5 ? decode(certificateCodec, whole!.certificate).checkpoint : undefined;
+      await behind.ledger.executeSynced({ header, transactions: whole!.transactions[i]! }, expected, MARK);
+    }
+    assert.deepEqual(behind.ledger.head, ledger.head);
+    assert.equal(await ledger.blocksAbove(6, 1_000), undefined);
+  });
+
+  it('R17: a block whose header, transactions or roots were changed is refused and changes nothing', async () => {
+    const { ledger } = await start();
+    const head = await execute(ledger, 1, register(chain, 'a'));
+    await ledger.storeCertificate(certify(head));
+    const { headers, transactions } = (await ledger.blocksAbove(0, 1_000))!;
+    const header = decode(headerCodec, headers[0]!);
+    const other = packTransactions([register(chain, 'b').bytes]);
+    const behind = await start('b');
+    const before = behind.ledger.head;
+    const cases: readonly [string, object, Uint8Array, Partial<Head>, string][] = [
+      ['height', { height: 2 }, transactions[0]!, {}, 'BAD_BLOCK'],
+      ['parent', { parent: sha256(header.parent) }, transactions[0]!, {}, 'BAD_BLOCK'],
+      ['other transactions', {}, other, {}, 'BAD_BLOCK'],
+      ['none', {}, new Uint8Array(0), {}, 'BAD_BLOCK'],
+      ['receiptsRoot', { receiptsRoot: sha256(header.parent) }, transactions[0]!, {}, 'DIVERGED'],
+      ['stateRoot', {}, transactions[0]!, { stateRoot: sha256(header.parent) }, 'DIVERGED'],
+    ];
+    for (const [what, fields, bodies, roots, code] of cases) {
+      const block = { header: encode(headerCodec, { ...header, ...fields }), transactions: bodies };
+      const fresh = await start(`c ${what}`);
+      await assert.rejects(fresh.ledger.executeSynced(block, { ...head, ...roots }, MARK), { code }, what);
+      assert.deepEqual(fresh.ledger.head, before, what);
+      await stop(fresh.ledger);
+      assert.deepEqual((await start(`c ${what}`)).opened.head, before, `${what}, after a restart`);
+    }
+  });
+
+  it('executes heights in order and no height twice (S4)', async () => {
+    const { ledger } = await start();
+    await execute(ledger, 1, register(chain, 'a'));
+    await assert.rejects(execute(ledger, 1, register(chain, 'b')), { code: 'BAD_INPUT' });
+    await assert.rejects(execute(ledger, 3, register(chain, 'b')), { code: 'BAD_INPUT' });
+  });
+
+  it('D12: the directory of another chain or another validator is refused', async () => {
+    const { ledger } = await start();
+    await stop(ledger);
+    await assert.rejects(start('a', testGenesis(4, { heartbeatMs: 5_000 })), { code: 'OTHER_CHAIN' });
+    const other = { ...chain, validators: chain.validators.slice(1) };
+    await assert.rejects(start('a', other), { code: 'OTHER_VALIDATOR' });
+  });
+
+  it('O01: a second process can not open the same directory', async () => {
+    await start();
+    await assert.rejects(start(), /another process uses it/);
+  });
+
+  it('D07, D17: a changed byte, or a record under another key, is found out and never served', async () => {
+    const { ledger } = await start();
+    const a = register(chain, 'a');
+    await execute(ledger, 1, a);
+    await execute(ledger, 2, register(chain, 'b'));
+    await stop(ledger);
+    const damage = async (change: (db: ClassicLevel<Uint8Array, Uint8Array>) => Promise<void>): Promise<void> => {
+      const db = new ClassicLevel<Uint8Array, Uint8Array>(join(folder, 'a'), {
+        keyEncoding: 'view',
+        valueEncoding: 'view',
+      });
+      await db.open();
+      await change(db);
+      await db.close();
+    };
+    const blockKey = Uint8Array.of(KINDS.block, 0, 0, 0, 0, 0, 0, 0, 1);
+    const secondKey = blockKey.with(8, 2);
+    let good: Uint8Array;
+    await damage(async (db) => {
+      good = (await db.get(blockKey))!;
+      await db.put(blockKey, (await db.get(secondKey))!);
+    });
+    await assert.rejects(start(), { code: 'STORE_CORRUPTION' }, 'block 2 under the key of block 1');
+    await damage(async (db) => {
+      await db.put(blockKey, good);
+      for await (const [key, value] of db.iterator({
+        gte: Uint8Array.of(KINDS.state),
+        lt: Uint8Array.of(KINDS.state + 1),
+        limit: 1,
+      })) {
+        await db.put(key, value.with(value.length - 1, value.at(-1)! ^ 1));
+      }
+    });
+    await assert.rejects(start(), { code: 'STORE_CORRUPTION' }, 'one bit of a state row');
+  });
+
+  it('a row that is missing as a whole is found out by the state root', async () => {
+    const { ledger } = await start();
+    await execute(ledger, 1, register(chain, 'a'));
+    await stop(ledger);
+    const db = new ClassicLevel<Uint8Array, Uint8Array>(join(folder, 'a'), {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+    });
+    await db.open();
+    const [key] = await db.keys({ gte: Uint8Array.of(KINDS.state), limit: 1 }).all();
+    await db.del(key!);
+    await db.close();
+    await assert.rejects(start(), { code: 'STATE_DAMAGED' });
+  });
+
+  it('bundles are canonical bytes', async () => {
+    const { ledger } = await start();
+    const a = register(chain, 'a');
+    await ledger.storeCertificate(certify(await execute(ledger, 1, a)));
+    const bundle = (await ledger.query('transactionBundle', { id: a.id }))!;
+    assert.deepEqual(encode(bundleCodec, decode(bundleCodec, bundle)), new Uint8Array(bundle));
+  });
+});

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { createGenesis, possessionMessage } from '../../genesis/ceremony.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
+import { utf8Encode } from '../../ledger/bytes.ts';
+import type { Json } from '../../ledger/codec.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
+import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
+import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
+
+export const START_TIME = 1_700_000_000_000;
+
+export interface TestGenesis {
+  readonly genesis: Genesis;
+  /** Consensus signers by index. */
+  readonly validators: readonly Signer[];
+  account(name: string): Signer;
+  /** A signed transaction with one call. */
+  sign(
+    account: string,
+    module: string,
+    action: string,
+    args: Json,
+    options?: { nonce?: number; validUntil?: number },
+  ): Transaction;
+}
+
+const signerOf = (name: string): Signer => createSigner(sha256(utf8Encode(name)));
+
+/** A chain of n validators and the accounts writer, issuer, alice and bob. */
+export function testGenesis(n = 4, parameters: Partial<Parameters> = {}): TestGenesis {
+  const { verify } = chooseSignatures();
+  const validators = Array.from({ length: n }, (_, i) => signerOf(`consensus ${i}`));
+  const members = validators.map(({ publicKey }, i) => {
+    return { name: `v${i}`, organisation: `org${i}`, key: publicKey, peerKey: signerOf(`peer ${i}`).publicKey };
+  });
+  const chain = 'test';
+  const created = createGenesis(
+    {
+      chain,
+      time: START_TIME,
+      organisations: members.map(({ organisation }) => {
+        return { name: organisation, administrators: [signerOf(`admin ${organisation}`).publicKey], threshold: 1 };
+      }),
+      validators: members.map((member, i) => {
+        return { ...member, possession: validators[i]!.sign(possessionMessage(chain, member)), addresses: [] };
+      }),
+      accounts: [
+        ['writer', ['writer']],
+        ['issuer', ['issuer']],
+        ['alice', []],
+        ['bob', []],
+      ].map(([name, roles]) => {
+        return {
+          name: name as string,
+          organisation: 'org0',
+          key: signerOf(name as string).publicKey,
+          roles: roles as string[],
+        };
+      }),
+      parameters: { ...defaultParameters, ...parameters },
+    },
+    verify,
+  );
+  assert(created.ok, created.ok ? '' : created.problem);
+  const { genesis } = created;
+  return {
+    genesis,
+    validators,
+    account: signerOf,
+    sign(account, module, action, json, { nonce = 0, validUntil = START_TIME + 600_000 } = {}) {
+      const args = quorateApplication.argsFromJson(module, action, json);
+      assert(args.ok, args.ok ? '' : args.problem);
+      const signer = signerOf(account);
+      const nonceBytes = new Uint8Array(8);
+      new DataView(nonceBytes.buffer).setUint32(0, nonce);
+      const calls = [{ module, action, args: args.value }];
+      const body = { sender: signer.publicKey, nonce: nonceBytes, validUntil, calls, memo: new Uint8Array(0) };
+      return signTransaction(genesis.id, body, (message) => signer.sign(message));
+    },
+  };
+}
+
+/** A signed registration of a record. */
+export function register(
+  chain: TestGenesis,
+  key: string,
+  options?: { nonce?: number; validUntil?: number },
+): Transaction {
+  const digest = `0x${Buffer.from(sha256(utf8Encode(key))).toString('hex')}`;
+  return chain.sign('writer', 'records', 'register', { key, digest, note: '' }, options);
+}
