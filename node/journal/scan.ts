@@ -171,6 +171,10 @@ export function markProblem(
   { base, mark, chains }: Pick<Scan, 'base' | 'mark' | 'chains'>,
   named: JournalMark | undefined,
 ): string | undefined {
+  if (named === undefined && base.group > 0) {
+    // What was pruned rested on blocks that LevelDB no longer has: votes of those heights would be given a second time.
+    return `LevelDB has no block, the journal begins with group ${base.group + 1}: the ledger's files were lost`;
+  }
   if (named === undefined || named.group < base.group) return undefined;
   if (named.group > mark.group)
     return `LevelDB names journal group ${named.group}, the journal ends with group ${mark.group}`;
