@@ -52,7 +52,16 @@ for (const [name, bytes] of Object.entries(BUNDLES)) {
     assert.equal(outcome(check(bytes)), 'verified', printSteps(check(bytes)).join('\n'));
     const json = bundleCodec.toJson(decode(bundleCodec, bytes));
     assert.deepEqual(check(json), check(bytes));
-    assert.deepEqual(check(`\n${JSON.stringify(json, undefined, 2)}\n`), check(bytes));
+    assert.deepEqual(check(`${JSON.stringify(json, undefined, 2)}\n`), check(bytes));
+    assert.deepEqual(check(JSON.stringify(json)), check(bytes));
+    for (const other of [
+      ` ${JSON.stringify(json)}`,
+      JSON.stringify(json, undefined, 3),
+      JSON.stringify(json).replace('{', '{"format":"x",'),
+    ]) {
+      const { ok, steps } = check(other);
+      assert(!ok && steps.find(({ status }) => status === 'failed')?.name === 'format', other.slice(0, 40));
+    }
 
     const ended = new Set<string>();
     for (let at = 0; at < bytes.length; at++) {

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { genesisId } from '../../genesis/file.ts';
+import { readGenesis } from '../../genesis/genesis.ts';
+import { batchCodec, batchDigest, blockHash, headerCodec } from '../../ledger/block.ts';
+import { bundleCodec, stateProofCodec } from '../../ledger/bundle.ts';
+import { fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
+import { certificateCodec, checkpointSignBytes, type Trust, verifyCertificate } from '../../ledger/checkpoint.ts';
+import { type Codec, decode, encode, type Json, tryDecode } from '../../ledger/codec.ts';
+import { portableVerify } from '../../ledger/ed25519.ts';
+import { leafHash, sha256 } from '../../ledger/hash.ts';
+import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
+import { listRoot, listRootFromProof } from '../../ledger/list-tree.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
+import { decodeStateProof, rootFromStateProof, stateLeaf, statePath } from '../../ledger/state-proof.ts';
+import { StateTree } from '../../ledger/state-tree.ts';
+import { tableKeyToText } from '../../ledger/table.ts';
+import {
+  decodeTransaction,
+  signedMessage,
+  transactionBodyCodec,
+  transactionSignBytes,
+} from '../../ledger/transaction.ts';
+import { validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
+import { verifyBundle } from '../../light/index.ts';
+import { rememberingVerify } from '../support/chain.ts';
+import { outcome } from '../support/report.ts';
+import { makeVectors } from '../vectors/generate.ts';
+import { PRIMITIVES, STRUCTURES } from '../vectors/make-structures.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the files are checked by what the tests do with them.
+type Any = any;
+
+/** A pinned file, as any implementation in any language would read it. */
+const pinned = (name: string): Any => JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), 'utf8'));
+const bytesOf = (digits: string): Uint8Array => fromHex(digits)!;
+const verify = rememberingVerify();
+
+for (const [name, made] of Object.entries(makeVectors())) {
+  test(`${name} holds exactly what the code makes today: bytes do not change unseen`, () => {
+    assert.deepEqual(pinned(name), JSON.parse(JSON.stringify(made)));
+  });
+}
+
+/** Bytes and JSON say the same, and every bad case is refused. */
+function checkCodec(codec: Codec<unknown>, good: Any[], bad: Any[]): void {
+  for (const { bytes, json } of good) {
+    assert.deepEqual(codec.toJson(decode(codec, bytesOf(bytes))), json);
+    assert.equal(toHex(encode(codec, codec.fromJson(json as Json))), bytes);
+  }
+  for (const { name, bytes } of bad)
+    assert.equal(tryDecode(codec, bytesOf(bytes)).ok, false, `${codec.layout}: ${name}`);
+}
+
+test('primitives', () => {
+  const { cases } = pinned('primitives.json');
+  assert.equal(cases.length, PRIMITIVES.length);
+  for (const { type, good, bad } of cases) {
+    const codec = PRIMITIVES.find(({ layout }) => layout === type);
+    assert(codec !== undefined, type);
+    checkCodec(codec, good, bad);
+  }
+});
+
+test('structures and their hashes', () => {
+  const { cases, hashes } = pinned('structures.json');
+  for (const { type, good, bad } of cases) checkCodec(STRUCTURES[type]!, good, bad);
+  for (const { batch, digest } of hashes.batchDigest) {
+    assert.equal(toHex(batchDigest(decode(batchCodec, bytesOf(batch)))), digest);
+  }
+  for (const { header, hash } of hashes.blockHash)
+    assert.equal(toHex(blockHash(decode(headerCodec, bytesOf(header)))), hash);
+  for (const { set, hash } of hashes.validatorsHash) {
+    assert.equal(toHex(validatorsHash(decode(validatorSetCodec, bytesOf(set)))), hash);
+  }
+});
+
+test('sign bytes of every kind', () => {
+  const { cases } = pinned('sign-bytes.json');
+  assert.deepEqual(cases.map(({ kind }: Any) => kind).sort(), Object.keys(SIGN_KINDS).sort());
+  for (const { kind, genesisId, body, signBytes: expected } of cases) {
+    assert.equal(toHex(signBytes(kind as SignKind, bytesOf(genesisId), bytesOf(body))), expected);
+  }
+});
+
+test('signatures, by the portable verifier', () => {
+  for (const { name, publicKey, message, signature, valid } of pinned('signatures.json').cases) {
+    assert.equal(portableVerify(bytesOf(signature), bytesOf(message), bytesOf(publicKey)), valid, name);
+  }
+});
+
+test('transactions: ids, sign bytes, signatures', () => {
+  const { genesisId: digits, good, bad } = pinned('transactions.json');
+  const id = bytesOf(digits);
+  for (const one of good) {
+    const bytes = bytesOf(one.bytes);
+    const decoded = decodeTransaction(id, bytes);
+    assert(decoded.ok);
+    const { value } = decoded;
+    assert.equal(toHex(value.id), one.id);
+    assert.deepEqual(transactionBodyCodec.toJson(value.body), one.body);
+    assert.equal(toHex(value.signature), one.signature);
+    assert.equal(toHex(transactionSignBytes(id, value.body)), one.signBytes);
+    assert.equal(toHex(signedMessage(id, bytes)), one.signBytes);
+    assert.equal(toHex(sha256(bytesOf(one.signBytes))), one.id);
+    assert.equal(portableVerify(value.signature, bytesOf(one.signBytes), value.body.sender), one.validSignature);
+  }
+  for (const { name, bytes } of bad) assert.equal(decodeTransaction(id, bytesOf(bytes)).ok, false, name);
+});
+
+test('list tree: roots and proofs', () => {
+  const { leaf, roots, good, bad } = pinned('list-tree.json');
+  assert.equal(toHex(leafHash(bytesOf(leaf.content))), leaf.hash);
+  for (const { count, root } of roots) {
+    assert.equal(toHex(listRoot(Array.from({ length: count }, (_, index) => utf8Encode(`item ${index}`)))), root);
+  }
+  const leads = ({ root, count, index, content, siblings }: Any): boolean => {
+    const found = listRootFromProof({ count, index, content: bytesOf(content), siblings: siblings.map(bytesOf) });
+    return found !== undefined && toHex(found) === root;
+  };
+  for (const one of good) assert(leads(one), `${one.index} of ${one.count}`);
+  for (const one of bad) assert(!leads(one), one.name);
+});
+
+test('history: the accumulator gives the roots of the list tree', () => {
+  let history = emptyHistory;
+  const hashes: Uint8Array[] = [];
+  for (const { count, root, peaks } of pinned('history.json').roots) {
+    assert.equal(toHex(historyRoot(history)), root);
+    assert.equal(toHex(listRoot(hashes)), root);
+    assert.equal(history.count, count);
+    if (peaks !== undefined) assert.deepEqual(history.peaks.map(toHex), peaks);
+    hashes.push(sha256(utf8Encode(`block ${count}`)));
+    history = appendHistory(history, hashes.at(-1)!).next;
+  }
+});
+
+test('state tree: paths, leaves, roots, proofs of presence and absence', () => {
+  const { rows, roots, root, good, bad } = pinned('state-tree.json');
+  for (const { table, key, value, path, leaf } of rows) {
+    assert.equal(toHex(statePath(table, bytesOf(key))), path);
+    assert.equal(toHex(stateLeaf(bytesOf(path), sha256(bytesOf(value)))), leaf);
+  }
+  for (const { rows: count, root: expected } of roots) {
+    const tree = new StateTree();
+    tree.apply(
+      rows.slice(0, count).map(({ path, value }: Any) => ({ path: bytesOf(path), valueHash: sha256(bytesOf(value)) })),
+    );
+    assert.equal(toHex(tree.root()), expected);
+  }
+  const leads = ({ table, key, value, proof }: Any): boolean => {
+    const decoded = decodeStateProof(stateProofCodec.fromJson(proof as Json));
+    const valueHash = value === null ? undefined : sha256(bytesOf(value));
+    const found = decoded && rootFromStateProof(statePath(table, bytesOf(key)), valueHash, decoded);
+    return found !== undefined && toHex(found) === root;
+  };
+  assert(good.some(({ proof }: Any) => proof.end.kind === 'other'));
+  assert(
+    good.some(({ value, proof }: Any) => value === null && proof.end.kind === 'self'),
+    'absence at an empty place',
+  );
+  for (const one of good) assert(leads(one), `${one.table} ${one.key}`);
+  for (const one of bad) assert(!leads(one), one.name);
+});
+
+test('rows, arguments and events of the built-in modules', () => {
+  const { rows, arguments: args, events, badArguments } = pinned('application.json');
+  for (const { table: name, keyText, key, path, json, bytes } of rows) {
+    const table = quorateApplication.table(name)!;
+    assert.equal(tableKeyToText(table, bytesOf(key)), keyText);
+    assert.equal(toHex(statePath(name, bytesOf(key))), path);
+    checkCodec(table.value, [{ json, bytes }], []);
+  }
+  const actions = quorateApplication.modules.flatMap((module) => Object.keys(module.actions));
+  assert.equal(args.length, actions.length);
+  for (const { module, action, json, bytes } of args) {
+    assert.deepEqual(quorateApplication.argsToJson({ module, action, args: bytesOf(bytes) }), {
+      ok: true,
+      value: json,
+    });
+  }
+  for (const { module, name, json, bytes } of events) {
+    assert.deepEqual(quorateApplication.eventToJson({ module, name, data: bytesOf(bytes) }), { ok: true, value: json });
+  }
+  for (const { module, action, name, bytes } of badArguments) {
+    assert.equal(quorateApplication.argsToJson({ module, action, args: bytesOf(bytes) }).ok, false, name);
+  }
+});
+
+test('genesis files: the id, and the reason of every refusal', () => {
+  const { good, bad } = pinned('genesis.json');
+  for (const { text, id } of good) {
+    const read = readGenesis(text, verify);
+    assert(read.ok && toHex(read.genesis.id) === id && toHex(genesisId(text)) === id);
+  }
+  for (const { name, code, text } of bad) {
+    const read = readGenesis(text, verify);
+    assert.equal(read.ok ? 'accepted' : read.code, code, name);
+  }
+});
+
+test('certificates: who signed, and refusals', () => {
+  const { trust: json, signBytes: expected, good, bad } = pinned('certificates.json');
+  const validators = validatorSetCodec.fromJson(json.validators as Json);
+  const trust: Trust = { genesisId: bytesOf(json.genesisId), epoch: json.epoch, validators };
+  for (const { bytes, signers } of good) {
+    const certificate = decode(certificateCodec, bytesOf(bytes));
+    assert.equal(toHex(checkpointSignBytes(trust.genesisId, certificate.checkpoint)), expected);
+    assert.deepEqual(verifyCertificate(certificate, trust, verify), { ok: true, signers });
+  }
+  for (const { name, bytes } of bad) {
+    assert.equal(verifyCertificate(decode(certificateCodec, bytesOf(bytes)), trust, verify).ok, false, name);
+  }
+});
+
+describe('bundles', () => {
+  const { genesis, good, bad } = pinned('bundles.json');
+  for (const { name, bytes, json } of good) {
+    test(`verified in bytes and in JSON: ${name}`, () => {
+      checkCodec(bundleCodec as Codec<unknown>, [{ bytes, json }], []);
+      assert.equal(outcome(verifyBundle(bytesOf(bytes), genesis, { verify })), 'verified');
+      assert.equal(outcome(verifyBundle(JSON.stringify(json), genesis, { verify })), 'verified');
+    });
+  }
+  for (const { name, step, bytes } of bad) {
+    test(`fails at ${step}: ${name}`, () => {
+      assert.equal(outcome(verifyBundle(bytesOf(bytes), genesis, { verify })), step);
+    });
+  }
+});

@@ -1,0 +1,110 @@
+import { genesisCodec } from '../../genesis/file.ts';
+import { batchCodec, eventCodec, headerCodec, receiptCodec } from '../../ledger/block.ts';
+import {
+  blockFactCodec,
+  bundleCodec,
+  stateFactCodec,
+  stateProofCodec,
+  transactionFactCodec,
+} from '../../ledger/bundle.ts';
+import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
+import type { Codec } from '../../ledger/codec.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { parametersCodec } from '../../ledger/parameters.ts';
+import { callCodec, transactionBodyCodec } from '../../ledger/transaction.ts';
+import { multiSignatureCodec, validatorCodec, validatorSetCodec } from '../../ledger/validators.ts';
+import {
+  commitCertificateCodec,
+  messageCodec,
+  newViewCodec,
+  prePrepareCodec,
+  preparedCertificateCodec,
+  signedCheckpointCodec,
+  signedVoteCodec,
+  statusCodec,
+  viewChangeCodec,
+  voteCodec,
+} from '../../node/pbft/messages.ts';
+import { blocksAnswerCodec, requestCodec } from '../../node/wire.ts';
+import { helloCodec } from '../../p2p/records.ts';
+
+/** Names of docs/formats.md; a later one may use those before it. */
+const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
+  ['Call', callCodec],
+  ['TransactionBody', transactionBodyCodec],
+  ['Batch', batchCodec],
+  ['Header', headerCodec],
+  ['Event', eventCodec],
+  ['Receipt', receiptCodec],
+  ['Validator', validatorCodec],
+  ['ValidatorSet', validatorSetCodec],
+  ['MultiSignature', multiSignatureCodec],
+  ['Checkpoint', checkpointCodec],
+  ['Certificate', certificateCodec],
+  ['StateProof', stateProofCodec],
+  ['TransactionFact', transactionFactCodec],
+  ['BlockFact', blockFactCodec],
+  ['StateFact', stateFactCodec],
+  ['Bundle', bundleCodec],
+  ['Parameters', parametersCodec],
+  ['GenesisFile', genesisCodec],
+  ['Vote', voteCodec],
+  ['PrePrepare', prePrepareCodec],
+  ['SignedVote', signedVoteCodec],
+  ['SignedCheckpoint', signedCheckpointCodec],
+  ['PreparedCertificate', preparedCertificateCodec],
+  ['CommitCertificate', commitCertificateCodec],
+  ['ViewChange', viewChangeCodec],
+  ['NewView', newViewCodec],
+  ['Status', statusCodec],
+  ['Message', messageCodec],
+  ['Hello', helloCodec],
+  ['Request', requestCodec],
+  ['BlocksAnswer', blocksAnswerCodec],
+];
+
+/** `Name = layout` of every structure that docs/formats.md must show, one field a line. */
+export function printedLayouts(): ReadonlyMap<string, string> {
+  const printed = new Map<string, string>();
+  const known: (readonly [string, string])[] = [];
+  const print = (name: string, layout: string): void => {
+    // The longest first: a set of validators contains a validator.
+    const short = known.reduceRight((text, [other, otherLayout]) => text.replaceAll(otherLayout, other), layout);
+    printed.set(name, `${name} = ${spread(short)}`);
+  };
+  for (const [name, { layout }] of NAMED) {
+    print(name, layout);
+    known.push([name, layout]);
+  }
+  for (const { name, tables, events, actions } of quorateApplication.modules) {
+    for (const table of tables) print(table.name, table.value.layout);
+    for (const [event, codec] of Object.entries(events)) print(`event ${name}.${event}`, codec.layout);
+    for (const [action, { args }] of Object.entries(actions))
+      print(`${name}.${action}`, (args as Codec<unknown>).layout);
+  }
+  return printed;
+}
+
+function spread(layout: string): string {
+  let text = '';
+  let depth = 0;
+  for (let at = 0; at < layout.length; at++) {
+    const char = layout[at]!;
+    if (layout.startsWith('{  }', at)) {
+      text += '{}';
+      at += 3;
+    } else if (char === '{') {
+      depth++;
+      text += `{\n${'  '.repeat(depth)}`;
+      at++;
+    } else if (layout.startsWith(' }', at)) {
+      depth--;
+      text += `\n${'  '.repeat(depth)}}`;
+      at++;
+    } else if (char === ',' && depth > 0 && /^, [A-Za-z]+: /.test(layout.slice(at))) {
+      text += `\n${'  '.repeat(depth)}`;
+      at++;
+    } else text += char;
+  }
+  return text;
+}

@@ -1,0 +1,91 @@
+import { toHex } from '../../ledger/bytes.ts';
+import { type Codec, encode, type Json } from '../../ledger/codec.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { defaultParameters, parametersCodec } from '../../ledger/parameters.ts';
+import { statePath } from '../../ledger/state-proof.ts';
+import { tableKeyFromText } from '../../ledger/table.ts';
+import { validatorSetCodec } from '../../ledger/validators.ts';
+import { ACCOUNTS, memberOf, seedOf, toValidator } from '../support/chain.ts';
+
+const [ann, ben] = ACCOUNTS;
+const ANN = toHex(ann.key);
+const BEN = toHex(ben.key);
+const DIGEST = toHex(seedOf('document'));
+
+/** A row of every table: key as text, value in JSON. */
+const ROWS: Readonly<Record<string, readonly [key: string, value: Json]>> = {
+  'members.organisations': ['acme', { administrators: [ANN, BEN], threshold: 2 }],
+  'members.accounts': [ANN, { name: 'ann', organisation: 'acme', roles: ['writer', 'issuer'], active: true }],
+  'governance.parameters': ['current', parametersCodec.toJson(defaultParameters)],
+  'governance.validators': ['current', validatorSetCodec.toJson([toValidator(memberOf('node-0'))])],
+  'assets.definitions': ['gold', { owner: ANN, supply: '1000' }],
+  'assets.balances': [`${ANN}:gold`, { amount: '340282366920938463463374607431768211455' }],
+  'records.entries': ['deed 1', { digest: DIGEST, owner: ANN, registered: 1_700_000_001_000, note: 'ñ', revoked: 0 }],
+};
+
+const ARGUMENTS: Readonly<Record<string, Json>> = {
+  'assets.issue': { asset: 'gold', to: ANN, amount: '1000' },
+  'assets.transfer': { asset: 'gold', to: BEN, amount: '1' },
+  'records.register': { key: 'deed 1', digest: DIGEST, note: '' },
+  'records.revoke': { key: 'deed 1' },
+};
+
+const EVENTS: Readonly<Record<string, Json>> = {
+  'assets.issued': { asset: 'gold', by: ANN, to: ANN, amount: '1000' },
+  'assets.transferred': { asset: 'gold', from: ANN, to: BEN, amount: '1' },
+  'records.registered': { key: 'deed 1', digest: DIGEST, owner: ANN },
+  'records.revoked': { key: 'deed 1', owner: ANN },
+};
+
+export function applicationVectors(): Json {
+  const { modules } = quorateApplication;
+  const bytes = (codec: Codec<unknown>, json: Json | undefined): string => toHex(encode(codec, codec.fromJson(json!)));
+  return {
+    about: 'Rows, arguments and events of the built-in modules. `path` is where the row stands in the state tree.',
+    rows: modules.flatMap(({ tables }) =>
+      tables.map((table) => {
+        const [text, value] = ROWS[table.name]!;
+        const key = tableKeyFromText(table, text);
+        if (!key.ok) throw new Error(key.problem);
+        const path = statePath(table.name, key.value);
+        return {
+          table: table.name,
+          keyText: text,
+          key: toHex(key.value),
+          path: toHex(path),
+          json: value,
+          bytes: bytes(table.value, value),
+        };
+      }),
+    ),
+    arguments: modules.flatMap(({ name, actions }) =>
+      Object.entries(actions).map(([action, { args }]) => {
+        const json = ARGUMENTS[`${name}.${action}`]!;
+        return { module: name, action, json, bytes: bytes(args as Codec<unknown>, json) };
+      }),
+    ),
+    events: modules.flatMap(({ name: module, events }) =>
+      Object.entries(events).map(([name, codec]) => {
+        const json = EVENTS[`${module}.${name}`]!;
+        return { module, name, json, bytes: bytes(codec, json) };
+      }),
+    ),
+    badArguments: [
+      {
+        module: 'assets',
+        action: 'transfer',
+        name: 'an asset name with a space',
+        bytes: `0x0461206263${BEN.slice(2)}${'00'.repeat(16)}`,
+      },
+      {
+        module: 'assets',
+        action: 'transfer',
+        name: 'an empty asset name',
+        bytes: `0x00${BEN.slice(2)}${'00'.repeat(16)}`,
+      },
+      { module: 'records', action: 'revoke', name: 'an empty key', bytes: '0x00' },
+      { module: 'records', action: 'revoke', name: 'a key of 201 bytes', bytes: `0xc9${'61'.repeat(201)}` },
+      { module: 'records', action: 'revoke', name: 'trailing byte', bytes: '0x016100' },
+    ],
+  };
+}
