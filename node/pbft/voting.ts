@@ -59,6 +59,8 @@ function receiveVote(
 export function tryPrepared(state: ReplicaState, slot: Slot, effects: Effect[]): void {
   const { proposal } = slot;
   if (slot.prepared !== undefined || proposal?.signature === undefined || !mayVote(state)) return;
+  // C2: a slot at or below the low mark lives on only until it is executed; nobody needs our vote there.
+  if (slot.height <= state.low) return;
   const prepares = new Map<number, Uint8Array>();
   for (const [sender, { vote, signature }] of slot.prepares) {
     if (prepares.size < state.quorum - 1 && equalBytes(vote.digest, proposal.vote.digest))

@@ -220,6 +220,22 @@ describe('checkpoints (C2, C3)', () => {
     assertAgreement(cluster, 2);
   });
 
+  it('late PREPAREs of a height that is stable already, but not executed here, ask for no COMMIT (C2)', () => {
+    const cluster = new Cluster(4);
+    const late: Message[] = [];
+    cluster.passes = ({ to, message }) => {
+      if (to === 3 && message.kind === 'prepare') late.push(message);
+      return to !== 3 || message.kind === 'checkpoint' || message.kind === 'prePrepare';
+    };
+    cluster.order('a');
+    cluster.deliver();
+    assert.deepEqual([cluster.members[3]!.state.low, cluster.members[3]!.state.executed.height], [1, 0]);
+    cluster.passes = () => true;
+    for (const message of late) deliverTo(cluster, 3, message);
+    settle(cluster);
+    assertAgreement(cluster, 1);
+  });
+
   it('R16: a node whose own checkpoint differs from a certificate halts', () => {
     const cluster = new Cluster(4);
     const wrong = { ...cluster.members[3]!.disk.heads[0]!, stateRoot: sha256(Uint8Array.of(5)) };
