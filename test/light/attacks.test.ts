@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { blockHash, type Header, transactionsRoot } from '../../ledger/block.ts';
+import { blockHash, encodedReceipt, type Header, receiptsRoot, transactionsRoot } from '../../ledger/block.ts';
 import { type Bundle, bundleCodec, type TransactionFact } from '../../ledger/bundle.ts';
 import { concatBytes } from '../../ledger/bytes.ts';
 import { type Certificate, checkpointSignBytes, type Trust, verifyCertificate } from '../../ledger/checkpoint.ts';
@@ -10,6 +10,7 @@ import { sha256 } from '../../ledger/hash.ts';
 import { listProof, listRoot } from '../../ledger/list-tree.ts';
 import { balances, definitions } from '../../ledger/modules/assets.ts';
 import { entries } from '../../ledger/modules/records.ts';
+import { decodeStateProof, statePath } from '../../ledger/state-proof.ts';
 import {
   faultsTolerated,
   validatorsHash as hashOf,
@@ -233,6 +234,12 @@ describe('V03: only sets that were certified from genesis on', () => {
     assert.equal(ends({ ...bundle, certificate: future }), 'certificate');
   });
 
+  test('a checkpoint that names another set than the one that signed it', () => {
+    const zeros = new Uint8Array(32);
+    const certificate = chain.certify(5, { checkpoint: { validatorsHash: zeros, nextValidatorsHash: zeros } });
+    assert.equal(ends(withCertificate(certificate)), 'certificate');
+  });
+
   test('a checkpoint whose next epoch jumps, goes back, or changes the set silently', () => {
     const next = hashOf(evil.map(toValidator));
     for (const checkpoint of [{ nextEpoch: 2 }, { nextValidatorsHash: next }]) {
@@ -308,6 +315,11 @@ describe('proofs inside a block', () => {
     assert.equal(ends(withFact(bundle, { receiptProof })), 'receipt');
     const { header: otherHeader, historyProof } = elsewhere.fact.value;
     assert.equal(ends(withFact(bundle, { header: otherHeader, historyProof })), 'transaction');
+    // Certified in the place of this transaction's receipt.
+    const receipts = chain.blocks[2]!.receipts.with(3, receipt);
+    const mixed = certifiedHeader({ ...header, receiptsRoot: receiptsRoot(receipts) }, fact);
+    const leaves = receipts.map(encodedReceipt);
+    assert.equal(ends(withFact(mixed, { receipt, receiptProof: listProof(leaves, 3) })), 'receipt');
     // The history of height 5 is not that of height 4.
     assert.equal(ends({ ...bundle, certificate: chain.certify(4) }), 'block');
   });
@@ -375,9 +387,15 @@ describe('Q12: state', () => {
     assert.equal(ends(state({ value: none, proof: missing.proof })), 'state');
     assert.equal(ends(state({ value: there.value }, absent)), 'state');
     assert.equal(ends(state({ value: there.value, proof: there.proof }, absent)), 'state');
-    // The row itself shown as somebody else’s leaf.
-    const own = { path: sha256(new Uint8Array(0)), valueHash: sha256(new Uint8Array(0)) };
+    // The row itself shown as another one that stands in its place.
+    assert(there.value.kind === 'present');
+    const own = { path: statePath(there.table, there.key), valueHash: sha256(there.value.value) };
     assert.equal(ends(state({ value: none, proof: { ...there.proof, end: { kind: 'other', value: own } } })), 'state');
+    const unlike = { ...own, path: own.path.map((byte) => byte ^ 0xff) };
+    assert.equal(
+      ends(state({ value: none, proof: { ...there.proof, end: { kind: 'other', value: unlike } } })),
+      'state',
+    );
   });
 
   test('another value, key, table or checkpoint', () => {
@@ -406,13 +424,32 @@ describe('Q12: state', () => {
       'sibling missing': { ...proof, siblings: proof.siblings.slice(1) },
       'bit beyond the depth': { ...proof, bitmap: proof.bitmap.map((byte) => byte | 0x80) },
       'longer bitmap': { ...proof, bitmap: Uint8Array.of(...proof.bitmap, 0) },
-      'empty sibling spelled out': { ...proof, siblings: proof.siblings.map(() => new Uint8Array(32)) },
     };
     for (const [name, one] of Object.entries(spoiled)) {
       assert.equal(ends(state({ proof: one }, bundle)), 'state', name);
     }
   });
 });
+
+test('Q12: an empty sibling spelled out leads to the same root and is refused all the same', () => {
+  const certificate = chain.certify();
+  const bundles = Array.from({ length: 1_000 }, (_, index) =>
+    chain.stateBundle(entries, [`no deed ${index}`], certificate),
+  );
+  const bundle = bundles.find(hasEmptySibling);
+  assert(bundle?.fact.kind === 'state');
+  const { proof } = bundle.fact.value;
+  const { siblings } = decodeStateProof(proof)!;
+  const bitmap = new Uint8Array(proof.bitmap.length);
+  for (let depth = 0; depth < proof.depth; depth++) bitmap[depth >> 3]! |= 1 << (depth & 7);
+  const spelled = { ...bundle.fact.value, proof: { ...proof, bitmap, siblings } };
+  assert.equal(ends(bundle), 'verified');
+  assert.equal(ends({ ...bundle, fact: { kind: 'state', value: spelled } }), 'state');
+});
+
+function hasEmptySibling({ fact }: Bundle): boolean {
+  return fact.kind === 'state' && fact.value.proof.siblings.length < fact.value.proof.depth;
+}
 
 test('the same fact proven twice has the same bytes', () => {
   const bytes = encode(bundleCodec, chain.transactionBundle(1, 2));

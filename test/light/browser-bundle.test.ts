@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type * as Light from '../../light/index.ts';
 import { type BrowserBundle, bundleLight } from '../support/browser-bundle.ts';
@@ -44,23 +44,35 @@ describe('the light client as a browser bundle', () => {
     assert(vectors <= EDGE_VECTORS_MAX, `edge vectors have ${vectors} bytes, at most ${EDGE_VECTORS_MAX}`);
   });
 
-  describe('run by itself', () => {
-    let folder: string;
-    let light: typeof Light;
-    before(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'quorate-light-'));
+  for (const [engine, hasWebCrypto] of [
+    ['WebCrypto', true],
+    ['the portable verifier, as on a page without https', false],
+  ] as const) {
+    test(`runs by itself: verifies a proof and refuses a changed one by ${engine}`, async (t) => {
+      const folder = await mkdtemp(join(tmpdir(), 'quorate-light-'));
+      t.after(() => rm(folder, { recursive: true, force: true }));
       await writeFile(join(folder, 'package.json'), '{"type":"module"}');
       for (const { name, code } of [...bundle.core, ...bundle.lazy.values()]) await writeFile(join(folder, name), code);
-      light = (await import(pathToFileURL(join(folder, 'index.js')).href)) as typeof Light;
-    });
-    after(() => rm(folder, { recursive: true, force: true }));
+      const light = (await import(pathToFileURL(join(folder, 'index.js')).href)) as typeof Light;
 
-    test('verifies a proof and refuses a changed one', async () => {
+      const { subtle } = globalThis.crypto;
+      let asked = 0;
+      const verify: SubtleCrypto['verify'] = (...args) => {
+        asked++;
+        return subtle.verify(...args);
+      };
+      const importKey = subtle.importKey.bind(subtle);
+      const value = hasWebCrypto ? { verify, importKey } : undefined;
+      Object.defineProperty(globalThis.crypto, 'subtle', { value, configurable: true });
+      t.after(() => Reflect.deleteProperty(globalThis.crypto, 'subtle'));
+
       const chain = smallChain();
-      const proof = encodeBundle(chain.transactionBundle(2, 3));
-      assert.equal(outcome(await light.verifyBundleAsync(proof, chain.genesis.text)), 'verified');
-      proof[600]! ^= 1;
-      assert.notEqual(outcome(await light.verifyBundleAsync(proof, chain.genesis.text)), 'verified');
+      const sound = chain.transactionBundle(2, 3);
+      assert.equal(outcome(await light.verifyBundleAsync(encodeBundle(sound), chain.genesis.text)), 'verified');
+      const certificate = chain.certify(5, { genesisId: new Uint8Array(32) });
+      const forged = encodeBundle({ ...sound, certificate });
+      assert.equal(outcome(await light.verifyBundleAsync(forged, chain.genesis.text)), 'certificate');
+      assert.equal(asked > 0, hasWebCrypto);
     });
-  });
+  }
 });

@@ -7,18 +7,17 @@ import { ClassicLevel } from 'classic-level';
 import { type Batch, batchCodec, headerCodec } from '../../ledger/block.ts';
 import { bundleCodec } from '../../ledger/bundle.ts';
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
-import { certificateCodec, checkpointSignBytes } from '../../ledger/checkpoint.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { multiSignature, validatorsHash } from '../../ledger/validators.ts';
 import { verifyBundle } from '../../light/verify-bundle.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { KINDS } from '../../node/store/store.ts';
-import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 
 const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
 const { verify } = chooseSignatures();
@@ -67,23 +66,7 @@ describe('ledger', () => {
   const execute = (ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> =>
     ledger.execute(...batchOf(height, transactions), MARK);
 
-  function certify(head: Head): Uint8Array {
-    const { validators } = chain.genesis;
-    const checkpoint = {
-      epoch: 0,
-      validatorsHash: validatorsHash(validators),
-      height: head.height,
-      blockHash: head.blockHash,
-      stateRoot: head.stateRoot,
-      historyRoot: head.historyRoot,
-      timestamp: head.timestamp,
-      nextEpoch: 0,
-      nextValidatorsHash: validatorsHash(validators),
-    };
-    const message = checkpointSignBytes(chain.genesis.id, checkpoint);
-    const signatures = new Map([0, 2, 3].map((i) => [i, chain.validators[i]!.sign(message)] as const));
-    return encode(certificateCodec, { scheme: 'ed25519-list', checkpoint, proof: multiSignature(4, signatures) });
-  }
+  const certify = (head: Head): Uint8Array => encode(certificateCodec, certificateOf(chain, head));
 
   it('executes, remembers and reopens with the same head, roots, ids and journal mark (I21)', async () => {
     const { ledger, opened } = await start();

@@ -104,8 +104,12 @@ export function allDecoders(): readonly Decoder[] {
     },
     {
       name: 'packed transactions',
-      samples: () => [packTransactions(transactions.slice(0, 3)), new Uint8Array(0)],
-      run: (bytes) => verdict(unpackTransactions(bytes, 3), packTransactions, bytes),
+      samples: () => [3, 4].map((count) => packTransactions(transactions.slice(0, count))).concat(new Uint8Array(0)),
+      run(bytes) {
+        const unpacked = unpackTransactions(bytes, 3);
+        assert(!unpacked.ok || unpacked.value.length <= 3);
+        return verdict(unpacked, packTransactions, bytes);
+      },
     },
     {
       name: 'state proof, compressed form',

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { createGenesis, possessionMessage } from '../../genesis/ceremony.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
 import { utf8Encode } from '../../ledger/bytes.ts';
+import { type Certificate, type Checkpoint, checkpointSignBytes } from '../../ledger/checkpoint.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
+import { multiSignature, validatorsHash } from '../../ledger/validators.ts';
+import type { Head } from '../../node/ports.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 
 export const START_TIME = 1_700_000_000_000;
@@ -90,4 +93,15 @@ export function register(
 ): Transaction {
   const digest = `0x${Buffer.from(sha256(utf8Encode(key))).toString('hex')}`;
   return chain.sign('writer', 'records', 'register', { key, digest, note: '' }, options);
+}
+
+/** A certificate of a block, signed by three of four. */
+export function certificateOf({ genesis, validators }: TestGenesis, head: Head): Certificate {
+  const set = validatorsHash(genesis.validators);
+  const { height, blockHash, stateRoot, historyRoot, timestamp } = head;
+  const roots = { height, blockHash, stateRoot, historyRoot, timestamp };
+  const checkpoint: Checkpoint = { epoch: 0, validatorsHash: set, ...roots, nextEpoch: 0, nextValidatorsHash: set };
+  const message = checkpointSignBytes(genesis.id, checkpoint);
+  const signatures = new Map([0, 2, 3].map((index) => [index, validators[index]!.sign(message)] as const));
+  return { scheme: 'ed25519-list', checkpoint, proof: multiSignature(genesis.validators.length, signatures) };
 }

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { batchCodec } from '../../ledger/block.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
+import { decode, encode } from '../../ledger/codec.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
+import { checkBodies } from '../../node/check-bodies.ts';
+import { Ledger } from '../../node/ledger/ledger.ts';
+import { Mempool } from '../../node/mempool.ts';
+import { verifyMessage } from '../../node/pbft/verify.ts';
+import { answerPeer } from '../../node/peer-server.ts';
+import { chooseSignatures } from '../../node/signatures.ts';
+import { syncTo } from '../../node/sync.ts';
+import { createVerifyPool } from '../../node/verify/pool.ts';
+import { type BlocksAnswer, blocksAnswerCodec } from '../../node/wire.ts';
+import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
+
+const HEIGHT = 6;
+const MARK = { group: 1, chain: new Uint8Array(32) };
+const { verify } = chooseSignatures();
+const chain = testGenesis();
+const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
+
+type Blocks = Extract<BlocksAnswer, { kind: 'blocks' }>['value'];
+
+describe('catch-up from peers (R7)', () => {
+  let folder: string;
+  let source: Ledger;
+  let count = 0;
+  let behind: Ledger;
+  let blamed: string[];
+  let diverged: string[];
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quorate-sync-'));
+    source = await start();
+    for (let height = 1; height <= HEIGHT; height++) {
+      const transactions = [register(chain, `a${height}`), register(chain, `b${height}`)];
+      const batch = { height, timestamp: START_TIME + 1_000 * height, transactions: transactions.map(({ id }) => id) };
+      const bodies = packTransactions(transactions.map(({ bytes }) => bytes));
+      const executed = await source.execute(encode(batchCodec, batch), bodies, MARK);
+      if (height % 2 === 0) await source.storeCertificate(encode(certificateCodec, certificateOf(chain, executed)));
+    }
+  });
+
+  beforeEach(async () => {
+    blamed = [];
+    diverged = [];
+    behind = await start();
+  });
+
+  afterEach(() => behind.close());
+
+  after(async () => {
+    await source.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start(): Promise<Ledger> {
+    const ledger = new Ledger({
+      directory: join(folder, String(count++)),
+      genesis: chain.genesis,
+      application: quorateApplication,
+      validatorKey: chain.validators[0]!.publicKey,
+    });
+    await ledger.open();
+    return ledger;
+  }
+
+  /** Catches up from members that answer as these functions change a true answer. */
+  async function catchUp(...peers: ((answer: Blocks) => Blocks | Uint8Array | undefined)[]): Promise<void> {
+    await syncTo(
+      {
+        ledger: behind,
+        mark: () => MARK,
+        executed: () => behind.head,
+        sources: () => peers.map((_, index) => index),
+        async ask(member, body) {
+          const answer = decode(
+            blocksAnswerCodec,
+            await answerPeer(body, new Mempool({ transactionsMax: 1, bytesMax: 1 }, 1), source),
+          );
+          if (answer.kind === 'nothing') return encode(blocksAnswerCodec, answer);
+          const changed = peers[member]!(answer.value);
+          if (changed === undefined) throw new Error('no answer');
+          if (changed instanceof Uint8Array) return changed;
+          return encode(blocksAnswerCodec, { kind: 'blocks', value: changed });
+        },
+        verifyCertificate(certificate) {
+          const context = { genesisId: chain.genesis.id, epoch: 0, validators: chain.genesis.validators, verify };
+          const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);
+          return judged.ok ? judged.message : judged.reject.detail;
+        },
+        async checkBodies(packed, expected) {
+          const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool);
+          return typeof checked === 'string' ? checked : undefined;
+        },
+        certified() {},
+        onExecuted() {},
+        onDiverged: (reason) => void diverged.push(reason),
+        blame: (member, reason) => void blamed.push(`${member}: ${reason}`),
+      },
+      HEIGHT,
+      new AbortController().signal,
+    );
+  }
+
+  const honest = (answer: Blocks): Blocks => answer;
+
+  it('executes everything and has the roots of the source', async () => {
+    await catchUp(honest);
+    assert.deepEqual(behind.head, source.head);
+    assert.deepEqual([blamed, diverged], [[], []]);
+  });
+
+  it('takes as many blocks as an answer has bodies for, and asks again', async () => {
+    await catchUp((answer) => ({ ...answer, transactions: answer.transactions.slice(0, 1) }));
+    assert.deepEqual(behind.head, source.head);
+  });
+
+  const other = sha256(Uint8Array.of(1));
+  const lies: Readonly<Record<string, (answer: Blocks) => Blocks | Uint8Array | undefined>> = {
+    'no answer': () => undefined,
+    'bytes that are no answer': () => Uint8Array.of(1, 2, 3),
+    'a certificate with one signature missing': (answer) => {
+      const { proof } = answer.certificate;
+      return {
+        ...answer,
+        certificate: { ...answer.certificate, proof: { ...proof, signatures: proof.signatures.slice(1) } },
+      };
+    },
+    'R15: a certificate over another root': (answer) => {
+      const checkpoint = { ...answer.certificate.checkpoint, stateRoot: other };
+      return { ...answer, certificate: { ...answer.certificate, checkpoint } };
+    },
+    'R18: headers that end below the certificate': (answer) => ({ ...answer, headers: answer.headers.slice(0, -1) }),
+    'headers in another order': (answer) => ({ ...answer, headers: answer.headers.toReversed() }),
+    'a changed header': (answer) => ({
+      ...answer,
+      headers: answer.headers.with(2, { ...answer.headers[2]!, receiptsRoot: other }),
+    }),
+    'R17: bodies of another block': (answer) => ({
+      ...answer,
+      transactions: answer.transactions.with(0, answer.transactions[1]!),
+    }),
+    'fewer bodies than the header counts': (answer) => {
+      const all = unpackTransactions(answer.transactions[0]!, 10);
+      assert(all.ok);
+      return { ...answer, transactions: answer.transactions.with(0, packTransactions(all.value.slice(1))) };
+    },
+    'Q03: a body with a bad signature under the right id': (answer) => {
+      const changed = answer.transactions[0]!.slice();
+      changed[changed.length - 1]! ^= 1;
+      return { ...answer, transactions: answer.transactions.with(0, changed) };
+    },
+  };
+  for (const [what, lie] of Object.entries(lies)) {
+    it(`${what}: nothing of it is executed, another member is asked`, async () => {
+      await catchUp(lie);
+      assert.equal(behind.head.height, 0, 'nothing is taken from the liar');
+      if (what !== 'no answer') assert(blamed.length > 0);
+      await catchUp(lie, honest);
+      assert.deepEqual(behind.head, source.head);
+      assert.deepEqual(diverged, []);
+    });
+  }
+});
