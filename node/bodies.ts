@@ -23,6 +23,8 @@ export interface BodiesContext {
   readonly genesisId: Uint8Array;
   readonly pool: Mempool;
   readonly parameters: Parameters;
+  /** A copy is being verified: asking for another would only cost a second verification. */
+  isArriving(key: string): boolean;
   /** Asks a member for these ids; resolves when its answer went through the intake, with a problem of the batch if any. */
   fetch(member: number, ids: readonly Uint8Array[], wanted: Wanted): Promise<string | undefined>;
   /** Everything is here, or the batch is invalid for ever (N4). */
@@ -127,10 +129,12 @@ export class Bodies {
   }
 
   async #fetch(task: Task): Promise<void> {
+    const lacking = [...task.missing].filter(([key]) => !this.#context.isArriving(key)).map(([, id]) => id);
+    if (lacking.length === 0) return this.#retry(task, BODIES_GRACE_MS);
     const member = task.members[task.next % task.members.length];
     task.next++;
     if (member === undefined) return this.#retry(task, BODIES_RETRY_MS);
-    const problem = await this.#context.fetch(member, [...task.missing.values()], task.missing);
+    const problem = await this.#context.fetch(member, lacking, task.missing);
     if (this.#tasks.get(task.batch.height) !== task) return;
     if (problem !== undefined) this.#finish(task, problem);
     // A member that did not give everything is followed by the next one.

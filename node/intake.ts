@@ -39,9 +39,16 @@ export interface Wanted {
 export class Intake {
   readonly #context: IntakeContext;
   #verifying = 0;
+  /** Keys of transactions whose signatures are being verified, and how many copies of each. */
+  readonly #arriving = new Map<string, number>();
 
   constructor(context: IntakeContext) {
     this.#context = context;
+  }
+
+  /** A copy of this transaction is being verified: it is here in a moment, unless its signature is bad. */
+  isArriving(key: string): boolean {
+    return this.#arriving.has(key);
   }
 
   /** What clients of this node submit: one outcome each, same order. */
@@ -123,6 +130,8 @@ export class Intake {
   async #verify(transactions: readonly Transaction[]): Promise<readonly boolean[]> {
     if (transactions.length === 0) return [];
     this.#verifying += transactions.length;
+    const keys = transactions.map(({ id }) => idKey(id));
+    for (const key of keys) this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     try {
       const bits = await this.#context.verifyPool.verify(
         packChecks(
@@ -136,6 +145,11 @@ export class Intake {
       return transactions.map((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1);
     } finally {
       this.#verifying -= transactions.length;
+      for (const key of keys) {
+        const left = (this.#arriving.get(key) ?? 1) - 1;
+        if (left === 0) this.#arriving.delete(key);
+        else this.#arriving.set(key, left);
+      }
     }
   }
 

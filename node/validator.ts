@@ -116,6 +116,7 @@ export class Validator {
       genesisId: genesis.id,
       pool: this.pool,
       parameters,
+      isArriving: (key) => this.intake.isArriving(key),
       fetch: (member, ids, wanted) => this.#fetchBodies(member, ids, wanted),
       done: ({ height }, digest, problem) => this.#runner.dispatch({ type: 'bodies', height, digest, problem }),
     });
