@@ -15,6 +15,7 @@ export function onExecuted(state: ReplicaState, head: Head, synced: boolean, now
   state.handedOver = Math.max(state.handedOver, head.height);
   keepCertificates(state, effects);
   dropBelow(state);
+  judgeDistance(state, effects);
   if (head.height > state.low) signCheckpoint(state, head, effects);
   else if (state.stable?.checkpoint.height === head.height) compareWithCertificate(state, state.stable, head, effects);
   if (!synced) tryExecute(state, effects);
@@ -86,11 +87,8 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
   effects.push({ type: 'stable', certificate });
   keepCertificates(state, effects);
   dropBelow(state);
+  judgeDistance(state, effects);
   if (state.low > state.executed.height) {
-    if (state.low > state.executed.height + state.config.parameters.window && state.mode === 'active') {
-      state.mode = 'behind';
-      state.reason = `executed ${state.executed.height}, certified ${state.low}`;
-    }
     effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
   }
 }
@@ -111,12 +109,21 @@ export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
   state.syncing = false;
   if (state.low > state.executed.height) {
     effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
-  } else if (state.mode === 'behind') {
+  }
+  tryExecute(state, effects);
+}
+
+/** R7, S8: signing goes on unless the newest certificate is more than a window above what is executed here. */
+function judgeDistance(state: ReplicaState, effects: Effect[]): void {
+  const isFar = state.low > state.executed.height + state.config.parameters.window;
+  if (isFar && state.mode === 'active') {
+    state.mode = 'behind';
+    state.reason = `executed ${state.executed.height}, certified ${state.low}`;
+  } else if (!isFar && state.mode === 'behind') {
     state.mode = 'active';
     state.reason = '';
+    for (const slot of state.slots.values()) tryPrepared(state, slot, effects);
   }
-  for (const slot of state.slots.values()) tryPrepared(state, slot, effects);
-  tryExecute(state, effects);
 }
 
 function votesAt(state: ReplicaState, height: number): CheckpointVotes {

@@ -236,6 +236,26 @@ describe('checkpoints (C2, C3)', () => {
     assertAgreement(cluster, 1);
   });
 
+  it('a member that fell behind votes again as soon as it is near, whether blocks were fetched or came late (R7)', () => {
+    const cluster = new Cluster(4, { window: 1 });
+    const late: Message[] = [];
+    cluster.passes = ({ to, message }) => {
+      if (to === 3 && message.kind === 'commit') late.push(message);
+      return to !== 3 || message.kind === 'checkpoint' || message.kind === 'prePrepare';
+    };
+    for (const name of 'abc') cluster.order(name);
+    cluster.deliver();
+    const { state } = cluster.members[3]!;
+    assert.deepEqual([state.low, state.executed.height, state.mode], [3, 0, 'behind']);
+    cluster.passes = () => true;
+    for (const message of late) deliverTo(cluster, 3, message);
+    assert.deepEqual([state.executed.height, state.mode], [3, 'active']);
+    cluster.crash(2);
+    cluster.order('d');
+    cluster.deliver();
+    assert.deepEqual(heights(cluster), [4, 4, 3, 4]);
+  });
+
   it('R16: a node whose own checkpoint differs from a certificate halts', () => {
     const cluster = new Cluster(4);
     const wrong = { ...cluster.members[3]!.disk.heads[0]!, stateRoot: sha256(Uint8Array.of(5)) };
