@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { openDevHome } from '../../node/cli/dev-home.ts';
+import { encodeArgs, readFlags } from '../../node/cli/tx.ts';
+import { parseConfig } from '../../node/config.ts';
+import { quorate } from '../support/processes.ts';
+
+const NOBODY = 'http://127.0.0.1:9';
+
+describe('command line', () => {
+  let folder: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'quorate-cli-'));
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('exits with 2 for a wrong command line, and says what is wrong in one line', async () => {
+    for (const args of [
+      ['nothing'],
+      ['tx', 'records'],
+      ['tx', 'records', 'register', '--as', 'writer', '--url', NOBODY],
+      ['tx', 'records', 'register', '--key', 'k', '--digest', '0x12', '--as', 'writer', '--url', NOBODY],
+      ['tx', 'records', 'nothing', '--as', 'writer', '--url', NOBODY],
+      ['tx', 'records', 'register', '--key', 'a', '--key', 'b', '--as', 'writer', '--url', NOBODY],
+      ['dev', '--port', 'x'],
+      ['import', join(folder, 'missing'), '--as', 'writer', '--url', NOBODY],
+      ['verify', join(folder, 'missing'), '--genesis', join(folder, 'missing')],
+    ]) {
+      const { code, stdout, stderr } = await quorate(...args);
+      assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+      assert.equal(stdout, '');
+      assert.doesNotMatch(stderr, /\n\s+at /, 'no stack');
+    }
+  });
+
+  it('exits with 3 when nothing answers, and says what to do', async () => {
+    for (const args of [
+      ['status', '--url', NOBODY],
+      ['proof', '0x00', '--url', NOBODY],
+      ['query', 'block', 'latest', '--url', NOBODY],
+      ['tx', 'assets', 'transfer', '--asset', 'a', '--to', 'bob', '--amount', '1', '--as', 'alice', '--url', NOBODY],
+    ]) {
+      const { code, stderr } = await quorate(...args);
+      assert.equal(code, 3, args.join(' '));
+      assert.match(stderr, /nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/);
+    }
+  });
+
+  it('makes key files of mode 0600, never replaces one, and refuses one that others can read (O03)', async () => {
+    const file = join(folder, 'my.key');
+    const made = await quorate('keys', 'new', file, '--json');
+    assert.equal(made.code, 0, made.stderr);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const { publicKey } = JSON.parse(made.stdout);
+    const { seed } = JSON.parse(readFileSync(file, 'utf8'));
+    assert(!made.stdout.includes(seed) && !made.stderr.includes(seed), 'the secret is not printed');
+    assert.equal((await quorate('keys', 'show', file)).stdout.trim(), publicKey);
+    assert.equal((await quorate('keys', 'new', file)).code, 1);
+    chmodSync(file, 0o644);
+    const refused = await quorate('keys', 'show', file);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /0644.*0600/);
+  });
+
+  it('refuses to start with a wrong config, genesis or key, and says which (D10, D12, G02)', async () => {
+    const { home, validators } = await openDevHome(join(folder, 'network'), 4, 0);
+    const [first, second] = validators;
+    const start = (config: string) => quorate('start', '--config', config);
+    let changes = 0;
+    const change = (from: string, to: string): string => {
+      const path = join(home, first!.name, `changed-${changes++}.toml`);
+      writeFileSync(path, readFileSync(first!.config, 'utf8').replace(from, to));
+      return path;
+    };
+    const cases: readonly [string, RegExp][] = [
+      [join(folder, 'no.toml'), /no\.toml can't be read/],
+      [change('[api]', '[apy]'), /apy/],
+      [change('port = ', 'port = "x" # '), /api\.port/],
+      [change('../genesis.json', '../missing.json'), /genesis file .*missing\.json can't be read/],
+      [change('keys/consensus.json', `../${second!.name}/keys/peer.json`), /kind|consensus/],
+      [change('keys/peer.json', `../${second!.name}/keys/peer.json`), /not that of validator/],
+    ];
+    for (const [config, expected] of cases) {
+      const { code, stderr } = await start(config);
+      assert.equal(code, 1, `${expected}: ${stderr}`);
+      assert.match(stderr, expected);
+      assert.doesNotMatch(stderr, /\n\s+at /, 'no stack');
+    }
+  });
+
+  it('a development home has keys of mode 0600, one bootstrap address and no address hints in genesis', async () => {
+    const { home, validators, genesisFile, isNew } = await openDevHome(join(folder, 'fresh'), 4, 0);
+    assert(isNew);
+    for (const [i, { name, config }] of validators.entries()) {
+      for (const key of ['consensus', 'peer'])
+        assert.equal(statSync(join(home, name, `keys/${key}.json`)).mode & 0o777, 0o600);
+      assert.equal(parseConfig(readFileSync(config, 'utf8'), config).p2p.bootstrap.length, i === 0 ? 0 : 1);
+    }
+    const genesis = JSON.parse(readFileSync(genesisFile, 'utf8'));
+    assert.deepEqual(
+      genesis.validators.flatMap((one: { addresses: string[] }) => one.addresses),
+      [],
+    );
+    assert.equal((await openDevHome(home, 4, 0)).isNew, false);
+    const shown = await quorate('genesis', 'show', genesisFile);
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.match(shown.stdout, /up to 1 may be malicious, 3 make a quorum/);
+  });
+
+  it('flags win over environment, environment over file, and unknown keys are errors', () => {
+    const text = '[api]\nport = 1\n[log]\nlevel = "warn"\n';
+    const parsed = parseConfig(
+      text,
+      '/x/node.toml',
+      { apiPort: 3 },
+      { QUORATE_API_PORT: '2', QUORATE_LOG_LEVEL: 'debug' },
+    );
+    assert.deepEqual([parsed.api.port, parsed.log.level, parsed.genesis], [3, 'debug', '/x/genesis.json']);
+    for (const bad of ['nothing = 1', '[api]\nhots = "x"', '[threads]\nverify = -1', 'not toml']) {
+      assert.throws(() => parseConfig(bad, '/x/node.toml'), { code: 'CONFIG' }, bad);
+    }
+    assert.throws(() => parseConfig('', '/x/node.toml', {}, { QUORATE_API_PORT: 'x' }), { code: 'CONFIG' });
+  });
+
+  it('reads arguments of an action from flags by its own schema', () => {
+    assert.deepEqual(readFlags(['--key', 'a b', '--digest=0x12']), { key: 'a b', digest: '0x12' });
+    const digest = `0x${'ab'.repeat(32)}`;
+    assert(encodeArgs('records', 'register', { key: 'k', digest }).length > 32, 'an optional text may be left out');
+    assert(
+      encodeArgs('assets', 'transfer', { asset: 'gold', to: 'bob', amount: '5' }).length > 32,
+      'accounts have names',
+    );
+    for (const [flags, expected] of [
+      [{ key: 'k' }, /digest: missing/],
+      [{ key: 'k', digest, more: '1' }, /no argument --more/],
+      [{ key: '', digest }, /key/],
+    ] as const) {
+      assert.throws(() => encodeArgs('records', 'register', { ...flags }), expected);
+    }
+  });
+});
