@@ -38,8 +38,10 @@ export async function throughput(transactions: number, log: (text: string) => vo
     const cpuBefore = await Promise.all(network.validators.map(({ pid }) => cpuUs(pid)));
     const own = process.cpuUsage();
     const start = performance.now();
-    const batchLatencies = await submitAll(network, load);
+    const answered = await submitAll(network, load);
     const seconds = (performance.now() - start) / 1_000;
+    const committedSeconds = (Math.max(...answered.map(({ committedAt }) => committedAt)) - start) / 1_000;
+    const batchLatencies = answered.map(({ finalMs }) => finalMs);
     const ownUs = process.cpuUsage(own).user + process.cpuUsage(own).system;
     const cpuAfter = await Promise.all(network.validators.map(({ pid }) => cpuUs(pid)));
     const committed = await assertAllFinal(network, 2 + warm.length + load.length);
@@ -51,6 +53,7 @@ export async function throughput(transactions: number, log: (text: string) => vo
     const perProcess = cpuAfter.map((after, i) => (after - cpuBefore[i]!) / transactions);
     return [
       { name: 'finalPerSecond', value: round(perSecond), unit: 'tx/s' },
+      { name: 'committedPerSecond', value: round(transactions / committedSeconds), unit: 'tx/s' },
       { name: 'r1', value: round(r1), unit: 'verifications/s' },
       { name: 'r1Before', value: r1Before, unit: 'verifications/s' },
       { name: 'r1After', value: r1After, unit: 'verifications/s' },
@@ -78,9 +81,16 @@ async function fund(network: BenchNetwork, validUntil: number): Promise<void> {
   }
 }
 
-/** Sends everything, each batch to the next node, and waits for the last of each batch to be final. Latencies in ms. */
-async function submitAll(network: BenchNetwork, transactions: readonly Transaction[]): Promise<number[]> {
-  const latencies: number[] = [];
+interface Answered {
+  /** When the last of the batch was committed at its node, on this process's clock. */
+  readonly committedAt: number;
+  /** From submission to finality of the last of the batch. */
+  readonly finalMs: number;
+}
+
+/** Sends everything, each batch to the next node, and waits for the last of each batch to be final. */
+async function submitAll(network: BenchNetwork, transactions: readonly Transaction[]): Promise<Answered[]> {
+  const latencies: Answered[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < transactions.length) {
@@ -95,7 +105,7 @@ async function submitAll(network: BenchNetwork, transactions: readonly Transacti
 }
 
 /** As a good client: a node that is overloaded or catching up is left alone for a moment, and the same bytes go elsewhere. */
-async function submitAndWait(network: BenchNetwork, first: number, batch: readonly Transaction[]): Promise<number> {
+async function submitAndWait(network: BenchNetwork, first: number, batch: readonly Transaction[]): Promise<Answered> {
   const start = performance.now();
   for (let node = first; ; node = (node + 1) % network.validators.length) {
     const { url } = network.validators[node]!;
@@ -104,12 +114,19 @@ async function submitAndWait(network: BenchNetwork, first: number, batch: readon
       continue;
     }
     const last = toHex(batch.at(-1)!.id);
-    for (;;) {
-      const answer = await fetch(`${url}/v1/transactions/${last}?wait=final&timeoutMs=30000`);
-      const { status } = (await answer.json()) as { status: string };
-      if (status === 'final') return performance.now() - start;
-      assert(status === 'pending' || status === 'committed', `transaction ${last} is ${status}`);
-    }
+    await reached(url, last, 'committed');
+    const committedAt = performance.now();
+    await reached(url, last, 'final');
+    return { committedAt, finalMs: performance.now() - start };
+  }
+}
+
+async function reached(url: string, id: string, wait: 'committed' | 'final'): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}/v1/transactions/${id}?wait=${wait}&timeoutMs=30000`);
+    const { status } = (await answer.json()) as { status: string };
+    if (status === 'final' || status === wait) return;
+    assert(status === 'pending' || status === 'committed', `transaction ${id} is ${status}`);
   }
 }
 

@@ -6,7 +6,13 @@ import { Channel } from './channel.ts';
 import { Dialer } from './dialer.ts';
 import { P2pError } from './errors.ts';
 import { createHost, type Host } from './host.ts';
-import { ANNOUNCE_MS, ANNOUNCE_SOON_MS, DIAL_POLITENESS_MS, STREAMS_PER_PROTOCOL_MAX } from './limits.ts';
+import {
+  ANNOUNCE_AT_ONCE_MS,
+  ANNOUNCE_MS,
+  ANNOUNCE_SOON_MS,
+  DIAL_POLITENESS_MS,
+  STREAMS_PER_PROTOCOL_MAX,
+} from './limits.ts';
 import { peerIdOf } from './peer-id.ts';
 import type { Network, NetworkOptions, PeerStatus } from './port.ts';
 import { HELLO_VERSION, helloCodec, Records } from './records.ts';
@@ -272,6 +278,10 @@ class ValidatorNetwork implements Network {
       if (received === 'old') return TopicValidatorResult.Ignore;
       return received === 'new' ? TopicValidatorResult.Accept : TopicValidatorResult.Reject;
     });
+    pubsub.addEventListener('subscription-change', ({ detail }) => {
+      const joined = detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic);
+      if (joined && !this.#closed) this.#announceIn(ANNOUNCE_AT_ONCE_MS);
+    });
     pubsub.subscribe(this.#topic);
   }
 
@@ -298,7 +308,12 @@ class ValidatorNetwork implements Network {
       this.#options.log.debug({ reason: String(error) }, 'peer record not published');
     });
     const complete = this.connected().length === this.#peers.length - 1;
-    this.#announceTimer = setTimeout(() => this.#announce(), complete ? ANNOUNCE_MS : ANNOUNCE_SOON_MS);
+    this.#announceIn(complete ? ANNOUNCE_MS : ANNOUNCE_SOON_MS);
+  }
+
+  #announceIn(delayMs: number): void {
+    clearTimeout(this.#announceTimer);
+    this.#announceTimer = setTimeout(() => this.#announce(), delayMs);
   }
 }
 

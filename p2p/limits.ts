@@ -27,6 +27,8 @@ export const DIAL_POLITENESS_MS = 1_000;
 export const DIAL_RETRY_FIRST_MS = 50;
 export const DIAL_RETRY_MAX_MS = 2_000;
 export const DIAL_TIMEOUT_MS = 5_000;
-/** Own records are published again: soon while somebody is missing, rarely else. */
+/** Our own record is published after somebody joined the topic, one for several who join together; ... */
+export const ANNOUNCE_AT_ONCE_MS = 20;
+/** ... and again, soon while somebody is missing, rarely else. */
 export const ANNOUNCE_SOON_MS = 1_000;
 export const ANNOUNCE_MS = 30_000;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +72,26 @@ describe('the import table is enforced: planted violations are caught', () => {
     );
     assert.match(compile(folder, ['light']), /light\/planted\.ts/);
     rmSync(join(folder, 'light/planted.ts'));
+  });
+
+  it('by Biome', () => {
+    cpSync(join(ROOT, 'biome.json'), join(folder, 'biome.json'));
+    const texts = [
+      "import { readFileSync } from 'node:fs';",
+      "import Koa from 'koa';",
+      'const x = Date.now();',
+      'const x = process.pid;',
+    ];
+    for (const pure of PURE) {
+      for (const text of texts) {
+        const path = join(folder, pure, 'planted.ts');
+        writeFileSync(path, `${text}\n`);
+        const args = ['lint', '--vcs-enabled=false', path];
+        const run = spawnSync(join(ROOT, 'node_modules/.bin/biome'), args, { cwd: folder, encoding: 'utf8' });
+        assert.match(run.stderr + run.stdout, /noRestricted(Imports|Globals)/, `${text} in ${pure}`);
+        rmSync(path);
+      }
+    }
   });
 
   it('by the tidy rules', () => {
