@@ -90,7 +90,8 @@ export class Bodies {
     }
     const task: Task = { batch, digest, keys, missing, timer: undefined, members, next: 0 };
     this.#tasks.set(batch.height, task);
-    if (missing.size === 0) this.#finish(task);
+    const invalid = this.#idsProblem(task);
+    if (invalid !== undefined || missing.size === 0) this.#finish(task, invalid);
     else this.#retry(task, BODIES_GRACE_MS);
   }
 
@@ -144,19 +145,34 @@ export class Bodies {
   #finish(task: Task, invalid?: string): void {
     const { batch, digest, keys } = task;
     this.#drop(batch.height);
-    const entries = keys.map((key) => this.#context.pool.body(key)).filter((entry) => entry !== undefined);
+    const entries: PoolEntry[] = [];
+    const gone = new Map<string, Uint8Array>();
+    for (const [i, key] of keys.entries()) {
+      const entry = this.#context.pool.body(key);
+      if (entry === undefined) gone.set(key, batch.transactions[i]!);
+      else entries.push(entry);
+    }
+    if (invalid === undefined && gone.size > 0) {
+      // Executed under another height and stable, or expired, while the others were on their way: fetched once more.
+      const again: Task = { ...task, missing: gone };
+      this.#tasks.set(batch.height, again);
+      return this.#retry(again, 0);
+    }
     const problem = invalid ?? this.#problem(task, entries);
     if (problem === undefined) this.hold(batch, digest, entries);
     this.#context.done(batch, digest, problem);
   }
 
+  /** N4: what the ids alone show; nothing is fetched for a batch that is invalid anyway. */
+  #idsProblem({ keys }: Task): string | undefined {
+    const { batchTransactionsMax } = this.#context.parameters;
+    if (keys.length > batchTransactionsMax) return `${keys.length} transactions, at most ${batchTransactionsMax}`;
+    return new Set(keys).size === keys.length ? undefined : 'the same id twice';
+  }
+
   /** N4: what only the batch with all its bodies shows. The bodies themselves are statically valid, being in the pool. */
-  #problem({ batch, keys }: Task, entries: readonly PoolEntry[]): string | undefined {
+  #problem({ batch }: Task, entries: readonly PoolEntry[]): string | undefined {
     const { parameters } = this.#context;
-    if (keys.length > parameters.batchTransactionsMax) {
-      return `${keys.length} transactions, at most ${parameters.batchTransactionsMax}`;
-    }
-    if (new Set(keys).size !== keys.length) return 'the same id twice';
     let bytes = 0;
     for (const entry of entries) {
       bytes += entry.bytes.length;

@@ -90,12 +90,19 @@ export class Mempool {
     return { orderable, full: orderable >= transactionsMax || this.#bytes - this.#inBatchBytes >= bytesMax };
   }
 
-  /** The oldest orderable transactions that fit one batch at `timestamp`. */
-  choose(timestamp: number, transactionsMax: number, bytesMax: number): readonly PoolEntry[] {
+  /** The oldest orderable transactions that fit one batch at `timestamp` (N4). */
+  choose(
+    timestamp: number,
+    transactionsMax: number,
+    bytesMax: number,
+    lifetimeMaxMs = Number.POSITIVE_INFINITY,
+  ): readonly PoolEntry[] {
     const chosen: PoolEntry[] = [];
     let bytes = 0;
     for (const entry of this.#entries.values()) {
       if (this.#inBatch.has(entry.key) || entry.validUntil < timestamp) continue;
+      // Admitted by a clock ahead of ours: it fits a later batch, and would spoil this one.
+      if (entry.validUntil > timestamp + lifetimeMaxMs) continue;
       if (bytes + entry.bytes.length > bytesMax) break;
       bytes += entry.bytes.length;
       chosen.push(entry);

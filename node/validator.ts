@@ -250,8 +250,8 @@ export class Validator {
   }
 
   #chooseBatch(height: number, timestamp: number): void {
-    const { batchTransactionsMax, batchBytesMax } = this.#options.genesis.parameters;
-    const chosen = this.pool.choose(timestamp, batchTransactionsMax, batchBytesMax);
+    const { batchTransactionsMax, batchBytesMax, maxLifetimeMs } = this.#options.genesis.parameters;
+    const chosen = this.pool.choose(timestamp, batchTransactionsMax, batchBytesMax, maxLifetimeMs);
     let batch: Batch | undefined;
     if (chosen.length > 0) {
       batch = { height, timestamp, transactions: chosen.map(({ id }) => id) };

@@ -46,7 +46,8 @@ export function onBatchReady(
 ): void {
   if (state.choosing !== height) return;
   state.choosing = undefined;
-  state.pool = pool;
+  // N13: what the pool counts may be too late or too early for any batch; it is asked again when it changes.
+  state.pool = batch === undefined ? { orderable: 0, full: false } : pool;
   if (batch === undefined || !isLeader(state) || !mayVote(state) || !inWindow(state, height)) return;
   proposeBatch(state, batch, effects);
 }

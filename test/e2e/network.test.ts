@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { toHex } from '../../ledger/bytes.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 import {
   assertAgreement,
   type Dev,
@@ -13,6 +15,7 @@ import {
   stopProcess,
   temporaryFolder,
 } from '../support/processes.ts';
+import { signRecords } from '../support/sign-records.ts';
 
 const DIGEST = '0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953';
 const PACKAGES = join(REPOSITORY, 'examples/packages.ndjson');
@@ -60,6 +63,30 @@ describe('four validators as real processes', () => {
       const refused = await quorate('verify', bad, '--genesis', dev.ready.genesisFile);
       assert.equal(refused.code, 4, `digit ${place}: ${refused.stdout}`);
       assert.match(refused.stdout, /✗ \S+/);
+    }
+  });
+
+  it('transactions that run out while they wait end expired, and hold nobody up', async () => {
+    const send = (transaction: Transaction, query = ''): Promise<Response> =>
+      fetch(`${url}/v1/transactions${query}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/octet-stream' },
+        body: transaction.bytes as Uint8Array<ArrayBuffer>,
+      });
+    // Lifetimes around the time that admission and ordering take: some are refused, some wait in vain, some execute.
+    const sent: { readonly id: string; readonly response: Response }[] = [];
+    for (let i = 0; i < 60; i++) {
+      const [late] = await signRecords(dev.ready, 1, `late ${i}`, 1 + (i % 12));
+      sent.push({ id: toHex(late!.id), response: await send(late!) });
+    }
+    const [next] = await signRecords(dev.ready, 1, 'next');
+    const answer = (await (await send(next!, '?wait=final')).json()) as { status: string };
+    assert.equal(answer.status, 'final');
+    for (const { id, response } of sent) {
+      if (response.status === 422) continue;
+      assert([200, 202].includes(response.status), String(response.status));
+      const { status } = await getJson<{ status: string }>(`${url}/v1/transactions/${id}?wait=final`);
+      assert(['final', 'expired'].includes(status), `${id} is ${status}`);
     }
   });
 

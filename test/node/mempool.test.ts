@@ -29,6 +29,13 @@ describe('mempool', () => {
     assert.deepEqual(names(pool.choose(100, 9, 1_000)), ['just']);
   });
 
+  it('does not choose what is valid for longer than a batch may hold (N4)', () => {
+    const pool = new Mempool(LIMITS, 4);
+    pool.add(entry('far', { validUntil: 201 }));
+    pool.add(entry('near', { validUntil: 200 }));
+    assert.deepEqual(names(pool.choose(100, 9, 1_000, 100)), ['near']);
+  });
+
   it('expires by the given block time what is in no batch', () => {
     const pool = new Mempool(LIMITS, 4);
     pool.add(entry('a', { validUntil: 99 }));

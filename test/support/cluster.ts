@@ -120,11 +120,13 @@ export class Cluster {
 
   /** The leader is told of a batch that could be ordered; `chooseBatch` will give it. */
   order(...names: readonly string[]): void {
-    this.pool.push(names.map((name) => sha256(new TextEncoder().encode(name))));
+    if (names.length > 0) this.pool.push(names.map((name) => sha256(new TextEncoder().encode(name))));
     for (const { index, up } of this.members) if (up) this.feed(index, { type: 'pool', view: this.#poolView() });
   }
 
   readonly pool: Uint8Array[][] = [];
+  /** Transactions that the pool counts and never gives, being too late for any batch. */
+  unorderable = 0;
 
   crash(index: number): void {
     this.members[index]!.up = false;
@@ -244,7 +246,8 @@ export class Cluster {
   }
 
   #poolView() {
-    return { orderable: this.pool.length, full: this.pool.length > 0 };
+    const orderable = this.pool.length + this.unorderable;
+    return { orderable, full: orderable > 0 };
   }
 }
 

@@ -7,7 +7,12 @@ import { createSigner } from '../../node/signatures.ts';
 import { type DevReady, getJson } from './processes.ts';
 
 /** Signed registrations of distinct records by the development account `writer`. */
-export async function signRecords(ready: DevReady, count: number, label: string): Promise<Transaction[]> {
+export async function signRecords(
+  ready: DevReady,
+  count: number,
+  label: string,
+  lifetimeMs = 1_800_000,
+): Promise<Transaction[]> {
   const writer = ready.accounts.find(({ name }) => name === 'writer');
   assert(writer, 'the network has an account writer');
   const signer = createSigner(fromHex(writer.secretKey)!);
@@ -21,7 +26,7 @@ export async function signRecords(ready: DevReady, count: number, label: string)
     const body = {
       sender: signer.publicKey,
       nonce: digest.subarray(0, 8),
-      validUntil: time + 1_800_000,
+      validUntil: time + lifetimeMs,
       calls: [{ module: 'records', action: 'register', args: args.value }],
       memo: new Uint8Array(0),
     };

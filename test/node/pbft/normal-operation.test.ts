@@ -171,6 +171,18 @@ describe('heartbeats and clocks (N5, T1, T4)', () => {
     assert.deepEqual(heights(cluster), [1, 1, 1, 1]);
   });
 
+  it('a pool that can give nothing does not keep the leader busy, nor from its heartbeat', () => {
+    const cluster = new Cluster(4, { heartbeatMs: 10_000 });
+    cluster.deliver();
+    cluster.unorderable = 3;
+    const before = cluster.members[0]!.effects.length;
+    cluster.order();
+    const asked = cluster.members[0]!.effects.slice(before).filter(({ type }) => type === 'chooseBatch');
+    assert(asked.length <= 2, `asked ${asked.length} times`);
+    for (let i = 0; i < 12; i++) pass(cluster, 1_000);
+    assert.deepEqual(heights(cluster), [1, 1, 1, 1]);
+  });
+
   it('L13: an empty batch before its time is held, then accepted', () => {
     const cluster = new Cluster(4, { heartbeatMs: 10_000 });
     cluster.deliver();
