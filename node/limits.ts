@@ -25,5 +25,7 @@ export const REQUEST_TIMEOUT_MS = 5_000;
 /** T9: an origin sends what is still pending again. */
 export const RESEND_INTERVAL_MS = 2_000;
 export const RESEND_BYTES_MAX = 1024 * 1024;
+/** Pieces of evidence that are logged one by one; the rest are only counted. */
+export const EVIDENCE_LOGGED_MAX = 64;
 export const STATUS_INTERVAL_MS = 500;
 export const CATCH_UP_DELAY_MS = 150;

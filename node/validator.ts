@@ -14,6 +14,7 @@ import { idKey } from './id-key.ts';
 import { Intake, type Wanted } from './intake.ts';
 import {
   CATCH_UP_DELAY_MS,
+  EVIDENCE_LOGGED_MAX,
   POOL_BYTES_MAX,
   POOL_TRANSACTIONS_MAX,
   RECENT_IDS_MAX,
@@ -202,7 +203,8 @@ export class Validator {
       },
       startSync: (certificate) => void this.#sync(certificate),
       evidence: (evidence) => {
-        this.counters.evidence++;
+        // X09: an equivocator must not fill our log.
+        if (++this.counters.evidence > EVIDENCE_LOGGED_MAX) return;
         log.warn({ member: evidence.member, kind: evidence.kind }, 'two different signed contents for one slot');
       },
       refused: (what, reason) => {

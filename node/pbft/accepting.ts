@@ -43,6 +43,8 @@ export function onPrePrepare(state: ReplicaState, message: PrePrepare, effects: 
 export function acceptProposals(state: ReplicaState, now: Now, effects: Effect[]): void {
   if (!mayVote(state)) return;
   for (const slot of state.slots.values()) {
+    // N11: a height that is executed here takes no new proposal; only what was accepted before is voted for.
+    if (slot.height <= state.executed.height) continue;
     if (slot.proposal?.phase === 'held' && inWindow(state, slot.height))
       tryAccept(state, slot, slot.proposal, now, effects);
   }
@@ -109,7 +111,7 @@ export function onBodies(
 
 /** N6: PRE-PREPARE, batch and bodies are durable before PREPARE leaves. The leader sends none. */
 function accept(state: ReplicaState, slot: Slot, proposal: Proposal, effects: Effect[]): void {
-  if (!mayVote(state) || !inWindow(state, slot.height)) {
+  if (!mayVote(state) || !inWindow(state, slot.height) || slot.height <= state.executed.height) {
     // Only while the window moved on or doubt came up meanwhile; the proposal is tried again (N5).
     proposal.phase = 'held';
     return;

@@ -59,6 +59,10 @@ function receiveVote(
 export function tryPrepared(state: ReplicaState, slot: Slot, effects: Effect[]): void {
   const { proposal } = slot;
   if (slot.prepared !== undefined || proposal?.signature === undefined || !mayVote(state)) return;
+  // N11: at an executed height, only for what was accepted here before it, and is what was executed.
+  const { committed } = slot;
+  if (slot.height <= state.executed.height && proposal.phase !== 'accepted') return;
+  if (committed !== undefined && !sameDigest(committed.vote.digest, proposal.vote.digest)) return;
   // C2: a slot at or below the low mark lives on only until it is executed; nobody needs our vote there.
   if (slot.height <= state.low) return;
   const prepares = new Map<number, Uint8Array>();

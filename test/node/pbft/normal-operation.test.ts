@@ -366,6 +366,33 @@ describe('loss and restart (R4, R2)', () => {
     assert.deepEqual(heights(cluster), [9, 9, 9, 8]);
   });
 
+  it('N11: what is executed is never voted against, also when neither certificate nor journal record is left of it', () => {
+    const cluster = new Cluster(4);
+    cluster.passes = ({ to, message }) => to !== 1 || message.kind !== 'checkpoint';
+    cluster.order('a');
+    cluster.deliver();
+    const member = cluster.members[1]!;
+    assert.deepEqual([member.state.executed.height, member.state.low], [1, 0]);
+    member.disk.records.length = 0;
+    cluster.passes = () => false;
+    cluster.crash(1);
+    cluster.restart(1);
+    cluster.wire.length = 0;
+    cluster.passes = () => true;
+    member.effects.length = 0;
+    const batch = { height: 1, timestamp: 1_000_000, transactions: [sha256(Uint8Array.of(7))] };
+    const vote = { epoch: 0, view: 0, height: 1, digest: batchDigest(batch) };
+    deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+    for (const sender of [2, 3]) deliverTo(cluster, 1, signed(cluster, sender, { kind: 'prepare', vote }));
+    const kinds = member.effects.flatMap((effect) =>
+      effect.type === 'persist' ? effect.then.map(({ kind }) => kind) : [],
+    );
+    assert.deepEqual(
+      kinds.filter((kind) => kind === 'prepare' || kind === 'commit'),
+      [],
+    );
+  });
+
   it('S8: a validator in doubt signs nothing but STATUS, and follows', () => {
     const cluster = new Cluster(4);
     cluster.feed(3, { type: 'doubt', reason: 'the journal has a hole' });
