@@ -3,21 +3,15 @@
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
  */
 
+import type { Head } from './pbft/events.ts';
+
+export type { Head } from './pbft/events.ts';
+
 /** Where the journal stood when a block was handed over: the last group whose fsync had returned (R1). */
 export interface JournalMark {
   readonly group: number;
   /** Chain hash of that group, 32 bytes. */
   readonly chain: Uint8Array;
-}
-
-/** The newest executed and durable block. */
-export interface Head {
-  readonly height: number;
-  readonly blockHash: Uint8Array;
-  readonly stateRoot: Uint8Array;
-  readonly historyRoot: Uint8Array;
-  /** Block time in ms. */
-  readonly timestamp: number;
 }
 
 export interface Executed extends Head {

@@ -80,9 +80,8 @@ describe('state tree', () => {
     fc.assert(
       fc.property(batches, fc.nat(12), (changes, released) => {
         const tree = new StateTree();
-        const versions: Rows[] = [new Map()];
         for (const batch of changes) {
-          versions.push(run(tree, [batch]).at(-1)!);
+          tree.apply(batch.map(updateOf));
           tree.release(tree.version - 3);
         }
         const expected = run(new StateTree(), changes);
