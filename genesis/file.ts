@@ -13,7 +13,7 @@ const ADDRESS_BYTES_MAX = 256;
 
 const name = text(NAME_BYTES_MAX, 1);
 
-const organisationCodec = struct({
+export const organisationEntryCodec = struct({
   name,
   /** Public keys of people. */
   administrators: list(bytes32, ADMINISTRATORS_MAX, 1),
@@ -21,7 +21,7 @@ const organisationCodec = struct({
   threshold: u8,
 });
 
-const validatorCodec = struct({
+export const validatorEntryCodec = struct({
   name,
   organisation: name,
   key: bytes32,
@@ -32,7 +32,7 @@ const validatorCodec = struct({
   addresses: list(text(ADDRESS_BYTES_MAX, 1), ADDRESSES_MAX),
 });
 
-const accountCodec = struct({ name, organisation: name, key: bytes32, roles: list(name, ROLES_MAX) });
+export const accountEntryCodec = struct({ name, organisation: name, key: bytes32, roles: list(name, ROLES_MAX) });
 
 /** The genesis file. Its JSON has these fields in this order; docs/formats.md. */
 export const genesisCodec = struct({
@@ -40,10 +40,10 @@ export const genesisCodec = struct({
   chain: name,
   /** Block time of block 0 in ms since 1970. */
   time: u64,
-  organisations: list(organisationCodec, ORGANISATIONS_MAX, 1),
+  organisations: list(organisationEntryCodec, ORGANISATIONS_MAX, 1),
   /** In the order of the set: the index is what bitmaps and leaders count. */
-  validators: list(validatorCodec, VALIDATORS_MAX, 1),
-  accounts: list(accountCodec, ACCOUNTS_MAX),
+  validators: list(validatorEntryCodec, VALIDATORS_MAX, 1),
+  accounts: list(accountEntryCodec, ACCOUNTS_MAX),
   parameters: parametersCodec,
 });
 export type GenesisFile = CodecType<typeof genesisCodec>;

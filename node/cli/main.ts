@@ -176,9 +176,36 @@ function addFiles(program: Command, json: () => Option, done: (exit: number) => 
         done((name === 'new' ? newKey : showKey)(file, options.kind, options.json));
       });
   }
-  program
-    .command('genesis')
-    .description('genesis files')
+  const genesis = program.command('genesis').description('genesis files');
+  genesis
+    .command('join')
+    .description('make the keys of one validator and the file to hand to whoever builds the genesis file')
+    .requiredOption('--chain <name>', 'name of the chain')
+    .requiredOption('--name <name>', 'name of the validator')
+    .requiredOption('--organisation <name>', 'who runs it')
+    .requiredOption('--admin <key...>', 'public keys of its administrators')
+    .option('--threshold <n>', 'how many of them act together', integer, 1)
+    .option('--address <multiaddr...>', 'where others may find it', [])
+    .option('--keys <dir>', 'where the keys are or shall be', 'keys')
+    .requiredOption('--out <file>', 'the file to hand over')
+    .addOption(json())
+    .action(async (options) => {
+      const { joinGenesis } = await import('./genesis.ts');
+      done(joinGenesis(options));
+    });
+  genesis
+    .command('build')
+    .description('put the files of all organisations together')
+    .argument('<files...>', 'one for each validator, in the order of the set')
+    .requiredOption('--chain <name>', 'name of the chain')
+    .option('--account <account...>', 'name:organisation:0xkey:role,role', [])
+    .requiredOption('--out <file>', 'the genesis file')
+    .addOption(json())
+    .action(async (files, options) => {
+      const { buildGenesis } = await import('./genesis.ts');
+      done(buildGenesis(files, options));
+    });
+  genesis
     .command('show')
     .description('check a genesis file and print what it says')
     .argument('<file>')

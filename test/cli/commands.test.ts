@@ -112,6 +112,60 @@ describe('command line', () => {
     assert.match(shown.stdout, /up to 1 may be malicious, 3 make a quorum/);
   });
 
+  it('organisations make a genesis file together: join, build, show', async () => {
+    const joins: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const out = join(folder, `${name}.join.json`);
+      const keys = join(folder, `${name}-keys`);
+      const admin = JSON.parse(
+        (await quorate('keys', 'new', join(folder, `${name}.admin`), '--json')).stdout,
+      ).publicKey;
+      const options = ['--chain', 'trade', '--name', name, '--organisation', `org ${name}`, '--admin', admin];
+      const joined = await quorate(
+        'genesis',
+        'join',
+        ...options,
+        '--keys',
+        keys,
+        '--out',
+        out,
+        '--address',
+        '/dns4/x/tcp/1',
+      );
+      assert.equal(joined.code, 0, joined.stderr);
+      const { seed } = JSON.parse(readFileSync(join(keys, 'consensus.json'), 'utf8'));
+      assert(
+        !readFileSync(out, 'utf8').includes(seed) && !joined.stdout.includes(seed),
+        'nothing secret is handed over',
+      );
+      joins.push(out);
+    }
+    const writer = JSON.parse((await quorate('keys', 'new', join(folder, 'w.key'), '--json')).stdout).publicKey;
+    const out = join(folder, 'trade.json');
+    const build = (...files: string[]) =>
+      quorate(
+        'genesis',
+        'build',
+        ...files,
+        '--chain',
+        'trade',
+        '--account',
+        `w:org a:${writer}:writer`,
+        '--out',
+        out,
+        '--json',
+      );
+    const made = await build(...joins);
+    assert.equal(made.code, 0, made.stderr);
+    const shown = await quorate('genesis', 'show', out, '--json');
+    assert.equal(JSON.parse(shown.stdout).id, JSON.parse(made.stdout).id);
+    assert.equal((await build(...joins)).code, 1, 'never over another file');
+    // Another chain's proof of possession is none here.
+    const other = await quorate('genesis', 'build', ...joins, '--chain', 'other', '--out', join(folder, 'other.json'));
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /possession/);
+  });
+
   it('flags win over environment, environment over file, and unknown keys are errors', () => {
     const text = '[api]\nport = 1\n[log]\nlevel = "warn"\n';
     const parsed = parseConfig(
