@@ -127,7 +127,8 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
     };
   } catch (error) {
     failed = true;
-    await closeAll();
+    // What closing says matters less than why the node did not start.
+    await closeAll().catch((second: unknown) => log.warn({ err: second }, 'not closed in good order'));
     throw error;
   }
 }

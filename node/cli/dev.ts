@@ -36,6 +36,7 @@ export async function dev(options: DevOptions): Promise<number> {
     options.nodes,
     options.port,
   );
+  await Promise.all(home.validators.map((validator) => assertFree(validator, home.home)));
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
   const running: Running[] = home.validators.map((validator) => ({ validator, child: undefined }));
@@ -51,6 +52,20 @@ export async function dev(options: DevOptions): Promise<number> {
     stopping.abort();
     await Promise.all(running.map(stop));
   }
+}
+
+/** Two networks in one home would fight for files and ports, and the second would take the first's answers for its own. */
+async function assertFree({ url }: DevValidator, home: string): Promise<void> {
+  try {
+    await fetch(`${url}/livez`);
+  } catch {
+    return;
+  }
+  throw new CliError(
+    EXIT.failed,
+    'IN_USE',
+    `${url} answers already: is a network running in ${home}? Stop it, or take another --home and --port`,
+  );
 }
 
 function launch(one: Running, stopping: AbortSignal): void {

@@ -60,8 +60,11 @@ export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => v
       call<LedgerQueries[Q]['result']>('query', name, args),
     async close() {
       closing = true;
-      if (dead === undefined) await call('close');
-      await worker.terminate();
+      try {
+        if (dead === undefined) await call('close');
+      } finally {
+        await worker.terminate();
+      }
     },
   };
 }

@@ -183,7 +183,8 @@ export class Ledger implements LedgerPort {
 
   async close(): Promise<void> {
     await this.#last.catch(() => {});
-    await this.#store.close();
+    // Undefined if opening failed: LevelDB may be in another process's hands.
+    await this.#store?.close();
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {

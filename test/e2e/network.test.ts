@@ -66,6 +66,15 @@ describe('four validators as real processes', () => {
     }
   });
 
+  it('O01: a second process with the same files is refused with the reason, and so is a second network', async () => {
+    const second = await quorate('start', '--config', dev.ready.validators[1]!.config);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /another process uses it: is this validator running already\?/);
+    const network = await quorate('dev', '--home', dev.ready.home);
+    assert.equal(network.code, 1);
+    assert.match(network.stderr, /answers already: is a network running in/);
+  });
+
   it('transactions that run out while they wait end expired, and hold nobody up', async () => {
     const send = (transaction: Transaction, query = ''): Promise<Response> =>
       fetch(`${url}/v1/transactions${query}`, {
