@@ -1,6 +1,6 @@
-export type P2pErrorCode = 'NO_CHANNEL' | 'TIMEOUT' | 'ABORTED' | 'REFUSED' | 'TOO_MANY' | 'CLOSED';
+export type P2pErrorCode = 'LISTEN' | 'NO_CHANNEL' | 'TIMEOUT' | 'ABORTED' | 'REFUSED' | 'TOO_MANY' | 'CLOSED';
 
-/** Why a request got no answer. `REFUSED`: the peer had an error; its text stays there. */
+/** Why the network does not start (`LISTEN`), or a request got no answer. `REFUSED`: the peer had an error; its text stays there. */
 export class P2pError extends Error {
   readonly code: P2pErrorCode;
 

@@ -6,6 +6,7 @@ import type { ConnectionGater, Libp2p, PeerId } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
+import { P2pError } from './errors.ts';
 import { CONNECTIONS_PER_SECOND, DIAL_TIMEOUT_MS, HANDSHAKE_MS, PENDING_CONNECTIONS_MAX } from './limits.ts';
 import type { NetworkOptions } from './port.ts';
 
@@ -14,7 +15,7 @@ export type Host = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
 /** A libp2p node that talks to members only, over TCP with Noise and yamux. */
 export async function createHost(options: NetworkOptions, isMember: (peer: PeerId) => boolean): Promise<Host> {
   const { peerSecret, listen, announce, peers } = options;
-  return createLibp2p({
+  const starting = createLibp2p({
     privateKey: await generateKeyPairFromSeed('Ed25519', peerSecret),
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [tcp()],
@@ -42,6 +43,11 @@ export async function createHost(options: NetworkOptions, isMember: (peer: PeerI
         emitSelf: false,
       }),
     },
+  });
+  return starting.catch((error: Error) => {
+    // libp2p puts a reason with its stack behind each address that failed.
+    const reason = /Error: ([^\n]+)/.exec(error.message)?.[1] ?? error.message;
+    throw new P2pError('LISTEN', `can't listen on ${listen.join(', ')}: ${reason}`);
   });
 }
 

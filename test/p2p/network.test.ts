@@ -102,6 +102,23 @@ describe('four validators and one bootstrap address', { timeout: 60_000 }, () =>
   });
 });
 
+describe('an address that is taken', { timeout: 60_000 }, () => {
+  it('N14: is one clear error', async () => {
+    const first = await startOne(members, 0);
+    const [address] = first.addresses();
+    const listen = [address!.replace(/\/p2p\/.*$/, '')];
+    try {
+      await assert.rejects(startOne(members, 1, { listen }), (error) => {
+        assert(error instanceof P2pError && error.code === 'LISTEN');
+        assert.match(error.message, /^can't listen on .*EADDRINUSE/);
+        return !error.message.includes('\n');
+      });
+    } finally {
+      await first.close();
+    }
+  });
+});
+
 describe('another chain', { timeout: 60_000 }, () => {
   it('G02: is refused with a reason that names both', async () => {
     const warnings: object[] = [];
