@@ -72,6 +72,8 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
   const verifyPool = createVerifyPool({ workers: config.threads.verify, onFatal: fatal });
   const closing: (() => unknown)[] = [() => verifyPool.close(), () => ledger.close()];
   const closeAll = async (): Promise<void> => {
+    // What is cut short by closing is no failure of the node.
+    failed = true;
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
@@ -126,7 +128,6 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
       close: closeAll,
     };
   } catch (error) {
-    failed = true;
     // What closing says matters less than why the node did not start.
     await closeAll().catch((second: unknown) => log.warn({ err: second }, 'not closed in good order'));
     throw error;
