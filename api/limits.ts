@@ -2,16 +2,47 @@
 export const BODY_BYTES_MAX = 4 * 1024 * 1024;
 export const SINGLE_BODY_BYTES_MAX = 256 * 1024;
 export const BATCH_MAX = 500;
-export const HEADERS_MAX = 100;
-export const HEADER_BYTES_MAX = 16 * 1024;
-export const HEADERS_TIMEOUT_MS = 10_000;
-export const REQUEST_TIMEOUT_MS = 30_000;
-export const KEEP_ALIVE_MS = 65_000;
-export const CONNECTIONS_MAX = 2_000;
 export const WAIT_DEFAULT_MS = 30_000;
 export const WAIT_MAX_MS = 60_000;
-/** Requests that wait for a transaction at a time. */
-export const WAITING_MAX = 5_000;
 export const PAGE_DEFAULT = 20;
 export const PAGE_MAX = 200;
+export const CURSOR_CHARS_MAX = 800;
 export const JSON_DEPTH_MAX = 32;
+
+/** What one server holds at a time, and how long it waits for a client. */
+export interface ServerLimits {
+  readonly connectionsMax: number;
+  /** Requests in work, whatever they are; pipelining lets one connection have many. */
+  readonly requestsMax: number;
+  /** Transactions that long-polls wait for; a batch waits for each of its own. Below what the node itself can hold. */
+  readonly waitingMax: number;
+  /** Bytes of bodies being read or in work, all requests together. */
+  readonly bodiesBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly headersMax: number;
+  readonly headersTimeoutMs: number;
+  /** For the whole request with its body. */
+  readonly requestTimeoutMs: number;
+  /** How often the two above are looked at. */
+  readonly timeoutCheckMs: number;
+  readonly keepAliveMs: number;
+  /** A connection on which nothing moves, also when its client does not read; above the longest wait. */
+  readonly idleMs: number;
+  /** How long `close` lets answers in work finish. */
+  readonly closeGraceMs: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  connectionsMax: 2_000,
+  requestsMax: 5_000,
+  waitingMax: 40_000,
+  bodiesBytesMax: 256 * 1024 * 1024,
+  headerBytesMax: 16 * 1024,
+  headersMax: 100,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  timeoutCheckMs: 5_000,
+  keepAliveMs: 65_000,
+  idleMs: 90_000,
+  closeGraceMs: 2_000,
+};

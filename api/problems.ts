@@ -4,28 +4,151 @@ interface ProblemKind {
   readonly status: number;
   readonly title: string;
   readonly retry: Retry;
+  /** Seconds for Retry-After unless the case knows better. */
+  readonly retryAfter?: number;
+  /** For the reference: when it happens and what to do. */
+  readonly description: string;
 }
 
 /** Every error the API answers, by its stable code. */
 export const PROBLEMS = {
-  malformed: { status: 400, title: 'The request is malformed', retry: 'never' },
-  'bad-signature': { status: 400, title: 'The signature is not valid', retry: 'never' },
-  'unknown-action': { status: 400, title: 'No such module or action', retry: 'never' },
-  'invalid-args': { status: 400, title: 'The arguments are not valid', retry: 'never' },
-  'not-permitted': { status: 403, title: 'The sender may not do this', retry: 'never' },
-  'not-found': { status: 404, title: 'There is nothing here', retry: 'never' },
-  'method-not-allowed': { status: 405, title: 'The method is not allowed here', retry: 'never' },
-  'not-final': { status: 409, title: 'Not final yet', retry: 'later' },
-  'too-large': { status: 413, title: 'Too large', retry: 'never' },
-  'unsupported-media-type': { status: 415, title: 'The media type is not supported', retry: 'never' },
-  expired: { status: 422, title: 'The transaction has expired', retry: 'never' },
-  'expiry-too-far': { status: 422, title: 'The expiry is too far ahead', retry: 'later' },
-  overloaded: { status: 429, title: 'Too much is waiting', retry: 'same' },
-  syncing: { status: 503, title: 'This node is catching up', retry: 'elsewhere' },
-  'no-quorum': { status: 503, title: 'This node sees no quorum', retry: 'elsewhere' },
-  halted: { status: 503, title: 'This node has halted', retry: 'elsewhere' },
-  draining: { status: 503, title: 'This node is shutting down', retry: 'elsewhere' },
-  internal: { status: 500, title: 'This node failed', retry: 'elsewhere' },
+  malformed: {
+    status: 400,
+    title: 'The request is malformed',
+    retry: 'never',
+    description:
+      'The path, a parameter, the JSON or the canonical bytes are not of the documented form; `detail` says where.',
+  },
+  'bad-signature': {
+    status: 400,
+    title: 'The signature is not valid',
+    retry: 'never',
+    description:
+      'The signature does not fit sender, body and chain. Also what was signed for another genesis id ends here.',
+  },
+  'unknown-action': {
+    status: 400,
+    title: 'No such module or action',
+    retry: 'never',
+    description: 'A call names a module or an action that the application of this chain does not have.',
+  },
+  'invalid-args': {
+    status: 400,
+    title: 'The arguments are not valid',
+    retry: 'never',
+    description: 'The arguments of a call are not of the type of its action.',
+  },
+  'not-permitted': {
+    status: 403,
+    title: 'The sender may not do this',
+    retry: 'never',
+    description: 'The sender has no active account on this chain.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is nothing here',
+    retry: 'never',
+    description: 'No such path, block, certificate, table or transaction at this node.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The method is not allowed here',
+    retry: 'never',
+    description: 'The path exists with other methods; `Allow` lists them.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    retry: 'same',
+    description: 'Headers or body were not complete in time. The connection is closed.',
+  },
+  'not-final': {
+    status: 409,
+    title: 'Not final yet',
+    retry: 'later',
+    retryAfter: 1,
+    description:
+      'There is no proof before a certificate covers the fact. `?wait=final` on the transaction waits for it.',
+  },
+  'too-large': {
+    status: 413,
+    title: 'Too large',
+    retry: 'never',
+    description: 'The body or a transaction in it is longer than what is accepted.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The media type is not supported',
+    retry: 'never',
+    description:
+      'The body must be application/json or application/octet-stream, as the route says, and not compressed.',
+  },
+  expired: {
+    status: 422,
+    title: 'The transaction has expired',
+    retry: 'never',
+    description: 'Block time is past `validUntil`: these bytes can never execute. Sign a new transaction.',
+  },
+  'expiry-too-far': {
+    status: 422,
+    title: 'The expiry is too far ahead',
+    retry: 'later',
+    description: '`validUntil` is more than `maxLifetimeMs` after chain time; both stand in /v1/chain.',
+  },
+  overloaded: {
+    status: 429,
+    title: 'Too much is waiting',
+    retry: 'same',
+    retryAfter: 1,
+    description: 'The pool of this node is full. Send the same bytes again after `Retry-After`.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    retry: 'never',
+    description: 'The path and headers together are too long, or there are too many headers.',
+  },
+  internal: {
+    status: 500,
+    title: 'This node failed',
+    retry: 'elsewhere',
+    description: 'A fault of the node, which its log explains. Another node answers; the same bytes twice do no harm.',
+  },
+  busy: {
+    status: 503,
+    title: 'This node has too many requests in work',
+    retry: 'same',
+    retryAfter: 1,
+    description: 'Too many requests, waits or bytes of bodies are open at once. Nothing was submitted.',
+  },
+  syncing: {
+    status: 503,
+    title: 'This node is catching up',
+    retry: 'elsewhere',
+    retryAfter: 1,
+    description: 'The node starts or is behind its peers and admits nothing until it is up to date.',
+  },
+  'no-quorum': {
+    status: 503,
+    title: 'This node sees no quorum',
+    retry: 'elsewhere',
+    retryAfter: 1,
+    description: 'Too few validators are connected to this node to order anything.',
+  },
+  draining: {
+    status: 503,
+    title: 'This node is shutting down',
+    retry: 'elsewhere',
+    retryAfter: 5,
+    description: 'The node admits nothing more because it is about to stop.',
+  },
+  halted: {
+    status: 503,
+    title: 'This node has halted',
+    retry: 'elsewhere',
+    retryAfter: 60,
+    description: 'The node found its own state wrong and has stopped voting. It needs its operator.',
+  },
 } as const satisfies Record<RefusalCode | string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -48,7 +171,8 @@ export class Problem extends Error {
   constructor(code: ProblemCode, detail: string, retryAfter?: number) {
     super(detail);
     this.code = code;
-    this.retryAfter = retryAfter;
+    const kind: ProblemKind = PROBLEMS[code];
+    this.retryAfter = retryAfter ?? kind.retryAfter;
   }
 }
 

@@ -1,24 +1,26 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Application } from '../ledger/application.ts';
 import type { Json } from '../ledger/codec.ts';
+import type { Gate } from './gate.ts';
 import type { NodePort } from './ports.ts';
+import type { ProblemCode } from './problems.ts';
 
 /** What handlers work on. */
 export interface ApiContext {
   readonly node: NodePort;
   readonly application: Application;
+  /** Transactions that requests wait for; entered before anything else is done, so that a refusal has no effect. */
+  readonly waiting: Gate;
 }
 
-export interface RouteRequest<Q> {
-  readonly params: { readonly [name: string]: string };
+export interface RouteRequest<P = unknown, Q = unknown> {
+  readonly params: P;
   readonly query: Q;
   readonly contentType: string;
   /** True when the client would rather have canonical bytes than JSON. */
   readonly wantsBytes: boolean;
   readonly body: Uint8Array;
-  readonly raw: IncomingMessage;
-  /** Aborted when the client goes away. */
+  /** Aborted when the client goes away or the server closes. */
   readonly signal: AbortSignal;
 }
 
@@ -30,30 +32,76 @@ export interface RouteAnswer {
   readonly immutable?: boolean;
 }
 
-/** One row of the route table: what is asked is validated by it before the handler runs. */
-export interface Route<S extends z.ZodObject = z.ZodObject> {
+/** One documented answer: its JSON, its canonical bytes, or either by the request's Accept. */
+export interface AnswerForm {
+  readonly description: string;
+  readonly json?: z.ZodType;
+  /** What the octets are. */
+  readonly bytes?: string;
+}
+
+export interface BodyForm {
+  readonly bytesMax: number;
+  readonly json: z.ZodType;
+  /** What the octets are, where they are accepted too. */
+  readonly bytes?: string;
+}
+
+/**
+ * One row of the route table. Requests are validated by it before the handler runs, the OpenAPI document is printed from
+ * it, and tests hold every answer against it.
+ */
+export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObject = z.ZodObject> {
   readonly method: 'GET' | 'POST';
   /** As @koa/router writes it: `/v1/blocks/:at`. */
   readonly path: string;
+  /** Unique; the operationId. */
+  readonly name: string;
   readonly summary: string;
-  readonly query: S;
-  /** Largest accepted body; 0 for none. */
-  readonly bodyBytesMax: number;
-  handle(context: ApiContext, request: RouteRequest<z.output<S>>): Promise<RouteAnswer>;
+  /** One schema for each `:name` of the path. */
+  readonly params: P;
+  readonly query: Q;
+  /** None: a body is refused. */
+  readonly body?: BodyForm;
+  /** By status. */
+  readonly answers: { readonly [status: number]: AnswerForm };
+  /** Beyond those that any request can get (`COMMON_PROBLEMS`). */
+  readonly problems: readonly ProblemCode[];
+  /** Some answers are immutable: they carry an ETag, and 304 is possible. */
+  readonly cacheable?: boolean;
+  handle(context: ApiContext, request: RouteRequest<z.output<P>, z.output<Q>>): Promise<RouteAnswer>;
 }
 
-export function route<S extends z.ZodObject>(definition: Route<S>): Route {
+/** Keeps the types of params and query for `handle` and forgets them for the table. */
+export function route<P extends z.ZodObject, Q extends z.ZodObject>(definition: Route<P, Q>): Route {
   return definition as unknown as Route;
 }
 
-/** No query parameter is known. */
-export const noQuery = z.strictObject({});
+/** What any request can be answered, whatever the route is. */
+export const COMMON_PROBLEMS: readonly ProblemCode[] = [
+  'malformed',
+  'request-timeout',
+  'too-large',
+  'headers-too-large',
+  'internal',
+  'busy',
+];
+
+const MEDIA_TYPE: ProblemCode = 'unsupported-media-type';
+
+/** Every problem a route can answer. */
+export function problemsOf({ body, problems }: Route): ReadonlySet<ProblemCode> {
+  return new Set([...COMMON_PROBLEMS, ...problems, ...(body === undefined ? [] : [MEDIA_TYPE])]);
+}
+
+/** No parameter is known. */
+export const none = z.strictObject({});
 
 /** A decimal integer of a query string; no signs, exponents, spaces or leading zeros. */
 export function integer(min: number, max: number) {
   return z
     .string()
-    .regex(/^(0|[1-9][0-9]{0,15})$/)
+    .regex(/^(0|[1-9][0-9]{0,15})$/, `expected an integer from ${min} to ${max}`)
     .transform(Number)
     .pipe(z.int().min(min).max(max));
 }

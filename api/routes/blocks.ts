@@ -1,25 +1,33 @@
 import { z } from 'zod';
 import { fromHex } from '../../ledger/bytes.ts';
-import type { Json } from '../../ledger/codec.ts';
-import { PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
+import { encode, type Json } from '../../ledger/codec.ts';
+import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, heightCursor } from '../read.ts';
-import { type ApiContext, integer, noQuery, route } from '../route.ts';
+import { integer, none, route } from '../route.ts';
+import { block, blockPage, certificate, certificatePage } from '../schemas.ts';
 import { blockJson, certificateJson, headerJson } from '../views.ts';
 
 const pageQuery = z.strictObject({
-  cursor: z.string().max(200).optional(),
+  cursor: z.string().max(CURSOR_CHARS_MAX).optional().meta({ description: 'Of the page before' }),
   limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
   order: z.enum(['asc', 'desc']).default('desc'),
 });
 type PageQuery = z.output<typeof pageQuery>;
 
+/** Heights end far below 2^53, so that no digits are lost. */
+const HEIGHT = '0|[1-9][0-9]{0,14}';
+
 export const blocksRoute = route({
   method: 'GET',
   path: '/v1/blocks',
+  name: 'listBlocks',
   summary: 'Block headers, newest first unless asked otherwise',
+  params: none,
   query: pageQuery,
-  bodyBytesMax: 0,
+  answers: { 200: { description: 'One page of headers', json: blockPage } },
+  problems: [],
   async handle({ node }, { query }) {
     const { height, finalHeight } = node.chain();
     const from = firstHeight('blocks', query, height);
@@ -40,19 +48,30 @@ export const blocksRoute = route({
 export const blockRoute = route({
   method: 'GET',
   path: '/v1/blocks/:at',
+  name: 'getBlock',
   summary: 'A block by height, hash, `latest` or `final`, with transactions and receipts',
-  query: noQuery,
-  bodyBytesMax: 0,
+  params: z.strictObject({
+    at: z
+      .string()
+      .regex(
+        new RegExp(`^(latest|final|${HEIGHT}|0x[0-9a-f]{64})$`),
+        'expected a height, a block hash, `latest` or `final`',
+      )
+      .meta({ description: 'Height, block hash, `latest` or `final`' }),
+  }),
+  query: none,
+  answers: { 200: { description: 'The block', json: block } },
+  problems: ['not-found'],
+  cacheable: true,
   async handle({ node, application }, { params }) {
     const { height, finalHeight } = node.chain();
-    const at = readAt(params.at!, height, finalHeight);
-    const block = await node.block(at);
-    if (block === undefined) throw new Problem('not-found', `no block ${params.at}; the newest here is ${height}`);
+    const found = await node.block(readAt(params.at, height, finalHeight));
+    if (found === undefined) throw new Problem('not-found', `no block ${params.at}; the newest here is ${height}`);
     const named = params.at !== 'latest' && params.at !== 'final';
     return {
       status: 200,
-      body: blockJson(block, finalHeight, node.info.genesisId, application),
-      immutable: named && block.header.height <= finalHeight,
+      body: blockJson(found, finalHeight, node.info.genesisId, application),
+      immutable: named && found.header.height <= finalHeight,
     };
   },
 });
@@ -60,9 +79,12 @@ export const blockRoute = route({
 export const checkpointsRoute = route({
   method: 'GET',
   path: '/v1/checkpoints',
+  name: 'listCheckpoints',
   summary: 'Finality certificates, newest first unless asked otherwise',
+  params: none,
   query: pageQuery,
-  bodyBytesMax: 0,
+  answers: { 200: { description: 'One page of certificates', json: certificatePage } },
+  problems: [],
   async handle({ node }, { query }) {
     const { finalHeight } = node.chain();
     const from = firstHeight('checkpoints', query, finalHeight);
@@ -78,35 +100,34 @@ export const checkpointsRoute = route({
 export const checkpointRoute = route({
   method: 'GET',
   path: '/v1/checkpoints/:height',
+  name: 'getCheckpoint',
   summary: 'The finality certificate of a height, or the `latest`',
-  query: noQuery,
-  bodyBytesMax: 0,
-  handle: ({ node }, { params }) => certificate(node, params.height!),
+  params: z.strictObject({
+    height: z
+      .string()
+      .regex(new RegExp(`^(latest|${HEIGHT})$`), 'expected a height or `latest`')
+      .meta({ description: 'Height or `latest`' }),
+  }),
+  query: none,
+  answers: {
+    200: { description: 'The certificate', json: certificate, bytes: 'Canonical bytes of the certificate' },
+  },
+  problems: ['not-found'],
+  cacheable: true,
+  async handle({ node }, { params: { height: at }, wantsBytes }) {
+    const found = await node.certificate(at === 'latest' ? at : Number(at));
+    if (found === undefined) {
+      throw new Problem('not-found', `no certificate of height ${at} here; final is ${node.chain().finalHeight}`);
+    }
+    const body = wantsBytes ? encode(certificateCodec, found) : certificateJson(found);
+    return { status: 200, body, immutable: at !== 'latest' };
+  },
 });
-
-async function certificate(node: ApiContext['node'], at: string) {
-  const height = at === 'latest' ? at : readHeight(at);
-  const found = await node.certificate(height);
-  if (found === undefined)
-    throw new Problem('not-found', `no certificate of height ${at} here; final is ${node.chain().finalHeight}`);
-  return { status: 200, body: certificateJson(found), immutable: at !== 'latest' };
-}
 
 function readAt(at: string, latest: number, final: number): number | Uint8Array {
   if (at === 'latest') return latest;
   if (at === 'final') return final;
-  if (!at.startsWith('0x')) return readHeight(at);
-  const hash = fromHex(at);
-  if (hash?.length !== 32) throw new Problem('malformed', 'expected a height, a block hash, `latest` or `final`');
-  return hash;
-}
-
-function readHeight(text: string): number {
-  const height = Number(text);
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(text) || !Number.isSafeInteger(height)) {
-    throw new Problem('malformed', `expected a height, got ${JSON.stringify(text.slice(0, 40))}`);
-  }
-  return height;
+  return at.startsWith('0x') ? fromHex(at)! : Number(at);
 }
 
 function firstHeight(kind: string, { cursor, order }: PageQuery, newest: number): number {

@@ -1,30 +1,39 @@
 import { z } from 'zod';
 import { toHex } from '../../ledger/bytes.ts';
 import { encode, type Json, tryFromJson } from '../../ledger/codec.ts';
+import { CALLS_MAX } from '../../ledger/limits.ts';
 import { type Call, transactionBodyCodec, transactionId, transactionSignBytes } from '../../ledger/transaction.ts';
 import { SINGLE_BODY_BYTES_MAX } from '../limits.ts';
 import { Problem } from '../problems.ts';
-import { noQuery, route } from '../route.ts';
+import { none, route } from '../route.ts';
+import { encoded, named } from '../schemas.ts';
 import { parse } from './transactions.ts';
 
-const bodySchema = z.strictObject({
-  sender: z.string(),
-  nonce: z.string(),
-  validUntil: z.int().min(0),
-  calls: z
-    .array(z.strictObject({ module: z.string(), action: z.string(), args: z.json() }))
-    .min(1)
-    .max(256),
-  memo: z.string().default('0x'),
-});
+const bodySchema = named(
+  'TransactionDescription',
+  z.strictObject({
+    sender: z.string().meta({ description: 'Public key of the account: 0x and 64 hex digits' }),
+    nonce: z.string().meta({ description: '0x and 16 hex digits; only makes ids differ' }),
+    validUntil: z.int().min(0).meta({ description: 'Chain time in ms, see Quorate-Time' }),
+    calls: z
+      .array(z.strictObject({ module: z.string(), action: z.string(), args: z.unknown() }))
+      .min(1)
+      .max(CALLS_MAX),
+    memo: z.string().default('0x'),
+  }),
+);
 
 /** For clients without the codec: JSON in, the bytes to sign and the id out. Append the signature to `body` and submit. */
 export const encodeRoute = route({
   method: 'POST',
   path: '/v1/transactions/encode',
+  name: 'encodeTransaction',
   summary: 'Canonical bytes, bytes to sign and id of a transaction described in JSON',
-  query: noQuery,
-  bodyBytesMax: SINGLE_BODY_BYTES_MAX,
+  params: none,
+  query: none,
+  body: { bytesMax: SINGLE_BODY_BYTES_MAX, json: bodySchema },
+  answers: { 200: { description: 'Sign `signBytes`, append the signature to `body`, submit', json: encoded } },
+  problems: ['unknown-action', 'invalid-args'],
   async handle({ node, application }, { body, contentType }) {
     if (contentType !== 'application/json') throw new Problem('unsupported-media-type', 'expected application/json');
     const described = parse(bodySchema, body);

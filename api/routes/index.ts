@@ -1,12 +1,13 @@
 import type { Route } from '../route.ts';
+import { withDescriptions } from './about.ts';
 import { blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
 import { encodeRoute } from './encode.ts';
 import { nodeRoutes } from './node.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
 import { proofRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
 
-/** Everything the API answers; `/` lists it. */
-export const routes: readonly Route[] = [
+/** Everything the API answers. */
+export const routes: readonly Route[] = withDescriptions([
   submitRoute,
   submitBatchRoute,
   encodeRoute,
@@ -19,4 +20,4 @@ export const routes: readonly Route[] = [
   stateRoute,
   stateRowsRoute,
   ...nodeRoutes,
-];
+]);

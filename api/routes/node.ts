@@ -1,37 +1,48 @@
+import type { z } from 'zod';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import type { NodePort } from '../ports.ts';
 import { Problem } from '../problems.ts';
-import { noQuery, type Route, type RouteAnswer, route } from '../route.ts';
+import { none, type Route, route } from '../route.ts';
+import { anyObject, chain, consensus, live, mempool, nodeStatus, peers, ready, validators } from '../schemas.ts';
 
-function get(path: string, summary: string, answer: (node: NodePort) => Json | RouteAnswer): Route {
+type Row = Pick<Route, 'path' | 'name' | 'summary'> & Partial<Pick<Route, 'problems'>>;
+
+function get(row: Row, json: z.ZodType, answer: (node: NodePort) => Json): Route {
   return route({
     method: 'GET',
-    path,
-    summary,
-    query: noQuery,
-    bodyBytesMax: 0,
-    async handle({ node }) {
-      const answered = answer(node);
-      return isAnswer(answered) ? answered : { status: 200, body: answered };
-    },
+    params: none,
+    query: none,
+    answers: { 200: { description: row.summary, json } },
+    problems: [],
+    ...row,
+    handle: async ({ node }) => ({ status: 200, body: answer(node) }),
   });
 }
 
-function isAnswer(answer: Json | RouteAnswer): answer is RouteAnswer {
-  return typeof answer === 'object' && answer !== null && 'status' in answer && 'body' in answer;
-}
+const genesisRoute = route({
+  method: 'GET',
+  path: '/v1/genesis',
+  name: 'getGenesis',
+  summary: 'The genesis file, byte by byte',
+  params: none,
+  query: none,
+  answers: { 200: { description: 'The file as it is', json: anyObject } },
+  problems: [],
+  cacheable: true,
+  handle: async ({ node }) => ({
+    status: 200,
+    body: utf8Encode(node.info.genesisText),
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    immutable: true,
+  }),
+});
 
 /** What the node itself is and sees. */
 export const nodeRoutes: readonly Route[] = [
-  get('/v1/chain', 'Heights, roots and chain time', chainJson),
-  get('/v1/genesis', 'The genesis file, byte by byte', ({ info }) => ({
-    status: 200,
-    body: utf8Encode(info.genesisText),
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    immutable: true,
-  })),
-  get('/v1/status', 'This node in one look', (node) => ({
+  get({ path: '/v1/chain', name: 'getChain', summary: 'Heights, roots and chain time' }, chain, chainJson),
+  genesisRoute,
+  get({ path: '/v1/status', name: 'getStatus', summary: 'This node in one look' }, nodeStatus, (node) => ({
     name: node.info.name,
     index: node.info.index,
     version: node.info.version,
@@ -40,21 +51,42 @@ export const nodeRoutes: readonly Route[] = [
     mempool: { ...node.mempool() },
     peers: peersJson(node),
   })),
-  get('/v1/validators', 'The validators of the epoch', (node) => ({
-    items: node.validators().map((one) => ({ ...one, key: toHex(one.key) })),
+  get(
+    { path: '/v1/validators', name: 'listValidators', summary: 'The validators of the epoch' },
+    validators,
+    (node) => ({
+      items: node.validators().map((one) => ({ ...one, key: toHex(one.key) })),
+    }),
+  ),
+  get(
+    { path: '/v1/consensus', name: 'getConsensus', summary: 'Where the protocol stands here' },
+    consensus,
+    consensusJson,
+  ),
+  get({ path: '/v1/peers', name: 'listPeers', summary: 'Connections to the other validators' }, peers, (node) => ({
+    items: peersJson(node),
   })),
-  get('/v1/consensus', 'Where the protocol stands here', consensusJson),
-  get('/v1/peers', 'Connections to the other validators', (node) => ({ items: peersJson(node) })),
-  get('/v1/mempool', 'What waits to be ordered', (node) => ({ ...node.mempool() })),
-  get('/livez', 'The process answers', () => ({ live: true })),
-  get('/readyz', 'The node votes and sees a quorum', (node) => {
-    const { mode, reason, connected, quorum } = node.consensus();
-    if (mode === 'halted') throw new Problem('halted', reason ?? 'halted');
-    if (mode !== 'active') throw new Problem('syncing', `mode ${mode}: ${reason ?? ''}`, 1);
-    if (connected < quorum)
-      throw new Problem('no-quorum', `${connected} of ${quorum} validators needed are connected`, 1);
-    return { ready: true, connected };
-  }),
+  get({ path: '/v1/mempool', name: 'getMempool', summary: 'What waits to be ordered' }, mempool, (node) => ({
+    ...node.mempool(),
+  })),
+  get({ path: '/livez', name: 'getLive', summary: 'The process answers' }, live, () => ({ live: true })),
+  get(
+    {
+      path: '/readyz',
+      name: 'getReady',
+      summary: 'The node votes and sees a quorum',
+      problems: ['syncing', 'no-quorum', 'halted'],
+    },
+    ready,
+    (node) => {
+      const { mode, reason = 'no reason given', connected, quorum } = node.consensus();
+      if (mode === 'halted') throw new Problem('halted', reason);
+      if (mode !== 'active') throw new Problem('syncing', `mode ${mode}: ${reason}`);
+      if (connected < quorum)
+        throw new Problem('no-quorum', `${connected} of ${quorum} validators needed are connected`);
+      return { ready: true, connected };
+    },
+  ),
 ];
 
 function chainJson(node: NodePort): Json {

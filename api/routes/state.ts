@@ -4,34 +4,49 @@ import { bundleCodec } from '../../ledger/bundle.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
 import { type Table, tableKeyFromText, tableKeyToText, tablePrefixFromText } from '../../ledger/table.ts';
-import { PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, keyCursor } from '../read.ts';
 import { integer, route } from '../route.ts';
+import { stateRow, stateRows } from '../schemas.ts';
+
+/** Twice the longest key in hex, and what joins its parts. */
+const KEY_CHARS_MAX = 600;
+const tableParam = z.string().min(1).max(100).meta({ description: 'Name of a table, like `records.entries`' });
+const keyText = z.string().max(KEY_CHARS_MAX);
 
 export const stateRoute = route({
   method: 'GET',
   path: '/v1/state/:table/:key',
+  name: 'getState',
   summary: 'One row of the state, or that it does not exist; with a proof of either on request',
-  query: z.strictObject({
-    at: z.enum(['final', 'latest']).default('final'),
-    proof: z.enum(['true', 'false']).default('false'),
+  params: z.strictObject({
+    table: tableParam,
+    key: keyText.meta({ description: 'Key as text: its parts joined with `:`, bytes as 0x hex' }),
   }),
-  bodyBytesMax: 0,
+  query: z.strictObject({
+    at: z
+      .enum(['final', 'latest'])
+      .default('final')
+      .meta({ description: 'Newest state under a certificate, or newest' }),
+    proof: z.enum(['true', 'false']).default('false').meta({ description: 'With a proof; only for final state' }),
+  }),
+  answers: { 200: { description: 'The row, or that there is none', json: stateRow } },
+  problems: ['not-found', 'not-final'],
   async handle({ node, application }, { params, query }) {
-    const table = tableOf(application, params.table!);
-    const key = tableKeyFromText(table, params.key!);
+    const table = tableOf(application, params.table);
+    const key = tableKeyFromText(table, params.key);
     if (!key.ok) throw new Problem('malformed', `key of ${table.name}: ${key.problem}`);
     const wantsProof = query.proof === 'true';
     if (wantsProof && query.at === 'latest')
       throw new Problem('malformed', 'only final state has a proof: use at=final');
     const { height, value, bundle } = await node.state(table.name, key.value, query.at, wantsProof);
-    if (wantsProof && bundle === undefined) throw new Problem('not-final', 'no block is final yet', 1);
+    if (wantsProof && bundle === undefined) throw new Problem('not-final', 'no block is final yet');
     return {
       status: 200,
       body: {
         table: table.name,
-        key: params.key!,
+        key: params.key,
         height,
         exists: value !== undefined,
         ...(value && rowValue(application, table, value)),
@@ -44,15 +59,18 @@ export const stateRoute = route({
 export const stateRowsRoute = route({
   method: 'GET',
   path: '/v1/state/:table',
+  name: 'listState',
   summary: 'Rows of a table in the order of their keys',
+  params: z.strictObject({ table: tableParam }),
   query: z.strictObject({
-    prefix: z.string().max(600).default(''),
-    cursor: z.string().max(800).optional(),
+    prefix: keyText.default('').meta({ description: 'Beginning of the keys, as text' }),
+    cursor: z.string().max(CURSOR_CHARS_MAX).optional().meta({ description: 'Of the page before' }),
     limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
   }),
-  bodyBytesMax: 0,
+  answers: { 200: { description: 'One page of rows of the newest state', json: stateRows } },
+  problems: ['not-found'],
   async handle({ node, application }, { params, query }) {
-    const table = tableOf(application, params.table!);
+    const table = tableOf(application, params.table);
     const prefix = tablePrefixFromText(table, query.prefix);
     if (!prefix.ok) throw new Problem('malformed', `prefix of ${table.name}: ${prefix.problem}`);
     const after = query.cursor === undefined ? undefined : keyCursor(table.name, query.cursor);

@@ -5,101 +5,163 @@ import { decode, type Json } from '../../ledger/codec.ts';
 import { unpackTransactions } from '../../ledger/transaction.ts';
 import { BATCH_MAX, BODY_BYTES_MAX, SINGLE_BODY_BYTES_MAX, WAIT_DEFAULT_MS, WAIT_MAX_MS } from '../limits.ts';
 import type { NodePort, SubmitOutcome, TransactionStatus, Wait } from '../ports.ts';
-import { Problem, problemBody } from '../problems.ts';
-import { readId } from '../read.ts';
-import { integer, noQuery, type RouteRequest, route } from '../route.ts';
+import { Problem, type ProblemCode, problemBody } from '../problems.ts';
+import { type ApiContext, integer, none, type RouteRequest, route } from '../route.ts';
+import { batchResults, bundle, hexBytes, named, transactionStatus } from '../schemas.ts';
 import { parseStrictJson } from '../strict-json.ts';
 import { statusJson } from '../views.ts';
 
 const waitQuery = z.strictObject({
-  wait: z.enum(['none', 'committed', 'final']).default('none'),
-  timeoutMs: integer(0, WAIT_MAX_MS).default(WAIT_DEFAULT_MS),
+  wait: z
+    .enum(['none', 'committed', 'final'])
+    .default('none')
+    .meta({ description: 'Answer when this is reached or the time is over; then 202 with what is known' }),
+  timeoutMs: integer(0, WAIT_MAX_MS).default(WAIT_DEFAULT_MS).meta({ description: 'Longest wait in ms' }),
 });
 type WaitQuery = z.output<typeof waitQuery>;
+
+const idParams = z.strictObject({
+  id: z
+    .string()
+    .regex(/^0x[0-9a-f]{64}$/, 'expected a transaction id: 0x and 64 hex digits in lower case')
+    .meta({ description: 'Transaction id, 32 bytes' }),
+});
+
+/** What a node can refuse of what is submitted. */
+const REFUSALS: readonly ProblemCode[] = [
+  'bad-signature',
+  'unknown-action',
+  'invalid-args',
+  'not-permitted',
+  'expired',
+  'expiry-too-far',
+  'overloaded',
+  'syncing',
+  'no-quorum',
+  'draining',
+  'halted',
+];
+
+const singleBody = named('TransactionBytes', z.strictObject({ transaction: hexBytes }));
+const batchBody = named('TransactionsBytes', z.strictObject({ transactions: z.array(hexBytes).min(1).max(BATCH_MAX) }));
 
 export const submitRoute = route({
   method: 'POST',
   path: '/v1/transactions',
+  name: 'submitTransaction',
   summary: 'Submits one signed transaction; the same bytes twice are never an error',
+  params: none,
   query: waitQuery,
-  bodyBytesMax: SINGLE_BODY_BYTES_MAX,
-  async handle({ node, application }, request) {
-    const bytes = isBytes(request) ? request.body : singleFromJson(request.body);
-    const [outcome] = await node.submit([bytes]);
-    if (outcome === undefined || outcome.kind === 'refused') throw refusal(outcome);
-    const status = await waitFor(node, outcome.id, request.query, request.signal);
-    const id = toHex(outcome.id);
-    return {
-      status: outcome.kind === 'known' || isReached(status, request.query.wait) ? 200 : 202,
-      body: statusJson(status, node.info.genesisId, application),
-      headers: { location: `/v1/transactions/${id}` },
-    };
+  body: { bytesMax: SINGLE_BODY_BYTES_MAX, json: singleBody, bytes: 'Canonical bytes of a signed transaction' },
+  answers: {
+    200: {
+      description: 'What was waited for is reached, or the transaction was known already',
+      json: transactionStatus,
+    },
+    202: { description: 'Accepted; Location tells where to ask again', json: transactionStatus },
+  },
+  problems: REFUSALS,
+  async handle(context, request) {
+    const { node, application } = context;
+    const bytes = isBytes(request) ? request.body : parse(singleBody, request.body).transaction;
+    return waiting(context, 1, request.query, async () => {
+      const [outcome] = await node.submit([bytes]);
+      if (outcome === undefined) throw new Error('the node gave no outcome');
+      if (outcome.kind === 'refused') throw new Problem(outcome.code, outcome.detail, outcome.retryAfter);
+      const status = await statusOf(node, outcome.id, request);
+      const { wait } = request.query;
+      const done = isReached(status, wait) || (outcome.kind === 'known' && wait === 'none');
+      return {
+        status: done ? 200 : 202,
+        body: statusJson(status, node.info.genesisId, application),
+        headers: { location: `/v1/transactions/${toHex(outcome.id)}` },
+      };
+    });
   },
 });
 
 export const submitBatchRoute = route({
   method: 'POST',
   path: '/v1/transactions/batch',
+  name: 'submitTransactions',
   summary: `Submits up to ${BATCH_MAX} signed transactions; one result each, in order`,
+  params: none,
   query: waitQuery,
-  bodyBytesMax: BODY_BYTES_MAX,
-  async handle({ node }, request) {
-    const transactions = isBytes(request) ? unpack(request.body) : batchFromJson(request.body);
-    const outcomes = await node.submit(transactions);
+  body: {
+    bytesMax: BODY_BYTES_MAX,
+    json: batchBody,
+    bytes: 'Transactions one after the other, each behind its length in 4 bytes big-endian',
+  },
+  answers: {
+    200: { description: 'What was waited for is reached for each, or it was known or refused', json: batchResults },
+    202: { description: 'At least one is still on its way', json: batchResults },
+  },
+  problems: [],
+  async handle(context, request) {
+    const { node } = context;
     const { wait } = request.query;
-    const statuses =
-      wait === 'none'
-        ? []
-        : await Promise.all(
-            outcomes.map((one) =>
-              one.kind === 'refused' ? undefined : waitFor(node, one.id, request.query, request.signal),
-            ),
-          );
-    let pending = false;
-    const results = outcomes.map((outcome, i): Json => {
-      if (outcome.kind === 'refused') return refusedJson(outcome);
-      const status = statuses[i];
-      if (status === undefined) {
-        pending = true;
-        return { id: toHex(outcome.id), status: outcome.kind === 'known' ? 'known' : 'pending' };
-      }
-      pending ||= !isReached(status, wait);
-      return { id: toHex(outcome.id), status: status.status, ...(status.block && { block: { ...status.block } }) };
+    const transactions = isBytes(request) ? unpack(request.body) : parse(batchBody, request.body).transactions;
+    return waiting(context, transactions.length, request.query, async () => {
+      const outcomes = await node.submit(transactions);
+      const statuses =
+        wait === 'none' ? [] : await Promise.all(outcomes.map((one) => outcomeStatus(node, one, request)));
+      const pending = outcomes.some(({ kind }, i) => {
+        const status = statuses[i];
+        return status === undefined ? kind === 'accepted' : !isReached(status, wait);
+      });
+      const retryAfter = Math.max(0, ...outcomes.map((one) => (one.kind === 'refused' ? (one.retryAfter ?? 0) : 0)));
+      return {
+        status: pending ? 202 : 200,
+        body: { results: outcomes.map((outcome, i) => resultJson(outcome, statuses[i])) },
+        ...(retryAfter > 0 && { headers: { 'retry-after': String(retryAfter) } }),
+      };
     });
-    return { status: pending ? 202 : 200, body: { results } };
   },
 });
 
 export const transactionRoute = route({
   method: 'GET',
   path: '/v1/transactions/:id',
+  name: 'getTransaction',
   summary: 'What became of a transaction',
+  params: idParams,
   query: waitQuery,
-  bodyBytesMax: 0,
-  async handle({ node, application }, { params, query, signal }) {
-    const id = readId(params.id!);
-    const status = await waitFor(node, id, query, signal);
-    if (status.status === 'unknown') throw new Problem('not-found', `this node does not know transaction ${params.id}`);
-    const immutable = status.status === 'final' || status.status === 'rejected';
-    return {
-      status: isReached(status, query.wait) ? 200 : 202,
-      body: statusJson(status, node.info.genesisId, application),
-      immutable,
-    };
+  answers: {
+    200: { description: 'It is decided, or what was waited for is reached', json: transactionStatus },
+    202: { description: 'Not yet', json: transactionStatus },
+  },
+  problems: ['not-found'],
+  cacheable: true,
+  handle(context, request) {
+    const { node, application } = context;
+    return waiting(context, 1, request.query, async () => {
+      const status = await statusOf(node, fromHex(request.params.id)!, request);
+      if (status.status === 'unknown') {
+        throw new Problem('not-found', `this node does not know transaction ${request.params.id}`);
+      }
+      return {
+        status: isReached(status, request.query.wait) ? 200 : 202,
+        body: statusJson(status, node.info.genesisId, application),
+        immutable: status.status === 'final' || status.status === 'rejected',
+      };
+    });
   },
 });
 
 export const proofRoute = route({
   method: 'GET',
   path: '/v1/transactions/:id/proof',
+  name: 'getTransactionProof',
   summary: 'A self-contained proof: verifies with the genesis file alone',
-  query: noQuery,
-  bodyBytesMax: 0,
+  params: idParams,
+  query: none,
+  answers: { 200: { description: 'The proof bundle', json: bundle, bytes: 'Canonical bytes of the bundle' } },
+  problems: ['not-found', 'not-final'],
   async handle({ node }, { params, wantsBytes }) {
-    const id = readId(params.id!);
-    const bundle = await node.transactionProof(id);
-    if (bundle === undefined) throw await noProof(node, id);
-    return { status: 200, body: wantsBytes ? bundle : bundleCodec.toJson(decode(bundleCodec, bundle)) };
+    const id = fromHex(params.id)!;
+    const proof = await node.transactionProof(id);
+    if (proof === undefined) throw await noProof(node, id);
+    return { status: 200, body: wantsBytes ? proof : bundleCodec.toJson(decode(bundleCodec, proof)) };
   },
 });
 
@@ -108,16 +170,39 @@ async function noProof(node: NodePort, id: Uint8Array): Promise<Problem> {
   if (status === 'unknown' || status === 'expired') {
     return new Problem('not-found', `there is nothing to prove: transaction ${toHex(id)} is ${status} here`);
   }
-  return new Problem('not-final', `transaction ${toHex(id)} is ${status}`, 1);
+  return new Problem('not-final', `transaction ${toHex(id)} is ${status}`);
 }
 
-function waitFor(
+/** Runs `work` while its waits are counted; refuses before it begins if too many wait already. */
+async function waiting<T>(
+  { waiting: gate }: ApiContext,
+  transactions: number,
+  { wait, timeoutMs }: WaitQuery,
+  work: () => Promise<T>,
+): Promise<T> {
+  const count = wait === 'none' || timeoutMs === 0 ? 0 : transactions;
+  gate.enter(count);
+  try {
+    return await work();
+  } finally {
+    gate.leave(count);
+  }
+}
+
+function statusOf(
   node: NodePort,
   id: Uint8Array,
-  { wait, timeoutMs }: WaitQuery,
-  signal: AbortSignal,
+  { query, signal }: RouteRequest<unknown, WaitQuery>,
 ): Promise<TransactionStatus> {
-  return node.transaction(id, wait, timeoutMs, signal);
+  return node.transaction(id, query.wait, query.timeoutMs, signal);
+}
+
+async function outcomeStatus(
+  node: NodePort,
+  outcome: SubmitOutcome,
+  request: RouteRequest<unknown, WaitQuery>,
+): Promise<TransactionStatus | undefined> {
+  return outcome.kind === 'refused' ? undefined : statusOf(node, outcome.id, request);
 }
 
 function isReached({ status }: TransactionStatus, wait: Wait): boolean {
@@ -126,7 +211,17 @@ function isReached({ status }: TransactionStatus, wait: Wait): boolean {
   return wait === 'committed' && status === 'committed';
 }
 
-function isBytes({ contentType }: RouteRequest<unknown>): boolean {
+function resultJson(outcome: SubmitOutcome, status: TransactionStatus | undefined): Json {
+  if (outcome.kind === 'refused') {
+    const { id, code, detail } = outcome;
+    return { ...(id && { id: toHex(id) }), error: { ...problemBody(code, detail) } };
+  }
+  const id = toHex(outcome.id);
+  if (status === undefined) return { id, status: outcome.kind === 'known' ? 'known' : 'pending' };
+  return { id, status: status.status, ...(status.block && { block: { ...status.block } }) };
+}
+
+function isBytes({ contentType }: RouteRequest): boolean {
   if (contentType === 'application/octet-stream') return true;
   if (contentType === 'application/json') return false;
   throw new Problem('unsupported-media-type', 'expected application/octet-stream or application/json');
@@ -139,34 +234,10 @@ function unpack(body: Uint8Array): readonly Uint8Array[] {
   return unpacked.value;
 }
 
-const hex = z.string().transform((text, context) => {
-  const bytes = fromHex(text);
-  if (bytes === undefined) context.addIssue('expected 0x and hex digits in lower case');
-  return bytes ?? z.NEVER;
-});
-const singleBody = z.strictObject({ transaction: hex });
-const batchBody = z.strictObject({ transactions: z.array(hex).min(1).max(BATCH_MAX) });
-
-function singleFromJson(body: Uint8Array): Uint8Array {
-  return parse(singleBody, body).transaction;
-}
-
-function batchFromJson(body: Uint8Array): readonly Uint8Array[] {
-  return parse(batchBody, body).transactions;
-}
-
+/** JSON of a body by its schema; throws the problem `malformed` with the place of the first fault. */
 export function parse<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> {
   const parsed = schema.safeParse(parseStrictJson(body));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Problem('malformed', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
-}
-
-function refusal(outcome: SubmitOutcome | undefined): Problem {
-  if (outcome?.kind !== 'refused') return new Problem('internal', 'no outcome');
-  return new Problem(outcome.code, outcome.detail, outcome.retryAfter);
-}
-
-function refusedJson({ id, code, detail }: Extract<SubmitOutcome, { kind: 'refused' }>): Json {
-  return { ...(id && { id: toHex(id) }), error: { ...problemBody(code, detail) } };
 }

@@ -239,6 +239,11 @@ export class Chain {
     );
   }
 
+  /** The newest state, by `table/0x<key>`. */
+  get rows(): ReadonlyMap<string, Uint8Array> {
+    return this.#state.rows;
+  }
+
   hasRow(table: string, key: Uint8Array): boolean {
     return this.#state.get(table, key) !== undefined;
   }

@@ -1,92 +1,218 @@
-import type { ChainStatus, NodePort, SubmitOutcome, TransactionStatus } from '../../api/ports.ts';
-import { blockHash, genesisHeader } from '../../ledger/block.ts';
-import { sha256 } from '../../ledger/hash.ts';
+import type {
+  BlockView,
+  NodeMode,
+  NodePort,
+  SubmitOutcome,
+  TransactionState,
+  TransactionStatus,
+  Wait,
+} from '../../api/ports.ts';
+import { blockHash } from '../../ledger/block.ts';
+import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { tableKeyToText } from '../../ledger/table.ts';
 import { decodeTransaction } from '../../ledger/transaction.ts';
+import { ACCOUNTS, type Chain, encodeBundle, GENESIS_TIME, smallChain } from './chain.ts';
+
+/** Of the fake node's chain: 1 to 5 are final, 6 is committed. */
+export const FINAL = 5;
+export const NEWEST = 6;
 
 export interface FakeNode extends NodePort {
   /** What `submit` answers instead of accepting. */
   refusal: Extract<SubmitOutcome, { kind: 'refused' }> | undefined;
-  /** What `transaction` answers, by id in hex. */
-  readonly statuses: Map<string, TransactionStatus>;
-  mode: 'active' | 'behind' | 'halted';
+  mode: NodeMode;
   connected: number;
   /** Makes `chain` throw: a failure of the node itself. */
   broken: boolean;
+  /** Nothing is final here yet. */
+  young: boolean;
+  /** Calls of `transaction` that wait. */
+  readonly waiting: number;
+  readonly waitingBegins: Promise<void>;
+  /** Gives a pending transaction its end, and wakes who waits for it. */
+  decide(id: Uint8Array, status: TransactionState): void;
 }
 
-export const FAKE_GENESIS_ID = sha256(Uint8Array.of(1));
+let made: Chain | undefined;
 
-/** A node that is only its port: what it is told to answer, it answers. */
+/** The chain of every fake node; block 6 holds a transfer that fails, so that the state of 5 and 6 is the same. */
+export function fakeChain(): Chain {
+  if (made !== undefined) return made;
+  made = smallChain();
+  const [ann, ben] = ACCOUNTS;
+  const transfer = made.call('assets', 'transfer', { asset: 'gold', to: toHex(ann.key), amount: '999999' });
+  made.append(made.transaction(ben, transfer));
+  return made;
+}
+
+/** A node that is only its port, over a chain in memory: what is submitted stays pending until it is told otherwise. */
 export function fakeNode(): FakeNode {
-  const hex = (id: Uint8Array): string => Buffer.from(id).toString('hex');
-  const header = genesisHeader(FAKE_GENESIS_ID, 1_000);
-  const chain: ChainStatus = {
-    epoch: 0,
-    height: 7,
-    blockHash: blockHash(header),
-    stateRoot: new Uint8Array(32),
-    finalHeight: 6,
-    finalStateRoot: new Uint8Array(32),
-    time: 1_700_000_000_000,
-    maxLifetimeMs: 3_600_000,
+  const chain = fakeChain();
+  const { genesis } = chain;
+  const certificate = chain.certify(FINAL);
+  const pending = new Map<string, TransactionStatus>();
+  const waiters = new Set<() => void>();
+  const begun = Promise.withResolvers<void>();
+
+  const views = chain.blocks.map(
+    ({ header, transactions, receipts }): BlockView => ({
+      hash: blockHash(header),
+      header,
+      transactions: transactions.map(({ id, bytes }, i) => ({ id, bytes, receipt: receipts[i]! })),
+    }),
+  );
+  const statusOf = (id: Uint8Array): TransactionStatus => {
+    for (const { header, transactions } of views) {
+      const index = transactions.findIndex((one) => equalBytes(one.id, id));
+      if (index === -1) continue;
+      const { bytes, receipt } = transactions[index]!;
+      const final = receipt.status === 'ok' ? 'final' : 'rejected';
+      const status = header.height <= FINAL ? final : 'committed';
+      return { id, status, block: { height: header.height, index }, receipt, transaction: bytes };
+    }
+    return pending.get(toHex(id)) ?? { id, status: 'unknown' };
   };
+  const page = <T>(items: readonly T[], at: (item: T) => number, from: number, limit: number, descending: boolean) => {
+    const open = items.filter((one) => (descending ? at(one) <= from : at(one) >= from));
+    return (descending ? open.reverse() : open).slice(0, limit);
+  };
+
   const node: FakeNode = {
     refusal: undefined,
-    statuses: new Map(),
     mode: 'active',
     connected: 4,
     broken: false,
-    info: { name: 'v0', index: 0, version: '0.0.0', genesisId: FAKE_GENESIS_ID, chain: 'test', genesisText: '{}\n' },
+    young: false,
+    waitingBegins: begun.promise,
+    get waiting() {
+      return waiters.size;
+    },
+    decide(id, status) {
+      pending.set(toHex(id), { ...statusOf(id), status });
+      for (const wake of waiters) wake();
+    },
+    info: {
+      name: 'node-0',
+      index: 0,
+      version: '0.0.0',
+      genesisId: genesis.id,
+      chain: genesis.chain,
+      genesisText: genesis.text,
+    },
     chain() {
       if (node.broken) throw new Error('a secret path /var/lib/secret');
-      return chain;
+      return {
+        epoch: 0,
+        height: NEWEST,
+        blockHash: views[NEWEST]!.hash,
+        stateRoot: chain.blocks[NEWEST]!.stateRoot,
+        finalHeight: node.young ? 0 : FINAL,
+        finalStateRoot: chain.blocks[FINAL]!.stateRoot,
+        time: GENESIS_TIME + 60_000,
+        maxLifetimeMs: genesis.parameters.maxLifetimeMs,
+      };
     },
     async submit(transactions) {
       return transactions.map((bytes): SubmitOutcome => {
         if (node.refusal !== undefined) return node.refusal;
-        const decoded = decodeTransaction(FAKE_GENESIS_ID, bytes);
+        const decoded = decodeTransaction(genesis.id, bytes);
         if (!decoded.ok) return { kind: 'refused', id: undefined, code: 'malformed', detail: decoded.problem };
         const { id } = decoded.value;
-        const known = node.statuses.has(hex(id));
-        if (!known) node.statuses.set(hex(id), { id, status: 'pending', transaction: bytes });
-        return { kind: known ? 'known' : 'accepted', id };
+        if (statusOf(id).status !== 'unknown') return { kind: 'known', id };
+        pending.set(toHex(id), { id, status: 'pending', transaction: bytes });
+        return { kind: 'accepted', id };
       });
     },
-    transaction: async (id) => node.statuses.get(hex(id)) ?? { id, status: 'unknown' },
-    transactionProof: async () => undefined,
-    block: async (at) => (at === 0 ? { hash: blockHash(header), header, transactions: [] } : undefined),
-    blocks: async (from, limit, descending) =>
-      heights(from, limit, descending).map((height) => ({
-        hash: blockHash({ ...header, height }),
-        header: { ...header, height },
+    async transaction(id, until, timeoutMs, signal) {
+      const { status } = statusOf(id);
+      if (until === 'none' || timeoutMs === 0 || signal.aborted || isReached(status, until)) return statusOf(id);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, timeoutMs);
+      signal.addEventListener('abort', () => resolve());
+      waiters.add(resolve);
+      begun.resolve();
+      await promise;
+      waiters.delete(resolve);
+      clearTimeout(timer);
+      return statusOf(id);
+    },
+    async transactionProof(id) {
+      const { status, block } = statusOf(id);
+      if (block === undefined || !['final', 'rejected'].includes(status)) return undefined;
+      return encodeBundle(chain.transactionBundle(block.height, block.index, certificate));
+    },
+    block: async (at) => (typeof at === 'number' ? views[at] : views.find(({ hash }) => equalBytes(hash, at))),
+    blocks: async (from, limit, descending) => page(views, ({ header }) => header.height, from, limit, descending),
+    async certificate(height) {
+      if (node.young) return undefined;
+      const at = height === 'latest' ? FINAL : height;
+      return at >= 1 && at <= FINAL ? chain.certify(at) : undefined;
+    },
+    async certificates(from, limit, descending) {
+      if (node.young) return [];
+      const heights = Array.from({ length: FINAL }, (_, i) => i + 1);
+      return page(heights, Number, from, limit, descending).map((height) => chain.certify(height));
+    },
+    async state(name, key, at, proof) {
+      const table = quorateApplication.table(name)!;
+      const parts = tableKeyToText(table, key)!
+        .split(':')
+        .map((part) => fromHex(part) ?? part);
+      return {
+        height: at === 'final' ? FINAL : NEWEST,
+        value: chain.rows.get(`${name}/${toHex(key)}`),
+        bundle: proof && !node.young ? encodeBundle(chain.stateBundle(table, parts, certificate)) : undefined,
+      };
+    },
+    async stateRows(name, prefix, after, limit) {
+      const begin = `${name}/${toHex(prefix)}`;
+      const keys = [...chain.rows.keys()].filter((key) => key.startsWith(begin)).sort();
+      const open = after === undefined ? keys : keys.filter((key) => key > `${name}/${toHex(after)}`);
+      return {
+        height: NEWEST,
+        rows: open.slice(0, limit).map((key) => ({ key: fromHex(key.split('/')[1]!)!, value: chain.rows.get(key)! })),
+      };
+    },
+    validators: () =>
+      genesis.validators.map(({ name, organisation, key }, index) => ({
+        index,
+        name,
+        organisation,
+        key,
+        leader: index === 0,
+        connected: index < node.connected,
       })),
-    certificate: async () => undefined,
-    certificates: async () => [],
-    state: async (_table, _key, at) => ({ height: at === 'final' ? 6 : 7, value: undefined, bundle: undefined }),
-    stateRows: async () => ({ height: 7, rows: [] }),
-    validators: () => [
-      { index: 0, name: 'v0', organisation: 'o', key: new Uint8Array(32), leader: true, connected: true },
-    ],
     consensus: () => ({
       mode: node.mode,
       ...(node.mode === 'active' ? {} : { reason: 'a reason' }),
       epoch: 0,
       view: 0,
       leader: 0,
-      low: 6,
-      executed: 7,
+      low: FINAL,
+      executed: NEWEST,
       window: 8,
       quorum: 3,
-      inFlight: 0,
+      inFlight: 1,
       connected: node.connected,
     }),
-    peers: () => [],
-    mempool: () => ({ transactions: 0, bytes: 0, transactionsMax: 1, bytesMax: 1 }),
+    peers: () => [
+      {
+        index: 1,
+        name: 'node-1',
+        connected: true,
+        addresses: ['/ip4/127.0.0.1/tcp/1'],
+        bytesSent: 1,
+        bytesReceived: 2,
+      },
+      { index: 2, name: 'node-2', connected: false, addresses: [], bytesSent: 0, bytesReceived: 0, reason: 'refused' },
+    ],
+    mempool: () => ({ transactions: pending.size, bytes: 0, transactionsMax: 10, bytesMax: 1_000 }),
   };
   return node;
 }
 
-function heights(from: number, limit: number, descending: boolean): number[] {
-  const all = Array.from({ length: limit }, (_, i) => (descending ? from - i : from + i));
-  return all.filter((height) => height >= 0 && height <= 7);
+function isReached(status: TransactionState, until: Wait): boolean {
+  if (status === 'final' || status === 'rejected' || status === 'expired') return true;
+  return status === 'committed' && until === 'committed';
 }

@@ -1,0 +1,158 @@
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { z } from 'zod';
+import { sha256 } from '../ledger/hash.ts';
+import { readBody } from './body.ts';
+import { chainHeaders } from './chain-headers.ts';
+import { Gate } from './gate.ts';
+import type { ApiOptions } from './index.ts';
+import type { ServerLimits } from './limits.ts';
+import type { OpenRequests } from './open-requests.ts';
+import { PROBLEMS, Problem, problemBody } from './problems.ts';
+import type { ApiContext, Route, RouteAnswer } from './route.ts';
+import { routes } from './routes/index.ts';
+
+/** The route table behind Koa: validation before the handlers, headers and problems after them. */
+export function createApp({ node, application, log }: ApiOptions, limits: ServerLimits, open: OpenRequests): Koa {
+  // H04: nothing here depends on Host or X-Forwarded-*.
+  const app = new Koa({ proxy: false });
+  app.silent = true;
+  app.use(async (ctx, next) => {
+    try {
+      ctx.set({
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+        ...(open.closing && { connection: 'close' }),
+        ...chainHeaders(node),
+      });
+      refuseOddRequest(ctx.req.rawHeaders.length / 2, limits.headersMax, ctx);
+      await next();
+    } catch (error) {
+      answerProblem(ctx, error, log);
+    }
+  });
+  const router = new Router({ strict: true, sensitive: true });
+  const context: ApiContext = { node, application, waiting: new Gate('waits for transactions', limits.waitingMax) };
+  const room = new Gate('bytes of bodies', limits.bodiesBytesMax);
+  for (const route of routes) {
+    router[route.method === 'GET' ? 'get' : 'post'](route.path, async (ctx) => {
+      if (open.size > limits.requestsMax) throw new Problem('busy', `${limits.requestsMax} requests are open`);
+      const params = read('path', route.params, Object.entries(ctx.params as Record<string, string>));
+      const query = read('query', route.query, new URLSearchParams(ctx.querystring));
+      const body = await readBody(ctx.req, route.body?.bytesMax ?? 0, room);
+      try {
+        const answer = await route.handle(context, {
+          params,
+          query,
+          contentType: (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase(),
+          wantsBytes: ctx.accepts('application/json', 'application/octet-stream') === 'application/octet-stream',
+          body: body.bytes,
+          signal: open.signal(ctx.res),
+        });
+        send(ctx, route, answer);
+      } finally {
+        body.release();
+      }
+    });
+  }
+  app.use(router.routes());
+  app.use(async (ctx) => refuseOtherMethods(ctx));
+  return app;
+}
+
+function refuseOddRequest(headers: number, headersMax: number, ctx: Koa.Context): void {
+  if (headers > headersMax) throw new Problem('headers-too-large', `${headers} headers, at most ${headersMax}`);
+  const {
+    httpVersion,
+    headers: { host },
+  } = ctx.req;
+  if (httpVersion !== '1.0' && (httpVersion !== '1.1' || host === undefined)) {
+    throw new Problem('malformed', `expected HTTP/1.1 with a Host header, got HTTP/${httpVersion}`);
+  }
+}
+
+/** Unknown and repeated parameters are refused: a typo must not be a default. */
+function read(
+  place: 'path' | 'query',
+  schema: z.ZodObject,
+  given: Iterable<[string, string]>,
+): Record<string, unknown> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of given) {
+    // As a plain key `__proto__` would vanish.
+    if (!Object.hasOwn(schema.shape, name)) throw malformed(place, `unknown parameter ${shown(name)}`);
+    if (Object.hasOwn(values, name)) throw malformed(place, `parameter ${shown(name)} occurs twice`);
+    values[name] = value;
+  }
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw malformed(place, `${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+function send(ctx: Koa.Context, route: Route, { status, body, headers = {}, immutable = false }: RouteAnswer): void {
+  const bytes = body instanceof Uint8Array;
+  const content = bytes ? Buffer.from(body.buffer, body.byteOffset, body.length) : JSON.stringify(body);
+  ctx.status = status;
+  ctx.set('content-type', bytes ? 'application/octet-stream' : 'application/json; charset=utf-8');
+  if (Object.values(route.answers).some((form) => form.json !== undefined && form.bytes !== undefined))
+    ctx.vary('accept');
+  ctx.set({ ...headers });
+  if (immutable && status === 200) {
+    ctx.set('cache-control', 'public, max-age=31536000, immutable');
+    ctx.set('etag', `"${Buffer.from(sha256(Buffer.from(content))).toString('base64url')}"`);
+    if (ctx.fresh) {
+      ctx.status = 304;
+      return;
+    }
+  }
+  ctx.body = content;
+}
+
+/** Our own failure is logged here and named nowhere else: no text, no stack (H14). */
+function answerProblem(ctx: Koa.Context, error: unknown, log: ApiOptions['log']): void {
+  let problem: Problem;
+  if (error instanceof Problem) problem = error;
+  else if (isHttpError(error)) problem = malformed('path', 'it or a header can not be read');
+  else {
+    log.error({ method: ctx.method, path: ctx.path, err: error }, 'a request failed');
+    problem = new Problem('internal', 'the node has logged why');
+  }
+  const { code, message, retryAfter } = problem;
+  ctx.status = PROBLEMS[code].status;
+  if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
+  ctx.set('content-type', 'application/problem+json; charset=utf-8');
+  ctx.body = JSON.stringify(problemBody(code, message));
+  // What is left of an oversized or unread body must not be taken for the next request.
+  if (!ctx.req.complete) ctx.set('connection', 'close');
+}
+
+function isHttpError(error: unknown): boolean {
+  if (error instanceof URIError) return true;
+  const status = (error as { status?: unknown } | undefined)?.status;
+  return error instanceof Error && typeof status === 'number' && status >= 400 && status < 500;
+}
+
+/** Runs for what no route answered: a path with other methods, or none. */
+function refuseOtherMethods(ctx: Koa.Context): never {
+  const methods = new Set(routes.filter(({ path }) => pathMatches(path, ctx.path)).map(({ method }) => method));
+  if (methods.size === 0) throw new Problem('not-found', 'no such path; / lists what there is');
+  ctx.set('allow', [...methods].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', '));
+  throw new Problem('method-not-allowed', `${shown(ctx.method)} is not allowed here`);
+}
+
+function pathMatches(route: string, path: string): boolean {
+  const [expected, parts] = [route.split('/'), path.split('/')];
+  return (
+    expected.length === parts.length &&
+    expected.every((part, i) => part === parts[i] || (part.startsWith(':') && parts[i] !== ''))
+  );
+}
+
+function malformed(place: string, detail: string): Problem {
+  return new Problem('malformed', `${place}: ${detail}`);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 40));
+}

@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Requests whose answer is not out yet, so that nobody works for who has gone, and closing can wait for the rest. */
+export class OpenRequests {
+  readonly #open = new Map<ServerResponse, AbortController>();
+  #closing: (() => void) | undefined;
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  add(response: ServerResponse): void {
+    const controller = new AbortController();
+    this.#open.set(response, controller);
+    response.once('close', () => {
+      this.#open.delete(response);
+      if (!response.writableFinished) controller.abort();
+      if (this.#open.size === 0) this.#closing?.();
+    });
+  }
+
+  /** Aborted when the client goes away before its answer is out, or when the server closes. */
+  signal(response: ServerResponse): AbortSignal {
+    return this.#open.get(response)?.signal ?? AbortSignal.abort();
+  }
+
+  /** Those of one connection, oldest first. */
+  of(socket: Duplex): ServerResponse[] {
+    return [...this.#open.keys()].filter((response) => response.req.socket === socket);
+  }
+
+  /** Wakes everybody who waits; resolves when the last answer is out, or after `graceMs`. */
+  close(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.#closing = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      for (const controller of this.#open.values()) controller.abort();
+      if (this.#open.size === 0) this.#closing();
+    });
+  }
+}
