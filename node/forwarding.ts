@@ -1,7 +1,8 @@
+import { concatBytes } from '../ledger/bytes.ts';
 import { packTransactions } from '../ledger/transaction.ts';
-import { FORWARD_BYTES_MAX, RESEND_BYTES_MAX, RESEND_INTERVAL_MS } from './limits.ts';
+import { FORWARD_BYTES_MAX, OFFER_IDS_MAX, OFFERED_MAX, RESEND_INTERVAL_MS } from './limits.ts';
 import type { Mempool, PoolEntry } from './mempool.ts';
-import { transactionsFrame } from './wire.ts';
+import { offerFrame, transactionsFrame } from './wire.ts';
 
 export interface ForwardingContext {
   readonly pool: Mempool;
@@ -9,62 +10,95 @@ export interface ForwardingContext {
   broadcast(frame: Uint8Array): void;
   send(to: number, frame: Uint8Array): void;
   leader(): number;
+  /** Monotonic clock in ms. */
+  now(): number;
+  setTimer(delayMs: number, run: () => void): () => void;
+  /** Runs at the end of this turn of the loop. */
+  soon(run: () => void): void;
 }
 
 /**
- * T9: the origin sends what it admitted to all members, many to a frame, and again to the leader until it is executed or
- * expired.
+ * T9: the origin sends what it admitted to all members, many to a frame. What stays pending is offered again by its id:
+ * the origin to all, and everybody what they hold to each leader whose view they enter. Whoever lacks one asks for it.
  */
 export class Forwarding {
   readonly #context: ForwardingContext;
   #waiting: PoolEntry[] = [];
   #scheduled = false;
-  readonly #timer: NodeJS.Timeout;
-  /** What was pending at the last round: only what is still there a round later is sent again. */
+  #stop: () => void;
+  /** What was pending at the last round: only what is still there a round later is offered. */
   #before = new Set<string>();
 
   constructor(context: ForwardingContext) {
     this.#context = context;
-    this.#timer = setInterval(() => this.#resend(), RESEND_INTERVAL_MS);
+    this.#stop = context.setTimer(RESEND_INTERVAL_MS, () => this.#round());
   }
 
+  /** Admitted here. */
   added(entries: readonly PoolEntry[]): void {
     for (const entry of entries) this.#waiting.push(entry);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#flush());
+    this.#context.soon(() => this.#flush());
+  }
+
+  /** A view was entered: its leader hears of all that is pending. */
+  enteredView(): void {
+    this.#offerToLeader([...this.#context.pool.pending()].slice(0, OFFERED_MAX));
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stop();
   }
 
   #flush(): void {
     this.#scheduled = false;
     const entries = this.#waiting;
     this.#waiting = [];
-    for (const frame of frames(entries)) this.#context.broadcast(frame);
+    for (const frame of transactionFrames(entries)) this.#context.broadcast(frame);
+    this.#handed(entries);
   }
 
-  #resend(): void {
-    const { pool, self } = this.#context;
-    const leader = this.#context.leader();
+  #round(): void {
+    const { pool, self, broadcast, setTimer } = this.#context;
+    this.#stop = setTimer(RESEND_INTERVAL_MS, () => this.#round());
     const pending = new Set<string>();
-    const again: PoolEntry[] = [];
-    let bytes = 0;
-    for (const entry of pool.ofOrigin(self)) {
-      if (bytes >= RESEND_BYTES_MAX) break;
+    const own: PoolEntry[] = [];
+    const others: PoolEntry[] = [];
+    for (const entry of pool.pending()) {
+      if (pending.size >= OFFERED_MAX) break;
       pending.add(entry.key);
-      if (!this.#before.has(entry.key) || leader === self) continue;
-      again.push(entry);
-      bytes += entry.bytes.length;
+      if (this.#before.has(entry.key)) (entry.origin === self ? own : others).push(entry);
     }
     this.#before = pending;
-    for (const frame of frames(again)) this.#context.send(leader, frame);
+    for (const frame of offerFrames(own)) broadcast(frame);
+    this.#handed(own);
+    this.#offerToLeader(others);
+  }
+
+  #offerToLeader(entries: readonly PoolEntry[]): void {
+    const { self, send } = this.#context;
+    const leader = this.#context.leader();
+    if (leader !== self) for (const frame of offerFrames(entries)) send(leader, frame);
+    this.#handed(entries);
+  }
+
+  #handed(entries: readonly PoolEntry[]): void {
+    const { pool, now } = this.#context;
+    pool.handed(
+      entries.map(({ key }) => key),
+      now(),
+    );
   }
 }
 
-function* frames(entries: readonly PoolEntry[]): Generator<Uint8Array> {
+function* offerFrames(entries: readonly PoolEntry[]): Generator<Uint8Array> {
+  for (let from = 0; from < entries.length; from += OFFER_IDS_MAX) {
+    yield offerFrame(concatBytes(...entries.slice(from, from + OFFER_IDS_MAX).map(({ id }) => id)));
+  }
+}
+
+function* transactionFrames(entries: readonly PoolEntry[]): Generator<Uint8Array> {
   let part: Uint8Array[] = [];
   let size = 0;
   for (const { bytes } of entries) {

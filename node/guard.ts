@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { equalBytes } from '../ledger/bytes.ts';
-import { type Unsigned, unsignedBytes } from './pbft/messages.ts';
+import {
+  type Message,
+  type Signable,
+  signableBytes,
+  signMessage,
+  type Unsigned,
+  type VoteKind,
+} from './pbft/messages.ts';
 import type { Signer } from './signatures.ts';
 
 interface Signed {
@@ -15,20 +22,42 @@ interface Signed {
 export class SigningGuard {
   readonly #genesisId: Uint8Array;
   readonly #signer: Signer;
+  /** Index of this member. */
+  readonly #self: number;
+  /** By height; 0 holds VIEW-CHANGE and NEW-VIEW. */
   readonly #slots = new Map<number, Map<string, Signed>>();
   #floor = 0;
+  /** V5: the view of the newest VIEW-CHANGE; no vote below it. */
+  #asked = 0;
 
-  constructor(genesisId: Uint8Array, signer: Signer) {
+  constructor(genesisId: Uint8Array, signer: Signer, self: number) {
     this.#genesisId = genesisId;
     this.#signer = signer;
+    this.#self = self;
   }
 
-  /** 64 bytes over the sign bytes of `unsigned`. */
-  sign(unsigned: Unsigned): Uint8Array {
-    const bytes = unsignedBytes(this.#genesisId, unsigned);
-    if (unsigned.kind === 'status') return this.#signer.sign(bytes);
-    const { height, slot } = slotOf(unsigned);
-    assert(height > this.#floor, `asked to sign ${slot} at or below the stable height ${this.#floor}`);
+  /** The signed message. */
+  sign(unsigned: Unsigned): Message {
+    return signMessage(unsigned, this.#self, (one) => this.#signOne(one));
+  }
+
+  /** Nothing at or below `height` is ever signed again. */
+  forget(height: number): void {
+    if (height <= this.#floor) return;
+    this.#floor = height;
+    for (const known of this.#slots.keys()) if (known !== 0 && known <= height) this.#slots.delete(known);
+  }
+
+  #signOne(signable: Signable): Uint8Array {
+    const bytes = signableBytes(this.#genesisId, signable);
+    if (signable.kind === 'status') return this.#signer.sign(bytes);
+    const { height, slot } = slotOf(signable);
+    if (signable.kind === 'viewChange' || signable.kind === 'newView') this.#enter(signable.kind, signable.vote.view);
+    else assert(height > this.#floor, `asked to sign ${slot} at or below the stable height ${this.#floor}`);
+    if (signable.kind !== 'checkpoint' && signable.kind !== 'viewChange') {
+      const { view } = signable.vote;
+      assert(view >= this.#asked, `asked to sign ${slot} after a VIEW-CHANGE for view ${this.#asked}`);
+    }
     let atHeight = this.#slots.get(height);
     if (atHeight === undefined) {
       atHeight = new Map();
@@ -44,19 +73,20 @@ export class SigningGuard {
     return signature;
   }
 
-  /** Nothing at or below `height` is ever signed again. */
-  forget(height: number): void {
-    if (height <= this.#floor) return;
-    this.#floor = height;
-    for (const known of this.#slots.keys()) if (known <= height) this.#slots.delete(known);
+  /** Views only rise; what was signed about lower ones is not needed to refuse them. */
+  #enter(kind: 'viewChange' | 'newView', view: number): void {
+    assert(view >= this.#asked, `asked to sign ${kind} of view ${view} after a VIEW-CHANGE for view ${this.#asked}`);
+    if (view === this.#asked) return;
+    this.#asked = view;
+    this.#slots.delete(0);
   }
 }
 
-function slotOf(unsigned: Exclude<Unsigned, { kind: 'status' }>): { height: number; slot: string } {
-  if (unsigned.kind === 'checkpoint') {
-    const { epoch, height } = unsigned.checkpoint;
+function slotOf(signable: Exclude<Signable, { kind: 'status' }>): { height: number; slot: string } {
+  if (signable.kind === 'checkpoint') {
+    const { epoch, height } = signable.checkpoint;
     return { height, slot: `checkpoint ${epoch} ${height}` };
   }
-  const { epoch, view, height } = unsigned.vote;
-  return { height, slot: `${unsigned.kind} ${epoch} ${view} ${height}` };
+  const { epoch, view, height } = signable.vote;
+  return { height, slot: `${signable.kind satisfies VoteKind} ${epoch} ${view} ${height}` };
 }

@@ -19,6 +19,10 @@ export interface IntakeContext {
   readonly accounts: ReadonlySet<string>;
   /** Chain time in ms (T1). */
   chainNow(): number;
+  /** Monotonic clock in ms. */
+  now(): number;
+  /** A body that is pending, or in a batch that is held. */
+  body(key: string): PoolEntry | undefined;
   /** Why nothing is admitted now. */
   refusal(): { readonly code: RefusalCode; readonly detail: string; readonly retryAfter: number } | undefined;
   recentlyExecuted(key: string): boolean;
@@ -64,7 +68,7 @@ export class Intake {
       }
       const transaction = decoded.value;
       const key = idKey(transaction.id);
-      if (this.#context.pool.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
+      if (this.#context.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
         outcomes[at] = { kind: 'known', id: transaction.id };
       } else {
         open.push({ at, transaction });
@@ -95,7 +99,7 @@ export class Intake {
         continue;
       }
       const key = idKey(id);
-      if (this.#context.pool.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
+      if (this.#context.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
         outcomes[at] = { kind: 'known', id };
         continue;
       }
@@ -105,7 +109,7 @@ export class Intake {
       }
       outcomes[at] = { kind: 'accepted', id };
       const entry = { id, key, bytes, validUntil: body.validUntil, origin: this.#context.self };
-      this.#context.pool.add(entry);
+      this.#context.pool.add(entry, this.#context.now());
       entries.push(entry);
     }
     if (entries.length > 0) this.#context.added(entries, true);
@@ -173,7 +177,8 @@ export class Intake {
         continue;
       }
       const key = idKey(decoded.value.id);
-      if (!take(key) || pool.body(key) !== undefined || (!forBatch && this.#context.recentlyExecuted(key))) continue;
+      if (!take(key) || this.#context.body(key) !== undefined || (!forBatch && this.#context.recentlyExecuted(key)))
+        continue;
       if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
       fresh.push(decoded.value);
     }
@@ -193,9 +198,10 @@ export class Intake {
         continue;
       }
       const key = idKey(id);
-      if (pool.body(key) !== undefined || (forBatch ? !take(key) : this.#context.recentlyExecuted(key))) continue;
+      if (this.#context.body(key) !== undefined || (forBatch ? !take(key) : this.#context.recentlyExecuted(key)))
+        continue;
       const entry = { id, key, bytes, validUntil: body.validUntil, origin: member };
-      pool.add(entry);
+      pool.add(entry, this.#context.now());
       entries.push(entry);
     }
     if (entries.length > 0) this.#context.added(entries, false);

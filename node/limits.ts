@@ -22,9 +22,14 @@ export const BODIES_GRACE_MS = 40;
 /** Until the next member is asked for bodies that one did not give. */
 export const BODIES_RETRY_MS = 400;
 export const REQUEST_TIMEOUT_MS = 5_000;
-/** T9: an origin sends what is still pending again. */
+/** T9: what is still pending is offered again. */
 export const RESEND_INTERVAL_MS = 2_000;
-export const RESEND_BYTES_MAX = 1024 * 1024;
+/** Ids in one offer, and in one request for what lacks of it. */
+export const OFFER_IDS_MAX = 1_024;
+/** Pending transactions offered in one round. */
+export const OFFERED_MAX = 32_768;
+/** Offers of one member that are being fetched. */
+export const OFFERS_FETCHED_MAX = 2;
 /** Pieces of evidence that are logged one by one; the rest are only counted. */
 export const EVIDENCE_LOGGED_MAX = 64;
 export const STATUS_INTERVAL_MS = 500;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { PoolView } from './pbft/events.ts';
+import type { PoolView, PoolWaiting } from './pbft/events.ts';
 
 /** A verified, statically valid transaction. */
 export interface PoolEntry {
@@ -16,6 +16,14 @@ export interface PoolLimits {
   readonly bytesMax: number;
 }
 
+/** A pending transaction and what this node knows of its way. Times on the monotonic clock in ms. */
+interface Pending {
+  readonly entry: PoolEntry;
+  readonly arrivedAt: number;
+  /** When it was handed to the current leader (T3). */
+  handedAt: number | undefined;
+}
+
 interface Share {
   transactions: number;
   bytes: number;
@@ -27,13 +35,12 @@ interface Share {
  */
 export class Mempool {
   readonly limits: PoolLimits;
-  readonly #entries = new Map<string, PoolEntry>();
+  readonly #entries = new Map<string, Pending>();
   /** Ids in accepted batches, by height: pending is computed from it, never a flag. */
   readonly #batches = new Map<number, readonly string[]>();
   readonly #inBatch = new Map<string, number>();
-  /** Bodies of executed, not yet stable heights: a member inside the window may still ask for them. */
-  readonly #executed = new Map<number, readonly PoolEntry[]>();
-  readonly #retained = new Map<string, PoolEntry>();
+  /** T7: a transaction that the leader left out. */
+  #overdue: string | undefined;
   readonly #shares: readonly Share[];
   #bytes = 0;
   /** Of the entries: how many, and how many bytes, are in an accepted batch. */
@@ -57,9 +64,9 @@ export class Mempool {
     return this.#entries.has(key);
   }
 
-  /** The body of a transaction that is pending, or executed above the stable height. */
+  /** A pending transaction. */
   body(key: string): PoolEntry | undefined {
-    return this.#entries.get(key) ?? this.#retained.get(key);
+    return this.#entries.get(key)?.entry;
   }
 
   /** T9: whether `origin` may add this much. An origin itself admits at most half of its share. */
@@ -73,11 +80,12 @@ export class Mempool {
     );
   }
 
-  add(entry: PoolEntry): void {
+  /** `arrivedAt` on the monotonic clock. */
+  add(entry: PoolEntry, arrivedAt: number): void {
     if (this.#entries.has(entry.key)) return;
     const share = this.#shares[entry.origin];
     assert(share !== undefined, `origin ${entry.origin} of ${this.#shares.length}`);
-    this.#entries.set(entry.key, entry);
+    this.#entries.set(entry.key, { entry, arrivedAt, handedAt: undefined });
     this.#bytes += entry.bytes.length;
     share.transactions++;
     share.bytes += entry.bytes.length;
@@ -99,7 +107,7 @@ export class Mempool {
   ): readonly PoolEntry[] {
     const chosen: PoolEntry[] = [];
     let bytes = 0;
-    for (const entry of this.#entries.values()) {
+    for (const { entry } of this.#entries.values()) {
       if (this.#inBatch.has(entry.key) || entry.validUntil < timestamp) continue;
       // Admitted by a clock ahead of ours: it fits a later batch, and would spoil this one.
       if (entry.validUntil > timestamp + lifetimeMaxMs) continue;
@@ -118,7 +126,7 @@ export class Mempool {
     for (const key of keys) {
       const count = this.#inBatch.get(key) ?? 0;
       this.#inBatch.set(key, count + 1);
-      const entry = this.#entries.get(key);
+      const entry = this.body(key);
       if (count === 0 && entry !== undefined) this.#countInBatch(entry, 1);
     }
   }
@@ -131,47 +139,86 @@ export class Mempool {
         continue;
       }
       this.#inBatch.delete(key);
-      const entry = this.#entries.get(key);
+      const entry = this.body(key);
       if (entry !== undefined) this.#countInBatch(entry, -1);
     }
     this.#batches.delete(height);
   }
 
-  /** The block at `height` is executed: its transactions are done; the bodies stay until it is stable. */
+  /** The block at `height` is executed: its transactions are done. */
   executed(height: number, keys: readonly string[]): void {
     this.leaveBatch(height);
-    const retained: PoolEntry[] = [];
     for (const key of keys) {
-      const entry = this.#entries.get(key);
-      if (entry === undefined) continue;
-      this.#remove(entry);
-      this.#retained.set(key, entry);
-      retained.push(entry);
+      const entry = this.body(key);
+      if (entry !== undefined) this.#remove(entry);
     }
-    this.#executed.set(height, retained);
   }
 
-  stable(height: number): void {
-    for (const [executed, entries] of this.#executed) {
-      if (executed > height) continue;
-      for (const { key } of entries) this.#retained.delete(key);
-      this.#executed.delete(executed);
+  /** N13: another view: nothing is in an accepted batch of it, and nothing was handed to its leader yet. */
+  enterView(): void {
+    for (const height of [...this.#batches.keys()]) this.leaveBatch(height);
+    for (const pending of this.#entries.values()) pending.handedAt = undefined;
+    this.#overdue = undefined;
+  }
+
+  /** T3: these were handed to the current leader, or sending them to it was tried. */
+  handed(keys: Iterable<string>, at: number): void {
+    for (const key of keys) {
+      const pending = this.#entries.get(key);
+      if (pending !== undefined) pending.handedAt ??= at;
     }
+  }
+
+  /** T3, T7: what could be ordered at chain time `time` and was handed to the leader. */
+  waiting(time: number, lifetimeMaxMs: number): PoolWaiting {
+    const overdue = this.#overdue !== undefined && this.#isOrderable(this.#overdue, time, lifetimeMaxMs);
+    return { handed: this.#oldestHanded(time, lifetimeMaxMs) !== undefined, overdue };
+  }
+
+  /**
+   * T7: judges the leader by a batch that was just accepted (and entered). Left out is a transaction handed to it
+   * `inclusionMs` ago, while it had room, or ordered one that reached us that much later.
+   */
+  judgeInclusion(
+    keys: readonly string[],
+    full: boolean,
+    at: { readonly time: number; readonly monotonic: number },
+    { lifetimeMaxMs, inclusionMs }: { readonly lifetimeMaxMs: number; readonly inclusionMs: number },
+  ): void {
+    const oldest = this.#oldestHanded(at.time, lifetimeMaxMs);
+    if (oldest?.handedAt === undefined || at.monotonic - oldest.handedAt < inclusionMs) return;
+    const late = oldest.arrivedAt + inclusionMs;
+    const overtaken = keys.some((key) => (this.#entries.get(key)?.arrivedAt ?? 0) >= late);
+    if (!full || overtaken) this.#overdue = oldest.entry.key;
+  }
+
+  #oldestHanded(time: number, lifetimeMaxMs: number): Pending | undefined {
+    for (const [key, pending] of this.#entries) {
+      if (pending.handedAt !== undefined && this.#isOrderable(key, time, lifetimeMaxMs)) return pending;
+    }
+    return undefined;
+  }
+
+  /** N13. */
+  #isOrderable(key: string, time: number, lifetimeMaxMs: number): boolean {
+    const validUntil = this.body(key)?.validUntil;
+    if (validUntil === undefined || this.#inBatch.has(key)) return false;
+    return validUntil >= time && validUntil <= time + lifetimeMaxMs;
   }
 
   /** Removes what can't execute at block times above `timestamp` any more, and returns it. */
   expire(timestamp: number): readonly PoolEntry[] {
     const expired: PoolEntry[] = [];
-    for (const entry of this.#entries.values()) {
+    for (const { entry } of this.#entries.values()) {
       if (entry.validUntil < timestamp && !this.#inBatch.has(entry.key)) expired.push(entry);
     }
     for (const entry of expired) this.#remove(entry);
     return expired;
   }
 
-  /** Pending transactions that `origin` admitted, oldest first. */
-  *ofOrigin(origin: number): Generator<PoolEntry> {
-    for (const entry of this.#entries.values()) if (entry.origin === origin) yield entry;
+  /** All pending transactions that are in no accepted batch, oldest first. */
+  *pending(): Generator<PoolEntry> {
+    for (const { entry } of this.#entries.values()) if (!this.#inBatch.has(entry.key)) yield entry;
   }
 
   #remove(entry: PoolEntry): void {

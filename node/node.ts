@@ -13,6 +13,7 @@ import { openJournal } from './journal/journal.ts';
 import { type KeyFile, readKeyFile } from './key-file.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
+import type { Scheduler } from './ports.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
@@ -78,18 +79,20 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
   };
   try {
     const opened = await ledger.open();
+    let validator: Validator | undefined;
     const { journal, records, doubt } = await openJournal({
       directory: join(config.data, 'journal'),
       genesisId: genesis.id,
       validatorKey: signer.publicKey,
       mark: opened.mark,
       onFatal: fatal,
+      onRotate: () => validator?.lastingEntries() ?? [],
     });
     closing.push(() => journal.close());
     if (doubt !== undefined) log.error({ reason: doubt }, 'the journal is in doubt: this validator will not vote');
     const network = await connect(config, genesis, self, peerKey, signer, verify, log);
     closing.push(() => network.close());
-    const validator = new Validator({
+    const running = new Validator({
       genesis,
       application: quorateApplication,
       self,
@@ -103,18 +106,20 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
       doubt,
       network,
       log,
+      scheduler,
       now: () => ({ wall: Date.now(), monotonic: performance.now() }),
       fatal,
     });
-    closing.push(() => validator.close());
+    validator = running;
+    closing.push(() => running.close());
     const { name } = genesis.validators[self]!;
     const info = { name, index: self, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
-    const node = createNodePort(info, genesis, validator, ledger, network);
+    const node = createNodePort(info, genesis, running, ledger, network);
     closing.push(() => node.close());
     const { host, port } = config.api;
     const api = await startApi({ node, application: quorateApplication, host, port, log });
     closing.push(() => api.close());
-    validator.start();
+    running.start();
     log.info(
       { name, index: self, url: api.url, height: opened.head.height, genesis: toHex(genesis.id) },
       'validator started',
@@ -133,6 +138,15 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
     throw error;
   }
 }
+
+/** Timers of this process. setTimeout takes 31 bits (T05). */
+const scheduler: Scheduler = {
+  setTimer(delayMs, run) {
+    const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+  soon: (run) => void setImmediate(run),
+};
 
 async function loadGenesis(path: string, verify: VerifySignature): Promise<Genesis> {
   let text: string;

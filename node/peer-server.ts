@@ -1,30 +1,45 @@
-import { headerCodec } from '../ledger/block.ts';
+import { type Batch, headerCodec } from '../ledger/block.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import { packTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
 import { BODIES_ANSWER_BYTES_MAX, SYNC_ANSWER_BYTES_MAX } from './limits.ts';
-import type { Mempool } from './mempool.ts';
+import type { PoolEntry } from './mempool.ts';
 import type { LedgerPort } from './ports.ts';
-import { blocksAnswerCodec, requestCodec } from './wire.ts';
+import { batchAnswerCodec, blocksAnswerCodec, requestCodec } from './wire.ts';
+
+export interface PeerServerContext {
+  readonly ledger: LedgerPort;
+  /** A body that is pending or in a batch that is held. */
+  body(key: string): PoolEntry | undefined;
+  batch(height: number, digest: Uint8Array): Batch | undefined;
+}
 
 /** Answers what other validators ask. Throws for a malformed question; the channel turns that into a refusal. */
-export async function answerPeer(body: Uint8Array, pool: Mempool, ledger: LedgerPort): Promise<Uint8Array> {
+export async function answerPeer(body: Uint8Array, context: PeerServerContext): Promise<Uint8Array> {
   const request = tryDecode(requestCodec, body);
   if (!request.ok) throw new RangeError(`malformed request: ${request.problem}`);
   switch (request.value.kind) {
     case 'bodies':
-      return answerBodies(request.value.value.ids, pool, ledger);
+      return answerBodies(request.value.value.ids, context);
     case 'blocks':
-      return answerBlocks(request.value.value.above, ledger);
+      return answerBlocks(request.value.value.above, context.ledger);
+    case 'batch': {
+      const { height, digest } = request.value.value;
+      const batch = context.batch(height, digest);
+      const answer = batch === undefined ? NOTHING : { kind: 'batch' as const, value: batch };
+      return encode(batchAnswerCodec, answer);
+    }
   }
 }
 
-async function answerBodies(ids: readonly Uint8Array[], pool: Mempool, ledger: LedgerPort): Promise<Uint8Array> {
+const NOTHING = { kind: 'nothing', value: {} } as const;
+
+async function answerBodies(ids: readonly Uint8Array[], context: PeerServerContext): Promise<Uint8Array> {
   const found: Uint8Array[] = [];
   let size = 0;
   for (const id of ids) {
-    const bytes = pool.body(idKey(id))?.bytes ?? (await ledger.query('transaction', { id }))?.transaction;
+    const bytes = context.body(idKey(id))?.bytes ?? (await context.ledger.query('transaction', { id }))?.transaction;
     if (bytes === undefined) continue;
     size += bytes.length + 4;
     if (size > BODIES_ANSWER_BYTES_MAX) break;
@@ -35,7 +50,7 @@ async function answerBodies(ids: readonly Uint8Array[], pool: Mempool, ledger: L
 
 async function answerBlocks(above: number, ledger: LedgerPort): Promise<Uint8Array> {
   const answer = await ledger.blocksAbove(above, SYNC_ANSWER_BYTES_MAX);
-  if (answer === undefined) return encode(blocksAnswerCodec, { kind: 'nothing', value: {} });
+  if (answer === undefined) return encode(blocksAnswerCodec, NOTHING);
   return encode(blocksAnswerCodec, {
     kind: 'blocks',
     value: {

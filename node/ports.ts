@@ -3,9 +3,17 @@
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
  */
 
-import type { Head } from './pbft/events.ts';
+import type { Head, Ordered, UncertifiedHead } from './pbft/events.ts';
 
 export type { Head } from './pbft/events.ts';
+
+/** Timers of one process. */
+export interface Scheduler {
+  /** Runs `run` after `delayMs`; returns what stops it. */
+  setTimer(delayMs: number, run: () => void): () => void;
+  /** Runs `run` when the current turn of the event loop is over. */
+  soon(run: () => void): void;
+}
 
 /** Where the journal stood when a block was handed over: the last group whose fsync had returned (R1). */
 export interface JournalMark {
@@ -22,7 +30,7 @@ export interface Executed extends Head {
 export interface OpenedLedger {
   readonly head: Head;
   /** Executed blocks above the newest certificate, ascending, the head last: their CHECKPOINTs are signed again. */
-  readonly uncertified: readonly Head[];
+  readonly uncertified: readonly UncertifiedHead[];
   /** Encoded newest certificate, if any block above genesis is final here. */
   readonly certificate: Uint8Array | undefined;
   /** The journal mark of the newest block's LevelDB batch; undefined at height 0. */
@@ -44,8 +52,11 @@ export interface SyncBlock {
 /** Sole owner of LevelDB, state tree and application code (S4: one owner of execution). In a worker in production. */
 export interface LedgerPort {
   open(): Promise<OpenedLedger>;
-  /** Executes and persists the next height. `batch` is encoded, `transactions` packed in batch order. */
-  execute(batch: Uint8Array, transactions: Uint8Array, mark: JournalMark): Promise<Executed>;
+  /**
+   * Executes and persists the next height. `batch` is encoded, `transactions` packed in batch order. `ordered` is kept with
+   * the block: N11 holds across a restart.
+   */
+  execute(batch: Uint8Array, transactions: Uint8Array, ordered: Ordered, mark: JournalMark): Promise<Executed>;
   /**
    * Executes a block of a peer at or below a verified certificate. The header must follow from executing it; it is
    * compared before anything is written. `expected` has the certified roots when `header` is the certified one.

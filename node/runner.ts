@@ -1,12 +1,13 @@
 import type { Batch } from '../ledger/block.ts';
 import type { Certificate } from '../ledger/checkpoint.ts';
 import type { SigningGuard } from './guard.ts';
-import type { Effect, Event, Evidence, JournalRecord, Now, TimerName } from './pbft/events.ts';
-import { type Message, signedMessage, type Unsigned } from './pbft/messages.ts';
-import { encodeRecord, recordHeight } from './pbft/records.ts';
+import { LONG_LIVED } from './journal/format.ts';
+import type { Effect, Event, JournalRecord, Now, Ordered, PoolWaiting, TimerName } from './pbft/events.ts';
+import type { Evidence, Message, Unsigned } from './pbft/messages.ts';
+import { encodeRecord, lastingRecords, recordHeight } from './pbft/records.ts';
 import { step } from './pbft/replica.ts';
 import type { ReplicaState } from './pbft/state.ts';
-import type { JournalPort } from './ports.ts';
+import type { JournalEntry, JournalPort } from './ports.ts';
 
 /** What the core's effects act on besides journal and signer. */
 export interface RunnerPorts {
@@ -19,9 +20,15 @@ export interface RunnerPorts {
   send(to: number, message: Message): void;
   /** Packed bodies of a batch, all of which are in the pool. */
   bodiesOf(batch: Batch, digest: Uint8Array): Uint8Array;
+  /** T3, T7: asked at every tick. */
+  waiting(): PoolWaiting;
   chooseBatch(height: number, timestamp: number): void;
+  requestBatch(height: number, digest: Uint8Array, from: number): void;
+  accepted(batch: Batch): void;
+  entered(view: number, leader: number): void;
+  left(view: number, asked: number, reason: string): void;
   requestBodies(batch: Batch, digest: Uint8Array, from: number): void;
-  execute(batch: Batch, digest: Uint8Array): void;
+  execute(batch: Batch, ordered: Ordered): void;
   stable(certificate: Certificate): void;
   keepCertificate(certificate: Certificate): void;
   startSync(certificate: Certificate): void;
@@ -76,6 +83,8 @@ export class Runner {
         return this.#persist(effect.records, effect.then);
       case 'send':
         return ports.send(effect.to, effect.message);
+      case 'relay':
+        return ports.broadcast(effect.message);
       case 'startTimer':
         return this.#startTimer(effect.timer, effect.delayMs);
       case 'stopTimer':
@@ -85,7 +94,15 @@ export class Runner {
       case 'requestBodies':
         return ports.requestBodies(effect.batch, effect.digest, effect.from);
       case 'execute':
-        return ports.execute(effect.batch, effect.digest);
+        return ports.execute(effect.batch, effect.ordered);
+      case 'requestBatch':
+        return ports.requestBatch(effect.height, effect.digest, effect.from);
+      case 'accepted':
+        return ports.accepted(effect.batch);
+      case 'entered':
+        return ports.entered(effect.view, effect.leader);
+      case 'left':
+        return ports.left(effect.view, effect.asked, effect.reason);
       case 'stable':
         return ports.stable(effect.certificate);
       case 'keepCertificate':
@@ -104,41 +121,56 @@ export class Runner {
   /** S1. Without records (what they rest on is durable already) signing follows at once. */
   #persist(records: readonly JournalRecord[], then: readonly Unsigned[]): void {
     if (records.length === 0) return this.#signAndSend(then);
-    const stored = records.map((record) => ({
-      height: recordHeight(record),
-      bytes: encodeRecord(
-        record,
-        record.kind === 'proposal' ? this.#ports.bodiesOf(record.batch, record.vote.digest) : NOTHING,
-      ),
-    }));
+    const stored = records.map((record) => this.#entryOf(record));
     this.#ports.journal.append(stored).then(
       () => this.#signAndSend(then),
       (error) => this.#ports.fatal(error),
     );
   }
 
+  /** What a new segment of the journal begins with. */
+  lastingEntries(): readonly JournalEntry[] {
+    return lastingRecords(this.state).map((record) => this.#entryOf(record));
+  }
+
+  #entryOf(record: JournalRecord): JournalEntry {
+    const bodies = record.kind === 'proposal' ? this.#ports.bodiesOf(record.batch, record.vote.digest) : NOTHING;
+    return { height: recordHeight(record) ?? LONG_LIVED, bytes: encodeRecord(record, bodies) };
+  }
+
   #signAndSend(unsigned: readonly Unsigned[]): void {
-    if (this.#closed || this.state.mode === 'halted') return;
+    if (this.#closed) return;
     for (const one of unsigned) {
       if (this.#isPast(one)) continue;
-      const message = signedMessage(one, this.state.config.self, this.#ports.guard.sign(one));
+      const message = this.#ports.guard.sign(one);
       this.#ports.broadcast(message);
       this.dispatch({ type: 'signed', message });
     }
   }
 
-  /** While the fsync ran, the height may have become stable; the vote is of no use to anybody then. */
+  /** While the fsync ran, the height may have become stable, the view old, or this node halted. */
   #isPast(unsigned: Unsigned): boolean {
-    if (unsigned.kind === 'status') return false;
-    const height = unsigned.kind === 'checkpoint' ? unsigned.checkpoint.height : unsigned.vote.height;
-    return height <= this.state.low;
+    const { low, asked, mode } = this.state;
+    switch (unsigned.kind) {
+      case 'status':
+        return false;
+      case 'checkpoint':
+        return mode === 'halted' || unsigned.checkpoint.height <= low;
+      case 'viewChange':
+        return mode === 'halted' || unsigned.body.view < asked;
+      case 'newView':
+        return mode === 'halted' || unsigned.view < asked;
+      default:
+        // A vote whose record went ahead of a VIEW-CHANGE's is signed before it (V5): the journal keeps the order.
+        return mode === 'halted' || unsigned.vote.height <= low;
+    }
   }
 
   #startTimer(timer: TimerName, delayMs: number): void {
     this.#stopTimer(timer);
     const stop = this.#ports.setTimer(delayMs, () => {
       this.#timers.delete(timer);
-      this.dispatch({ type: 'timer', timer });
+      this.dispatch(timer === 'tick' ? { type: 'tick', waiting: this.#ports.waiting() } : { type: 'timer', timer });
     });
     this.#timers.set(timer, stop);
   }

@@ -2,8 +2,10 @@ import type { RefusalCode } from '../api/ports.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { Application } from '../ledger/application.ts';
 import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
+import { equalBytes } from '../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
+import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
@@ -15,6 +17,8 @@ import { Intake, type Wanted } from './intake.ts';
 import {
   CATCH_UP_DELAY_MS,
   EVIDENCE_LOGGED_MAX,
+  OFFER_IDS_MAX,
+  OFFERS_FETCHED_MAX,
   POOL_BYTES_MAX,
   POOL_TRANSACTIONS_MAX,
   RECENT_IDS_MAX,
@@ -22,20 +26,29 @@ import {
   STATUS_INTERVAL_MS,
 } from './limits.ts';
 import { Mempool, type PoolEntry } from './mempool.ts';
-import type { Now } from './pbft/events.ts';
-import { type Message, messageCodec } from './pbft/messages.ts';
+import type { Now, Ordered } from './pbft/events.ts';
+import { culpritOf } from './pbft/evidence.ts';
+import { type Message, messageCodec, viewChangeCodec } from './pbft/messages.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
-import { chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
+import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
+import { isUseful } from './pbft/useful.ts';
 import { type MessageContext, type Verified, verifyMessage } from './pbft/verify.ts';
 import { answerPeer } from './peer-server.ts';
-import type { Executed, JournalPort, LedgerPort, OpenedLedger } from './ports.ts';
+import type { Executed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
 import { Runner } from './runner.ts';
 import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
 import type { VerifyPool } from './verify/pool.ts';
-import { FRAME_MESSAGE, FRAME_TRANSACTIONS, messageFrame, requestCodec } from './wire.ts';
+import {
+  batchAnswerCodec,
+  FRAME_MESSAGE,
+  FRAME_OFFER,
+  FRAME_TRANSACTIONS,
+  messageFrame,
+  requestCodec,
+} from './wire.ts';
 
 export interface ValidatorOptions {
   readonly genesis: Genesis;
@@ -53,6 +66,7 @@ export interface ValidatorOptions {
   readonly doubt: string | undefined;
   readonly network: Network;
   readonly log: Log;
+  readonly scheduler: Scheduler;
   now(): Now;
   fatal(error: unknown): void;
 }
@@ -83,7 +97,9 @@ export class Validator {
   readonly intake: Intake;
   /** Newest height that is executed and certified here. */
   finalHeight: number;
-  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0 };
+  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, catchUps: 0 };
+  /** Members whose offers are being fetched, and how many. */
+  readonly #offers = new Map<number, number>();
   #observer: Observer | undefined;
   #poolAnnounced = false;
 
@@ -91,7 +107,14 @@ export class Validator {
     this.#options = options;
     const { genesis, opened, self } = options;
     const { parameters, validators } = genesis;
-    this.#context = { genesisId: genesis.id, epoch: 0, validators, verify: options.verify };
+    this.#context = {
+      genesisId: genesis.id,
+      epoch: 0,
+      validators,
+      verify: options.verify,
+      window: parameters.window,
+      isVerified: (viewChange) => this.#isHeld(viewChange),
+    };
     this.pool = new Mempool({ transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX }, validators.length);
     const recent = opened.recentIds;
     for (let at = Math.max(0, recent.length - 32 * RECENT_IDS_MAX); at < recent.length; at += 32) {
@@ -100,7 +123,7 @@ export class Validator {
     const stable = opened.certificate === undefined ? undefined : decode(certificateCodec, opened.certificate);
     this.finalHeight = stable?.checkpoint.height ?? 0;
     const records = options.records.map(decodeRecord);
-    this.#guard = new SigningGuard(genesis.id, options.signer);
+    this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
     const config = {
       genesisId: genesis.id,
@@ -113,21 +136,33 @@ export class Validator {
     };
     const state = restoreState(config, { head: opened.head, stable, records }, options.now());
     this.#runner = new Runner(state, this.#ports());
+    const { scheduler, network } = options;
     this.#bodies = new Bodies({
       genesisId: genesis.id,
       pool: this.pool,
       parameters,
+      setTimer: scheduler.setTimer,
+      sources: (from) => this.#sources(from),
       isArriving: (key) => this.intake.isArriving(key),
       fetch: (member, ids, wanted) => this.#fetchBodies(member, ids, wanted),
+      fetchBatch: (member, height, digest) => this.#fetchBatch(member, height, digest),
       done: ({ height }, digest, problem) => this.#runner.dispatch({ type: 'bodies', height, digest, problem }),
+      batchDone: (batch, digest) => this.#runner.dispatch({ type: 'batch', batch, digest }),
     });
-    this.#bodies.restore(records, opened.head.height, leaderOf(state));
+    const { monotonic } = options.now();
+    const leader = leaderOf(state);
+    for (const entry of this.#bodies.restore(records, this.finalHeight, opened.head.height, leader)) {
+      this.pool.add(entry, monotonic);
+    }
     this.#forwarding = new Forwarding({
       pool: this.pool,
       self,
-      broadcast: (frame) => options.network.broadcast(frame),
-      send: (to, frame) => void options.network.send(to, frame),
+      broadcast: (frame) => network.broadcast(frame),
+      send: (to, frame) => void network.send(to, frame),
       leader: () => leaderOf(this.state),
+      now: () => options.now().monotonic,
+      setTimer: scheduler.setTimer,
+      soon: scheduler.soon,
     });
     this.intake = new Intake({
       genesisId: genesis.id,
@@ -138,6 +173,8 @@ export class Validator {
       verifyPool: options.verifyPool,
       accounts: accountKeys(opened.accounts),
       chainNow: () => this.chainNow(),
+      now: () => options.now().monotonic,
+      body: (key) => this.#bodies.body(key),
       refusal: () => this.#refusal(),
       recentlyExecuted: (key) => this.#recent.has(key),
       executedAmong: (ids) => options.ledger.query('executedAmong', { ids }),
@@ -155,6 +192,11 @@ export class Validator {
     return chainNow(this.state, this.#options.now());
   }
 
+  /** What every new segment of the journal begins with. */
+  lastingEntries(): readonly JournalEntry[] {
+    return this.#runner.lastingEntries();
+  }
+
   observe(observer: Observer): void {
     this.#observer = observer;
   }
@@ -163,8 +205,15 @@ export class Validator {
   start(): void {
     const { network, doubt, opened, ledger } = this.#options;
     network.onFrame((from, frame) => this.#onFrame(from, frame));
-    network.onRequest((_from, body) => answerPeer(body, this.pool, ledger));
+    network.onRequest((_from, body) =>
+      answerPeer(body, {
+        ledger,
+        body: (key) => this.#bodies.body(key),
+        batch: (height, digest) => this.#heldBatch(height, digest),
+      }),
+    );
     network.onChannel((member, open) => this.#runner.dispatch({ type: 'channel', member, open }));
+    network.onUnreachable((member) => this.#runner.dispatch({ type: 'unreachable', member }));
     if (doubt !== undefined) this.#runner.dispatch({ type: 'doubt', reason: doubt });
     this.#runner.dispatch({ type: 'started', uncertified: opened.uncertified });
     for (const member of network.connected()) this.#runner.dispatch({ type: 'channel', member, open: true });
@@ -179,23 +228,29 @@ export class Validator {
   }
 
   #ports(): ConstructorParameters<typeof Runner>[1] {
+    const { scheduler } = this.#options;
+    const { maxLifetimeMs } = this.#options.genesis.parameters;
     const { journal, network, ledger, log, now, fatal } = this.#options;
     return {
       journal,
       guard: this.#guard,
       now,
       fatal,
-      setTimer(delayMs, run) {
-        // setTimeout takes 31 bits; a longer wait is asked for again by the core.
-        const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
-        return () => clearTimeout(timer);
-      },
+      setTimer: scheduler.setTimer,
       broadcast: (message) => network.broadcast(messageFrame(message)),
       send: (to, message) => void network.send(to, messageFrame(message)),
       bodiesOf: (batch, digest) => this.#bodies.packed(batch, digest),
+      waiting: () => this.pool.waiting(this.chainNow(), maxLifetimeMs),
       chooseBatch: (height, timestamp) => this.#chooseBatch(height, timestamp),
-      requestBodies: (batch, digest, from) => this.#bodies.request(batch, digest, this.#sources(from)),
-      execute: (batch, digest) => void this.#execute(batch, digest),
+      requestBodies: (batch, digest, from) => this.#bodies.request(batch, digest, from),
+      requestBatch: (height, digest, from) => this.#bodies.requestBatch(height, digest, from),
+      accepted: (batch) => this.#accepted(batch),
+      entered: (view, leader) => this.#entered(view, leader),
+      left: (view, asked, reason) => {
+        this.counters.viewChanges++;
+        log.info({ view, asked, reason }, 'view left');
+      },
+      execute: (batch, ordered) => void this.#execute(batch, ordered),
       stable: (certificate) => this.#stable(certificate.checkpoint.height),
       keepCertificate: (certificate) => {
         ledger.storeCertificate(encode(certificateCodec, certificate)).catch(fatal);
@@ -205,7 +260,8 @@ export class Validator {
       evidence: (evidence) => {
         // X09: an equivocator must not fill our log.
         if (++this.counters.evidence > EVIDENCE_LOGGED_MAX) return;
-        log.warn({ member: evidence.member, kind: evidence.kind }, 'two different signed contents for one slot');
+        const { kind } = evidence.kind === 'vote' ? evidence.value : evidence;
+        log.warn({ member: culpritOf(evidence), kind }, 'two different signed contents for one slot');
       },
       refused: (what, reason) => {
         this.counters.refusedBatches++;
@@ -221,34 +277,69 @@ export class Validator {
       this.intake.fromPeer(from, body).catch(this.#options.fatal);
       return;
     }
+    if (frame[0] === FRAME_OFFER) return this.#onOffer(from, body);
     const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, body) : undefined;
     if (decoded === undefined || !decoded.ok) {
       return this.#blame(from, decoded === undefined ? `frame of kind ${frame[0]}` : `message: ${decoded.problem}`);
     }
-    if (!this.#isOfUse(decoded.value)) return;
-    const judged = verifyMessage(decoded.value, this.#context);
-    if (judged.ok) this.#runner.dispatch({ type: 'message', message: judged.message });
-    else this.#blame(from, `${decoded.value.kind}: ${judged.reject.detail}`);
+    const message = decoded.value;
+    if (!isUseful(this.state, message)) return;
+    const judged = verifyMessage(message, this.#context);
+    if (judged.ok) return this.#runner.dispatch({ type: 'message', message: judged.message });
+    const { code, detail } = judged.reject;
+    this.#blame(from, `${message.kind}: ${detail}`);
+    // R25: whoever passes it on is not to blame, but its signer is.
+    if (code === 'misconduct' && message.kind === 'newView') {
+      this.#runner.dispatch({ type: 'misconduct', message, detail });
+    }
   }
 
-  /** Cheap checks before the signature: what the core would drop anyway is not verified. */
-  #isOfUse(message: Message): boolean {
-    const { low, executed, config } = this.state;
-    const below = Math.min(low, executed.height);
-    const above = low + 2 * config.parameters.window;
-    switch (message.kind) {
-      case 'prePrepare':
-      case 'prepare':
-      case 'commit':
-      case 'commitCertificate':
-        return message.value.vote.height > below && message.value.vote.height <= above;
-      case 'checkpoint':
-        return message.value.checkpoint.height > low && message.value.checkpoint.height <= above;
-      case 'certificate':
-        return message.value.checkpoint.height > low;
-      default:
-        return true;
+  /** The same bytes were verified when they came by themselves: a NEW-VIEW repeats them. */
+  #isHeld(viewChange: Uint8Array): boolean {
+    for (const held of this.state.viewChanges.values()) {
+      if (equalBytes(encode(viewChangeCodec, held), viewChange)) return true;
     }
+    return false;
+  }
+
+  /** T9: what lacks of an offer is asked for, a part at a time. */
+  #onOffer(from: number, ids: Uint8Array): void {
+    if (ids.length % 32 !== 0 || ids.length > 32 * OFFER_IDS_MAX) return this.#blame(from, 'an offer out of form');
+    const fetching = this.#offers.get(from) ?? 0;
+    if (fetching >= OFFERS_FETCHED_MAX) return;
+    const lacking: Uint8Array[] = [];
+    for (let at = 0; at < ids.length; at += 32) {
+      const id = ids.slice(at, at + 32);
+      const key = idKey(id);
+      const known = this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key);
+      if (!known) lacking.push(id);
+    }
+    if (lacking.length === 0) return;
+    this.#offers.set(from, fetching + 1);
+    this.#ask(from, encode(requestCodec, { kind: 'bodies', value: { ids: lacking } }))
+      .then((packed) => (packed === undefined ? undefined : this.intake.fromPeer(from, packed)))
+      .finally(() => this.#offers.set(from, (this.#offers.get(from) ?? 1) - 1))
+      .catch(this.#options.fatal);
+  }
+
+  /** N13: it leaves what is orderable. T7: and shows whether the leader left something out. */
+  #accepted(batch: Batch): void {
+    if (batch.height <= this.state.executed.height) return;
+    const { batchTransactionsMax, batchBytesMax, maxLifetimeMs, inclusionTimeoutMs } = this.#options.genesis.parameters;
+    const keys = batch.transactions.map(idKey);
+    this.pool.enterBatch(batch.height, keys);
+    let bytes = 0;
+    for (const key of keys) bytes += this.#bodies.body(key)?.bytes.length ?? 0;
+    const full = keys.length >= batchTransactionsMax || bytes + TRANSACTION_BYTES_MAX > batchBytesMax;
+    const at = { time: this.chainNow(), monotonic: this.#options.now().monotonic };
+    this.pool.judgeInclusion(keys, full, at, { lifetimeMaxMs: maxLifetimeMs, inclusionMs: inclusionTimeoutMs });
+  }
+
+  #entered(view: number, leader: number): void {
+    this.pool.enterView();
+    this.#forwarding.enteredView();
+    this.#announcePool();
+    if (view > 0) this.#options.log.info({ view, leader }, 'view entered');
   }
 
   #chooseBatch(height: number, timestamp: number): void {
@@ -263,39 +354,62 @@ export class Validator {
   }
 
   async #fetchBodies(member: number, ids: readonly Uint8Array[], wanted: Wanted): Promise<string | undefined> {
+    const packed = await this.#ask(member, encode(requestCodec, { kind: 'bodies', value: { ids } }));
+    return packed === undefined ? undefined : this.intake.forBatch(member, packed, wanted);
+  }
+
+  async #fetchBatch(member: number, height: number, digest: Uint8Array): Promise<Batch | undefined> {
+    const answer = await this.#ask(member, encode(requestCodec, { kind: 'batch', value: { height, digest } }));
+    if (answer === undefined) return undefined;
+    const decoded = tryDecode(batchAnswerCodec, answer);
+    if (!decoded.ok) {
+      this.#blame(member, `batch: ${decoded.problem}`);
+      return undefined;
+    }
+    if (decoded.value.kind === 'nothing') return undefined;
+    const batch = decoded.value.value;
+    if (batch.height === height && equalBytes(batchDigest(batch), digest)) return batch;
+    this.#blame(member, 'another batch than was asked for');
+    return undefined;
+  }
+
+  /** The answer of a member, or undefined when it can't be reached or refuses. */
+  async #ask(member: number, body: Uint8Array): Promise<Uint8Array | undefined> {
+    const { network, log } = this.#options;
     try {
-      const body = encode(requestCodec, { kind: 'bodies', value: { ids } });
-      const options = { timeoutMs: REQUEST_TIMEOUT_MS, signal: this.#abort.signal };
-      return await this.intake.forBatch(member, await this.#options.network.request(member, body, options), wanted);
+      return await network.request(member, body, { timeoutMs: REQUEST_TIMEOUT_MS, signal: this.#abort.signal });
     } catch (error) {
-      this.#options.log.debug({ member, reason: String(error) }, 'bodies not fetched');
+      log.debug({ member, reason: String(error) }, 'no answer');
       return undefined;
     }
   }
 
+  #heldBatch(height: number, digest: Uint8Array): Batch | undefined {
+    const slot = this.state.slots.get(height);
+    return slot && batchOf(slot, digest);
+  }
+
   /** S4: the one way into the executor for ordered batches; the ledger executes in the order of calls. */
-  async #execute(batch: Batch, digest: Uint8Array): Promise<void> {
+  async #execute(batch: Batch, ordered: Ordered): Promise<void> {
     const { ledger, journal, fatal } = this.#options;
     try {
-      const executed = await ledger.execute(
-        encode(batchCodec, batch),
-        this.#bodies.packed(batch, digest),
-        journal.mark(),
-      );
-      this.#executed(executed, batch.transactions.map(idKey), false);
+      const bodies = this.#bodies.packed(batch, ordered.digest);
+      const executed = await ledger.execute(encode(batchCodec, batch), bodies, ordered, journal.mark());
+      this.#executed(executed, batch.transactions.map(idKey), ordered);
     } catch (error) {
       fatal(error);
     }
   }
 
-  #executed(executed: Executed, keys: readonly string[], synced: boolean): void {
+  #executed(executed: Executed, keys: readonly string[], ordered: Ordered | undefined): void {
     const { height } = executed;
-    for (const [i, key] of keys.entries()) if (executed.outcomes[i] !== 2) this.#recent.add(key);
+    let transactions = 0;
+    for (const outcome of executed.outcomes) if (outcome !== 2) transactions++;
+    for (const key of keys) this.#recent.add(key);
     this.pool.executed(height, keys);
-    this.#bodies.executed(height);
     // Whoever waits hears of execution before finality, which the core may find in the same step.
     this.#observer?.executed(height, keys);
-    this.#runner.dispatch({ type: 'executed', head: executed, synced });
+    this.#runner.dispatch({ type: 'executed', head: executed, transactions, ordered });
     this.#final();
     this.#announcePool();
   }
@@ -311,7 +425,7 @@ export class Validator {
     const height = Math.min(low, executed.height);
     if (height <= this.finalHeight) return;
     this.finalHeight = height;
-    this.pool.stable(height);
+    this.#bodies.stable(height);
     this.#options.journal.prune(height);
     this.#observer?.final(height);
     if (stable === undefined || low > executed.height) return;
@@ -321,6 +435,7 @@ export class Validator {
 
   async #sync(certificate: Certificate): Promise<void> {
     const { ledger, journal, log, network, fatal } = this.#options;
+    this.counters.catchUps++;
     log.info({ executed: this.state.executed.height, certified: certificate.checkpoint.height }, 'catching up');
     let keys: readonly string[] = [];
     try {
@@ -339,7 +454,7 @@ export class Validator {
             return undefined;
           },
           certified: (message) => this.#runner.dispatch({ type: 'message', message }),
-          onExecuted: (executed) => this.#executed(executed, keys, true),
+          onExecuted: (executed) => this.#executed(executed, keys, undefined),
           onDiverged: (reason) => this.#runner.dispatch({ type: 'diverged', reason }),
           blame: (member, reason) => this.#blame(member, reason),
         },
@@ -366,7 +481,7 @@ export class Validator {
   #syncSources(above: number): readonly number[] {
     const connected = this.#options.network.connected();
     return connected
-      .map((member) => ({ member, executed: this.state.peers[member]?.status?.executed ?? 0 }))
+      .map((member) => ({ member, executed: this.state.peers[member]?.status?.body.executed ?? 0 }))
       .filter(({ executed }) => executed > above)
       .sort((a, b) => b.executed - a.executed)
       .map(({ member }) => member);
@@ -382,7 +497,7 @@ export class Validator {
   #announcePool(): void {
     if (this.#poolAnnounced) return;
     this.#poolAnnounced = true;
-    setImmediate(() => {
+    this.#options.scheduler.soon(() => {
       this.#poolAnnounced = false;
       this.#runner.dispatch({ type: 'pool', view: this.#poolView() });
     });

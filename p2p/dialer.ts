@@ -9,6 +9,7 @@ export class Dialer {
   readonly #peer: PeerId;
   readonly #addresses: () => readonly string[];
   readonly #needed: () => boolean;
+  readonly #refused: () => void;
   #delayMs = DIAL_RETRY_FIRST_MS;
   #timer: NodeJS.Timeout | undefined;
   #dialing = false;
@@ -16,11 +17,19 @@ export class Dialer {
   /** Why the last try failed. */
   reason = 'no address known';
 
-  constructor(host: Host, peer: PeerId, addresses: () => readonly string[], needed: () => boolean) {
+  /** `refused` is called when nothing listens at any address. */
+  constructor(
+    host: Host,
+    peer: PeerId,
+    addresses: () => readonly string[],
+    needed: () => boolean,
+    refused: () => void,
+  ) {
     this.#host = host;
     this.#peer = peer;
     this.#addresses = addresses;
     this.#needed = needed;
+    this.#refused = refused;
   }
 
   /** Something changed: a new address, a lost channel. Begins with short waits again. */
@@ -51,6 +60,7 @@ export class Dialer {
       }
     } catch (error) {
       this.reason = error instanceof Error ? error.message : String(error);
+      if (isRefused(error) && !this.#closed) this.#refused();
     } finally {
       this.#dialing = false;
     }
@@ -58,6 +68,12 @@ export class Dialer {
     this.#delayMs = Math.min(2 * this.#delayMs, DIAL_RETRY_MAX_MS);
     this.#schedule(this.#delayMs * (0.75 + Math.random() / 2));
   }
+}
+
+/** Every address was tried and refused the connection. */
+function isRefused(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefused);
+  return (error as { code?: unknown }).code === 'ECONNREFUSED' || /ECONNREFUSED/.test(String(error));
 }
 
 /** Well-formed addresses, each with the member's id. */

@@ -11,6 +11,7 @@ import {
   ANNOUNCE_MS,
   ANNOUNCE_SOON_MS,
   DIAL_POLITENESS_MS,
+  REDIAL_POLITENESS_MS,
   STREAMS_PER_PROTOCOL_MAX,
 } from './limits.ts';
 import { peerIdOf } from './peer-id.ts';
@@ -56,6 +57,7 @@ class ValidatorNetwork implements Network {
   #request: (from: number, body: Uint8Array) => Promise<Uint8Array> = () =>
     Promise.reject(new P2pError('REFUSED', 'not ready'));
   #channel: (index: number, open: boolean) => void = () => {};
+  #unreachable: (index: number) => void = () => {};
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -92,6 +94,7 @@ class ValidatorNetwork implements Network {
           peer.id,
           () => this.#addressesOf(peer),
           () => peer.channel === undefined,
+          () => this.#unreachable(peer.index),
         ),
       );
       if (peer.index !== this.self) this.#dial(peer);
@@ -148,6 +151,10 @@ class ValidatorNetwork implements Network {
 
   onChannel(handler: (index: number, open: boolean) => void): void {
     this.#channel = handler;
+  }
+
+  onUnreachable(handler: (index: number) => void): void {
+    this.#unreachable = handler;
   }
 
   async close(): Promise<void> {
@@ -268,7 +275,7 @@ class ValidatorNetwork implements Network {
     void this.#host
       .hangUp(peer.id)
       .catch(() => {})
-      .finally(() => this.#dial(peer));
+      .finally(() => this.#dialers[peer.index]?.start(peer.index < this.self ? REDIAL_POLITENESS_MS : 0));
   }
 
   #startGossip(host: Host): void {

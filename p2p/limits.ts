@@ -24,6 +24,8 @@ export const STREAMS_PER_PROTOCOL_MAX = 4;
 
 /** A member with the greater index leaves dialing to the other for this long, so that one connection results. */
 export const DIAL_POLITENESS_MS = 1_000;
+/** After a lost channel only this long: a leader that is gone should be noticed soon (V1). */
+export const REDIAL_POLITENESS_MS = 100;
 export const DIAL_RETRY_FIRST_MS = 50;
 export const DIAL_RETRY_MAX_MS = 2_000;
 export const DIAL_TIMEOUT_MS = 5_000;

@@ -64,5 +64,7 @@ export interface Network {
   /** A handler that throws refuses the request; its text is not sent. */
   onRequest(handler: (from: number, body: Uint8Array) => Promise<Uint8Array>): void;
   onChannel(handler: (index: number, open: boolean) => void): void;
+  /** Called when a member without a channel refuses to be dialed: nothing listens there. */
+  onUnreachable(handler: (index: number) => void): void;
   close(): Promise<void>;
 }

@@ -52,7 +52,7 @@ export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => v
   };
   return {
     open: () => call('open'),
-    execute: (batch, transactions, mark) => call('execute', batch, transactions, mark),
+    execute: (batch, transactions, ordered, mark) => call('execute', batch, transactions, ordered, mark),
     executeSynced: (block, expected, mark) => call('executeSynced', block, expected, mark),
     storeCertificate: (certificate) => call('storeCertificate', certificate),
     blocksAbove: (above, bytesMax) => call('blocksAbove', above, bytesMax),

@@ -17,6 +17,7 @@ import { type BatchResult, executeBatch, genesisState } from '../../ledger/execu
 import { appendHistory, emptyHistory, type History, historyOf, historyRoot } from '../../ledger/history.ts';
 import { accountCodec } from '../../ledger/modules/members.ts';
 import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../../ledger/transaction.ts';
+import type { Ordered, UncertifiedHead } from '../pbft/events.ts';
 import type {
   Executed,
   Head,
@@ -63,6 +64,7 @@ export interface LedgerOptions {
 }
 
 const OUTCOMES = { ok: 0, failed: 1, skipped: 2 } as const;
+const CAUGHT_UP = { kind: 'caughtUp', value: {} } as const;
 const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
 
 /**
@@ -124,13 +126,14 @@ export class Ledger implements LedgerPort {
     };
   }
 
-  execute(batch: Uint8Array, transactions: Uint8Array, mark: JournalMark): Promise<Executed> {
+  execute(batch: Uint8Array, transactions: Uint8Array, ordered: Ordered, mark: JournalMark): Promise<Executed> {
     return this.#inOrder(async () => {
       const decoded = decode(batchCodec, batch);
       if (decoded.height !== this.#head.height + 1) {
         throw new LedgerError('BAD_INPUT', `asked to execute height ${decoded.height} after ${this.#head.height}`);
       }
-      return this.#commit(decoded, this.#decode(transactions), mark, () => {});
+      const here = { kind: 'here', value: ordered } as const;
+      return this.#commit(decoded, this.#decode(transactions), here, mark, () => {});
     });
   }
 
@@ -146,7 +149,7 @@ export class Ledger implements LedgerPort {
         throw new LedgerError('BAD_BLOCK', `the transactions of block ${header.height} are not those of its header`);
       }
       const batch: Batch = { height: header.height, timestamp: header.timestamp, transactions: ids };
-      return this.#commit(batch, transactions, mark, (head, made) => {
+      return this.#commit(batch, transactions, CAUGHT_UP, mark, (head, made) => {
         const difference = headerDifference(made, header) ?? (expected && headDifference(head, expected));
         if (difference !== undefined) throw new LedgerError('DIVERGED', `block ${header.height}: ${difference}`);
       });
@@ -207,6 +210,7 @@ export class Ledger implements LedgerPort {
   async #commit(
     batch: Batch,
     transactions: readonly Transaction[],
+    ordered: BlockRecord['ordered'],
     mark: JournalMark,
     check: (head: Head, header: Header) => void,
   ): Promise<Executed> {
@@ -243,7 +247,7 @@ export class Ledger implements LedgerPort {
       timestamp: result.timestamp,
     };
     check(head, header);
-    this.#putBlock(stored, header, head, result, mark);
+    this.#putBlock(stored, header, head, result, ordered, mark);
     await stored.write({ sync: true });
     this.#state.commit(result.changes);
     this.#history = next;
@@ -259,12 +263,13 @@ export class Ledger implements LedgerPort {
     header: Header,
     head: Head,
     { executed, receipts }: BatchResult,
+    ordered: BlockRecord['ordered'],
     mark: JournalMark,
   ): void {
     const { height, blockHash: hash, stateRoot, historyRoot: root } = head;
     const ids = executed.map(({ id }) => id);
     const transactions = packTransactions(executed.map(({ bytes }) => bytes));
-    const record: BlockRecord = { header, stateRoot, historyRoot: root, ids, transactions, receipts };
+    const record: BlockRecord = { header, stateRoot, historyRoot: root, ordered, ids, transactions, receipts };
     stored.put('block', heightKey(height), encode(blockCodec, record));
     stored.put('blockHash', hash, heightKey(height));
     for (const [index, id] of ids.entries()) stored.put('transaction', id, encode(placeCodec, { height, index }));
@@ -287,6 +292,7 @@ export class Ledger implements LedgerPort {
       header,
       this.#head,
       { timestamp: header.timestamp, executed: [], receipts: [], changes, outcomes: [] },
+      CAUGHT_UP,
       NO_MARK,
     );
     stored.put('meta', NO_KEY, encode(metaCodec, { format: STORE_FORMAT, genesisId: genesis.id, validatorKey }));
@@ -360,7 +366,7 @@ export class Ledger implements LedgerPort {
   }
 
   /** Fills the ids within the horizon; returns the heads above the newest certificate. */
-  async #restoreBlocks(): Promise<Head[]> {
+  async #restoreBlocks(): Promise<UncertifiedHead[]> {
     const { maxLifetimeMs } = this.#options.genesis.parameters;
     const oldest = this.#head.timestamp - maxLifetimeMs;
     const blocks: BlockRecord[] = [];
@@ -373,12 +379,13 @@ export class Ledger implements LedgerPort {
     for (const { header, ids } of blocks) if (header.timestamp >= oldest) this.#ids.add(header.timestamp, ids);
     return blocks
       .filter(({ header }) => header.height > this.#finalHeight)
-      .map(({ header, stateRoot, historyRoot: root }) => ({
+      .map(({ header, stateRoot, historyRoot: root, ordered }) => ({
         height: header.height,
         blockHash: blockHash(header),
         stateRoot,
         historyRoot: root,
         timestamp: header.timestamp,
+        ordered: ordered.kind === 'here' ? ordered.value : undefined,
       }));
   }
 

@@ -2,23 +2,33 @@ import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointCodec } from '../../ledger/checkpoint.ts';
 import { sameEncoding } from '../../ledger/codec.ts';
 import { multiSignature } from '../../ledger/validators.ts';
-import type { Effect, Head, Now } from './events.ts';
-import type { SignedCheckpoint, Unsigned } from './messages.ts';
+import type { Effect, Event, Head, Now } from './events.ts';
+import { keepEvidence } from './evidence.ts';
+import { halt } from './halt.ts';
+import type { SignedCheckpoint } from './messages.ts';
+import { persist } from './persist.ts';
 import { type CheckpointVotes, inBuffer, type ReplicaState } from './state.ts';
-import { tryExecute, tryPrepared } from './voting.ts';
+import { onProgress, onStable } from './view-timer.ts';
+import { tryExecute } from './voting.ts';
+
+type ExecutedEvent = Extract<Event, { type: 'executed' }>;
 
 /** C1: a block is executed and durable here, so its CHECKPOINT may be signed. */
-export function onExecuted(state: ReplicaState, head: Head, synced: boolean, now: Now, effects: Effect[]): void {
+export function onExecuted(state: ReplicaState, event: ExecutedEvent, now: Now, effects: Effect[]): void {
+  const { head, transactions, ordered } = event;
   if (head.height <= state.executed.height) return;
   state.executed = head;
   state.executedAt = now.monotonic;
   state.handedOver = Math.max(state.handedOver, head.height);
+  if (ordered !== undefined && head.height > state.low) state.ordered.set(head.height, ordered);
+  onProgress(state, transactions, ordered === undefined);
+  const certificate = state.certificatesAhead.get(head.height);
   keepCertificates(state, effects);
   dropBelow(state);
-  judgeDistance(state, effects);
+  judgeDistance(state);
   if (head.height > state.low) signCheckpoint(state, head, effects);
-  else if (state.stable?.checkpoint.height === head.height) compareWithCertificate(state, state.stable, head, effects);
-  if (!synced) tryExecute(state, effects);
+  else if (certificate !== undefined) compareWithCertificate(state, certificate, head, effects);
+  if (ordered !== undefined) tryExecute(state, effects);
 }
 
 /** Signs CHECKPOINTs of executed blocks that are not certified yet; also after a restart. */
@@ -26,8 +36,7 @@ export function signCheckpoint(state: ReplicaState, head: Head, effects: Effect[
   const votes = votesAt(state, head.height);
   votes.own = checkpointOf(state, head);
   if (state.mode === 'active') {
-    const then: Unsigned[] = [{ kind: 'checkpoint', checkpoint: votes.own }];
-    effects.push({ type: 'persist', records: [], then });
+    persist(state, [], [{ kind: 'checkpoint', checkpoint: votes.own }], effects);
   }
   checkSplit(state, votes, effects);
 }
@@ -54,7 +63,7 @@ export function onCheckpoint(state: ReplicaState, message: SignedCheckpoint, eff
   const first = votes.votes.get(sender);
   if (first !== undefined) {
     if (!sameEncoding(checkpointCodec, first.checkpoint, checkpoint)) {
-      effects.push({ type: 'evidence', evidence: { kind: 'checkpoint', member: sender, first, second: message } });
+      keepEvidence(state, { kind: 'checkpoint', value: { first, second: message } }, effects);
     }
     return;
   }
@@ -83,11 +92,12 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
   }
   state.low = checkpoint.height;
   state.stable = certificate;
+  onStable(state);
   state.certificatesAhead.set(checkpoint.height, certificate);
   effects.push({ type: 'stable', certificate });
   keepCertificates(state, effects);
   dropBelow(state);
-  judgeDistance(state, effects);
+  judgeDistance(state);
   if (state.low > state.executed.height) {
     effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
   }
@@ -114,7 +124,7 @@ export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
 }
 
 /** R7, S8: signing goes on unless the newest certificate is more than a window above what is executed here. */
-function judgeDistance(state: ReplicaState, effects: Effect[]): void {
+function judgeDistance(state: ReplicaState): void {
   const isFar = state.low > state.executed.height + state.config.parameters.window;
   if (isFar && state.mode === 'active') {
     state.mode = 'behind';
@@ -122,7 +132,6 @@ function judgeDistance(state: ReplicaState, effects: Effect[]): void {
   } else if (!isFar && state.mode === 'behind') {
     state.mode = 'active';
     state.reason = '';
-    for (const slot of state.slots.values()) tryPrepared(state, slot, effects);
   }
 }
 
@@ -172,13 +181,6 @@ function difference(own: Checkpoint, other: Checkpoint): string {
   return `timestamp ${own.timestamp} here, ${other.timestamp} there, or another set`;
 }
 
-/** Promise 6: halt rather than diverge. */
-export function halt(state: ReplicaState, reason: string, effects: Effect[]): void {
-  state.mode = 'halted';
-  state.reason = reason;
-  effects.push({ type: 'halt', reason });
-}
-
 /** Certificates are stored with their executed block; those of blocks still to be executed wait here. */
 function keepCertificates(state: ReplicaState, effects: Effect[]): void {
   for (const [height, certificate] of state.certificatesAhead) {
@@ -193,4 +195,5 @@ function dropBelow(state: ReplicaState): void {
   const done = Math.min(state.low, state.executed.height);
   for (const height of state.slots.keys()) if (height <= done) state.slots.delete(height);
   for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
+  for (const height of state.ordered.keys()) if (height <= state.low) state.ordered.delete(height);
 }

@@ -1,7 +1,9 @@
 import type { Batch } from '../../ledger/block.ts';
 import type { Effect, Now, PoolView, TimerName } from './events.ts';
 import { voteFor } from './messages.ts';
-import { chainNow, inFlight, inWindow, isLeader, mayVote, type ReplicaState, slotAt } from './state.ts';
+import { persist } from './persist.ts';
+import { NO_SIGNATURE } from './records.ts';
+import { chainNow, digestKey, inFlight, inWindow, isLeader, mayVote, type ReplicaState, slotAt } from './state.ts';
 
 /**
  * N3: the leader asks for a batch at the next free height of the window. At once when nothing is in flight, else when a
@@ -9,8 +11,10 @@ import { chainNow, inFlight, inWindow, isLeader, mayVote, type ReplicaState, slo
  */
 export function propose(state: ReplicaState, now: Now, effects: Effect[]): void {
   if (!isLeader(state) || !mayVote(state) || state.choosing !== undefined) return;
+  // It has executed s of its NEW-VIEW first, and proposes nothing beyond its term (V1).
+  if (state.executed.height < state.carryBase) return;
   const height = Math.max(state.proposed, state.low, state.executed.height) + 1;
-  if (!inWindow(state, height)) return;
+  if (!inWindow(state, height) || height > state.carryTop + state.config.parameters.leaderTerm) return;
   const flying = inFlight(state);
   if (state.pool.orderable === 0) {
     if (flying === 0) proposeHeartbeat(state, height, now, effects);
@@ -69,22 +73,18 @@ function proposeHeartbeat(state: ReplicaState, height: number, now: Now, effects
 function proposeBatch(state: ReplicaState, batch: Batch, effects: Effect[]): void {
   const vote = voteFor(state.config.epoch, state.view, batch);
   const slot = slotAt(state, batch.height);
-  slot.proposal = { vote, batch, signature: undefined, phase: 'accepted' };
-  slot.bodiesOf = vote.digest;
+  slot.proposal = { vote, batch, signature: undefined, carried: false, phase: 'accepted' };
+  slot.batches.set(digestKey(vote.digest), batch);
+  slot.bodies.add(digestKey(vote.digest));
   state.proposed = batch.height;
-  effects.push({
-    type: 'persist',
-    records: [{ kind: 'proposal', vote, signature: NO_SIGNATURE, batch }],
-    then: [{ kind: 'prePrepare', vote, batch }],
-  });
+  effects.push({ type: 'accepted', batch });
+  const records = [{ kind: 'proposal', vote, signature: NO_SIGNATURE, batch } as const];
+  persist(state, records, [{ kind: 'prePrepare', vote, batch }], effects);
 }
 
-function stopDelay(state: ReplicaState, effects: Effect[]): void {
+export function stopDelay(state: ReplicaState, effects: Effect[]): void {
   state.delayPassed = false;
   if (!state.delayRunning) return;
   state.delayRunning = false;
   effects.push({ type: 'stopTimer', timer: 'batchDelay' });
 }
-
-/** In the journal an own proposal stands before it is signed; Ed25519 is deterministic, so signing it again is the same. */
-export const NO_SIGNATURE: Uint8Array = new Uint8Array(64);

@@ -2,7 +2,8 @@ import { batchCodec } from '../../ledger/block.ts';
 import { blob, bytes64, type CodecType, decode, encode, struct, union } from '../../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 import type { JournalRecord } from './events.ts';
-import { preparedCertificateCodec, voteCodec } from './messages.ts';
+import { evidenceCodec, newViewCodec, preparedCertificateCodec, viewChangeBodyCodec, voteCodec } from './messages.ts';
+import type { ReplicaState } from './state.ts';
 
 /** Packed transactions of a batch: each with a length of four bytes before it. */
 const bodiesCodec = blob(BATCH_BYTES_MAX + 4 * BATCH_TRANSACTIONS_MAX);
@@ -11,20 +12,36 @@ const bodiesCodec = blob(BATCH_BYTES_MAX + 4 * BATCH_TRANSACTIONS_MAX);
 const recordCodec = union({
   proposal: [1, struct({ vote: voteCodec, signature: bytes64, batch: batchCodec, bodies: bodiesCodec })],
   prepared: [2, struct({ certificate: preparedCertificateCodec, batch: batchCodec })],
+  viewChange: [3, viewChangeBodyCodec],
+  newView: [4, newViewCodec],
+  evidence: [5, evidenceCodec],
 });
 export type StoredRecord = CodecType<typeof recordCodec>;
 
+/** An own message stands in the journal before it is signed; Ed25519 is deterministic: signing it again is the same. */
+export const NO_SIGNATURE: Uint8Array = new Uint8Array(64);
+
 /** The bytes of a record; `bodies` are the packed transactions of a proposal's batch. */
 export function encodeRecord(record: JournalRecord, bodies: Uint8Array): Uint8Array {
+  return encode(recordCodec, storedRecord(record, bodies));
+}
+
+function storedRecord(record: JournalRecord, bodies: Uint8Array): StoredRecord {
   switch (record.kind) {
     case 'proposal': {
       const { vote, signature, batch } = record;
-      return encode(recordCodec, { kind: 'proposal', value: { vote, signature, batch, bodies } });
+      return { kind: 'proposal', value: { vote, signature, batch, bodies } };
     }
     case 'prepared': {
       const { certificate, batch } = record;
-      return encode(recordCodec, { kind: 'prepared', value: { certificate, batch } });
+      return { kind: 'prepared', value: { certificate, batch } };
     }
+    case 'viewChange':
+      return { kind: 'viewChange', value: record.body };
+    case 'newView':
+      return { kind: 'newView', value: record.newView };
+    case 'evidence':
+      return { kind: 'evidence', value: record.evidence };
   }
 }
 
@@ -33,7 +50,27 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
   return decode(recordCodec, bytes);
 }
 
-/** The height that a record is about: below the stable, executed height it is no longer needed. */
-export function recordHeight(record: JournalRecord): number {
-  return record.kind === 'proposal' ? record.vote.height : record.certificate.vote.height;
+/**
+ * The height that a record is about: below the stable, executed height it is no longer needed. Undefined for what must
+ * outlive heights (see `lastingRecords`).
+ */
+export function recordHeight(record: JournalRecord): number | undefined {
+  if (record.kind === 'proposal') return record.vote.height;
+  return record.kind === 'prepared' ? record.certificate.vote.height : undefined;
+}
+
+/** What every new part of the journal begins with: where this member stands among views, and evidence. */
+export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
+  const { asking, newView, leading, view, config } = state;
+  const records: JournalRecord[] = [];
+  if (asking !== undefined) records.push({ kind: 'viewChange', body: asking });
+  if (leading !== undefined) {
+    const prePrepares = leading.votes.map((vote) => ({ vote, signature: NO_SIGNATURE }));
+    const body = { epoch: config.epoch, view, viewChanges: leading.viewChanges, prePrepares };
+    records.push({ kind: 'newView', newView: { body, signature: NO_SIGNATURE } });
+  } else if (newView !== undefined) {
+    records.push({ kind: 'newView', newView });
+  }
+  for (const kept of state.evidence.values()) for (const evidence of kept) records.push({ kind: 'evidence', evidence });
+  return records;
 }

@@ -1,11 +1,17 @@
-import { acceptProposals, onBodies, onPrePrepare } from './accepting.ts';
-import { halt, onCertificate, onCheckpoint, onExecuted, onSyncEnded, tryCatchUp } from './checkpoints.ts';
+import { leaderIndex } from '../../ledger/validators.ts';
+import { acceptProposals, onBatch, onBodies, onPrePrepare } from './accepting.ts';
+import { onCertificate, onCheckpoint, onExecuted, onSyncEnded, tryCatchUp } from './checkpoints.ts';
 import type { Effect, Event, Now } from './events.ts';
+import { keepEvidence } from './evidence.ts';
+import { keepForLater } from './future.ts';
+import { halt } from './halt.ts';
 import type { Message } from './messages.ts';
 import { onBatchReady, onTimer, propose } from './proposing.ts';
 import { onStarted } from './restore.ts';
-import type { ReplicaState } from './state.ts';
+import { isHalted, type ReplicaState, targetView } from './state.ts';
 import { onChannel, onStatus, sendStatus } from './status.ts';
+import { judgeView, onNewView, onViewChange } from './view-change.ts';
+import { runViewTimer, tickMs } from './view-timer.ts';
 import { onCommit, onCommitCertificate, onPrepare } from './voting.ts';
 
 /**
@@ -14,8 +20,15 @@ import { onCommit, onCommitCertificate, onPrepare } from './voting.ts';
  */
 export function step(state: ReplicaState, event: Event, now: Now): Effect[] {
   const effects: Effect[] = [];
-  if (state.mode === 'halted') return effects;
+  if (isHalted(state)) {
+    // It tells that it is halted, and nothing else any more.
+    if (event.type === 'timer' && event.timer === 'status') sendStatus(state, now, effects);
+    return effects;
+  }
   handle(state, event, now, effects);
+  while (state.replay.length > 0) onMessage(state, state.replay.shift()!, now, effects);
+  if (isHalted(state)) return effects;
+  if (state.proven.size > 0) judgeView(state, now, effects);
   // Whatever happened may have made room in the window, ended a wait or changed a first-hand check (N5).
   acceptProposals(state, now, effects);
   propose(state, now, effects);
@@ -27,13 +40,17 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
     case 'started':
       return onStarted(state, event.uncertified, now, effects);
     case 'message':
-      return onMessage(state, event.message, effects);
     case 'signed':
-      return onMessage(state, event.message, effects);
+      return onMessage(state, event.message, now, effects);
     case 'timer':
       if (event.timer === 'status') return sendStatus(state, now, effects);
       if (event.timer === 'catchUp') return tryCatchUp(state, effects);
       return onTimer(state, event.timer);
+    case 'tick':
+      state.waiting = event.waiting;
+      effects.push({ type: 'startTimer', timer: 'tick', delayMs: tickMs(state) });
+      runViewTimer(state, now);
+      return judgeView(state, now, effects);
     case 'pool':
       state.pool = event.view;
       return;
@@ -41,12 +58,24 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
       return onBatchReady(state, event.height, event.batch, event.pool, effects);
     case 'bodies':
       return onBodies(state, event.height, event.digest, event.problem, effects);
+    case 'batch':
+      return onBatch(state, event.digest, event.batch, effects);
     case 'executed':
-      return onExecuted(state, event.head, event.synced, now, effects);
+      onExecuted(state, event, now, effects);
+      if (!isHalted(state)) judgeView(state, now, effects);
+      return;
     case 'syncEnded':
       return onSyncEnded(state, effects);
     case 'channel':
-      return onChannel(state, event.member, event.open, now, effects);
+      onChannel(state, event.member, event.open, now, effects);
+      return judgeView(state, now, effects);
+    case 'unreachable': {
+      const peer = state.peers[event.member];
+      if (peer !== undefined && !peer.open) peer.unreachable = true;
+      return judgeView(state, now, effects);
+    }
+    case 'misconduct':
+      return onMisconduct(state, event.message, event.detail, effects);
     case 'doubt':
       state.mode = 'doubt';
       state.reason = event.reason;
@@ -56,12 +85,18 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
   }
 }
 
-function onMessage(state: ReplicaState, message: Message, effects: Effect[]): void {
+function onMessage(state: ReplicaState, message: Message, now: Now, effects: Effect[]): void {
   switch (message.kind) {
-    case 'prePrepare':
-      return onPrePrepare(state, message.value, effects);
-    case 'prepare':
-      return onPrepare(state, message.value, effects);
+    case 'prePrepare': {
+      const { view, height, epoch } = message.value.vote;
+      if (view <= state.view) return onPrePrepare(state, message.value, effects);
+      return keepForLater(state, leaderIndex(epoch, view, state.peers.length), view, height, message);
+    }
+    case 'prepare': {
+      const { vote, sender } = message.value;
+      if (vote.view <= state.view) return onPrepare(state, message.value, effects);
+      return keepForLater(state, sender, vote.view, vote.height, message);
+    }
     case 'commit':
       return onCommit(state, message.value, effects);
     case 'checkpoint':
@@ -70,11 +105,32 @@ function onMessage(state: ReplicaState, message: Message, effects: Effect[]): vo
       return onCertificate(state, message.value, effects);
     case 'commitCertificate':
       return onCommitCertificate(state, message.value, effects);
-    case 'status':
-      return onStatus(state, message.value, effects);
     case 'viewChange':
-    case 'newView':
-      // Not part of protocol version 1: verifyMessage refuses both.
+      onViewChange(state, message.value, effects);
+      if (!isHalted(state)) judgeView(state, now, effects);
       return;
+    case 'newView':
+      return onNewView(state, message.value, effects);
+    case 'status':
+      onStatus(state, message.value, now, effects);
+      return judgeView(state, now, effects);
+    case 'evidence':
+      return keepEvidence(state, message.value, effects);
   }
+}
+
+/** V8: a NEW-VIEW that its leader signed and that breaks the rules. Whoever gets it passed on sees it too (V2). */
+function onMisconduct(
+  state: ReplicaState,
+  message: Extract<Event, { type: 'misconduct' }>['message'],
+  detail: string,
+  effects: Effect[],
+): void {
+  const { epoch, view } = message.value.body;
+  const leader = state.peers[leaderIndex(epoch, view, state.peers.length)];
+  if (leader === undefined || view < targetView(state) || state.proven.has(view)) return;
+  leader.distrusted = true;
+  // One later view of it may be proven by this way; the flag keeps the others from being verified (useful.ts).
+  state.proven.add(view);
+  effects.push({ type: 'refused', what: `view ${view}`, reason: detail }, { type: 'relay', message });
 }

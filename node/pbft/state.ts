@@ -1,16 +1,29 @@
 import type { Batch } from '../../ledger/block.ts';
-import { equalBytes } from '../../ledger/bytes.ts';
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import type { Certificate, Checkpoint } from '../../ledger/checkpoint.ts';
 import type { Parameters } from '../../ledger/parameters.ts';
 import {
+  faultsTolerated,
   leaderIndex,
   type MultiSignature,
   quorum,
   type ValidatorSet,
   validatorsHash,
 } from '../../ledger/validators.ts';
-import type { Head, Now, PoolView } from './events.ts';
-import type { Mode, PreparedCertificate, SignedCheckpoint, SignedVote, StatusBody, Vote } from './messages.ts';
+import type { Head, Now, Ordered, PoolView, PoolWaiting } from './events.ts';
+import type {
+  Evidence,
+  Message,
+  Mode,
+  NewView,
+  PreparedCertificate,
+  SignedCheckpoint,
+  SignedVote,
+  Status,
+  ViewChange,
+  ViewChangeBody,
+  Vote,
+} from './messages.ts';
 
 export interface ReplicaConfig {
   readonly genesisId: Uint8Array;
@@ -27,9 +40,12 @@ export interface ReplicaConfig {
 /** The proposal at a height in the current view. `held`: a first-hand check does not hold yet (N5). */
 export interface Proposal {
   readonly vote: Vote;
-  readonly batch: Batch;
+  /** Undefined while a carried digest's content is not here (V9). */
+  batch: Batch | undefined;
   /** The leader's signature; undefined while our own is on its way through the journal. */
   signature: Uint8Array | undefined;
+  /** From a NEW-VIEW: accepted byte for byte, never judged by a clock. */
+  readonly carried: boolean;
   phase: 'held' | 'bodies' | 'accepted' | 'refused';
 }
 
@@ -44,16 +60,24 @@ export interface Committed {
 export interface Slot {
   readonly height: number;
   proposal: Proposal | undefined;
-  /** First verified vote of each member in the current view (N1). */
+  /** First verified PREPARE of each member in the current view (N1). */
   readonly prepares: Map<number, SignedVote>;
-  readonly commits: Map<number, SignedVote>;
+  /** First verified COMMIT of each member in each view, at most COMMIT_VIEWS of the highest (N8: of any view). */
+  readonly commits: Map<number, SignedVote[]>;
+  /** V4: of the highest view. */
   prepared: PreparedCertificate | undefined;
   committed: Committed | undefined;
-  /** Digest of the batch whose bodies are all here and verified. */
-  bodiesOf: Uint8Array | undefined;
-  /** Digest of the batch whose bodies are asked for. */
-  bodiesAsked: Uint8Array | undefined;
+  /** V10: batches that we accepted in some view, by digest. */
+  readonly batches: Map<string, Batch>;
+  /** Digests of batches whose bodies are all here and verified. */
+  readonly bodies: Set<string>;
+  /** Digests whose bodies, or whose batch, are asked for. */
+  readonly bodiesAsked: Set<string>;
+  readonly batchAsked: Set<string>;
 }
+
+/** COMMITs kept of one member at one height; a correct one has no use for more while views change. */
+export const COMMIT_VIEWS = 2;
 
 export interface CheckpointVotes {
   readonly votes: Map<number, SignedCheckpoint>;
@@ -61,8 +85,22 @@ export interface CheckpointVotes {
 }
 
 export interface Peer {
-  status: StatusBody | undefined;
+  status: Status | undefined;
+  /** When `status` came, on the monotonic clock: directly or passed on by others. */
+  heardAt: number;
   open: boolean;
+  /** Channel lost and dialing refused. */
+  unreachable: boolean;
+  /** When it was sent what it lacks, on the monotonic clock (R23). */
+  resentAt: number;
+  /** Since when it has been waiting in a view above ours, on the monotonic clock (V1). */
+  waitingSince: number | undefined;
+  /** V1: the view that it made us suspect by waiting; at most once per member and term. */
+  limbo: number | undefined;
+  /** V8: it sent a NEW-VIEW that breaks the rules. */
+  distrusted: boolean;
+  /** V12: messages for the highest view above ours that it spoke of, one per kind and height. */
+  readonly future: { view: number; readonly messages: Map<string, Message> };
 }
 
 /** Everything a replica knows; touched by `step` only. */
@@ -70,15 +108,32 @@ export interface ReplicaState {
   readonly config: ReplicaConfig;
   readonly validatorsHash: Uint8Array;
   readonly quorum: number;
+  readonly faults: number;
   mode: Mode;
   reason: string;
-  readonly view: number;
+  /** The view entered last. */
+  view: number;
+  /** The highest view a VIEW-CHANGE of ours asks for; above `view` while waiting for its NEW-VIEW. */
+  asked: number;
+  /** Content of our newest VIEW-CHANGE: resent unchanged (V4). */
+  asking: ViewChangeBody | undefined;
+  /** V11: of the current view; undefined in view 0, and while our own is on its way through the journal. */
+  newView: NewView | undefined;
+  /** Content of our own NEW-VIEW of the current view. */
+  leading: Leading | undefined;
+  /** s and M of the current view's carry (V7). */
+  carryBase: number;
+  carryTop: number;
+  /** V12: newest of each member. */
+  readonly viewChanges: Map<number, ViewChange>;
   /** Height of the newest stable checkpoint. */
   low: number;
   stable: Certificate | undefined;
   executed: Head;
   /** When `executed` was executed here, on the monotonic clock. */
   executedAt: number;
+  /** N11: how the heights in (low, executed] were ordered. */
+  readonly ordered: Map<number, Ordered>;
   /** Highest height given to the executor. */
   handedOver: number;
   readonly slots: Map<number, Slot>;
@@ -89,6 +144,7 @@ export interface ReplicaState {
   /** Highest height proposed by this member as leader of the view. */
   proposed: number;
   pool: PoolView;
+  waiting: PoolWaiting;
   /** Height for which a batch was asked of the pool. */
   choosing: number | undefined;
   /** The batch delay has passed since the pool had something while others were in flight. */
@@ -98,6 +154,38 @@ export interface ReplicaState {
   heartbeatDue: number | undefined;
   syncing: boolean;
   statusNumber: number;
+  readonly timer: ViewTimer;
+  /** C6: by member. */
+  readonly evidence: Map<number, Evidence[]>;
+  /** V2: views, not below ours, whose leader is proven faulty. */
+  readonly proven: Set<number>;
+  /** V12: buffered messages of a view that was just entered, to be handled in this step. */
+  readonly replay: Message[];
+}
+
+/** T2 to T8: the view timer and what it decided. Times in ms. */
+export interface ViewTimer {
+  /** When it was looked at last, on the monotonic clock. */
+  tickedAt: number;
+  /** How long there has been a reason and no progress, pauses left out. */
+  waited: number;
+  timeoutMs: number;
+  capMs: number;
+  /** Failed views in a row whose timeout was the cap (T5). */
+  atCap: number;
+  /** A checkpoint became stable since the view was entered or asked for. */
+  stableInView: boolean;
+  /** A block of a catch-up was executed since the last look (T2). */
+  caughtUp: boolean;
+  /** T6, T8: `waited` reached the timeout. */
+  silent: boolean;
+  /** V1: why the current view (or the one asked for) is suspected, as last told in STATUS. */
+  suspicion: string | undefined;
+}
+
+export interface Leading {
+  readonly viewChanges: readonly ViewChange[];
+  readonly votes: readonly Vote[];
 }
 
 export function createState(
@@ -110,26 +198,64 @@ export function createState(
     config,
     validatorsHash: validatorsHash(config.validators),
     quorum: quorum(config.validators.length),
+    faults: faultsTolerated(config.validators.length),
     mode: 'starting',
     reason: 'replaying the journal',
     view: 0,
+    asked: 0,
+    asking: undefined,
+    newView: undefined,
+    leading: undefined,
+    carryBase: 0,
+    carryTop: 0,
+    viewChanges: new Map(),
     low: stable?.checkpoint.height ?? 0,
     stable,
     executed: head,
     executedAt: now.monotonic,
+    ordered: new Map(),
     handedOver: head.height,
     slots: new Map(),
     checkpoints: new Map(),
     certificatesAhead: new Map(),
-    peers: config.validators.map(() => ({ status: undefined, open: false })),
+    peers: config.validators.map(newPeer),
     proposed: head.height,
     pool: { orderable: 0, full: false },
+    waiting: { handed: false, overdue: false },
     choosing: undefined,
     delayPassed: false,
     delayRunning: false,
     heartbeatDue: undefined,
     syncing: false,
     statusNumber: 0,
+    timer: {
+      tickedAt: now.monotonic,
+      waited: 0,
+      timeoutMs: config.parameters.viewTimeoutMs,
+      capMs: 8 * config.parameters.viewTimeoutMs,
+      atCap: 0,
+      stableInView: false,
+      caughtUp: false,
+      silent: false,
+      suspicion: undefined,
+    },
+    evidence: new Map(),
+    proven: new Set(),
+    replay: [],
+  };
+}
+
+function newPeer(): Peer {
+  return {
+    status: undefined,
+    heardAt: Number.NEGATIVE_INFINITY,
+    open: false,
+    unreachable: false,
+    resentAt: Number.NEGATIVE_INFINITY,
+    waitingSince: undefined,
+    limbo: undefined,
+    distrusted: false,
+    future: { view: 0, messages: new Map() },
   };
 }
 
@@ -141,9 +267,33 @@ export function isLeader(state: ReplicaState): boolean {
   return leaderOf(state) === state.config.self;
 }
 
-/** S8: votes are signed only by an active member. */
+/** Promise 6: it found its own state wrong. */
+export function isHalted(state: ReplicaState): boolean {
+  return state.mode === 'halted';
+}
+
+/** S8: votes are signed only by an active member. V5: and none below a view that it asked for. */
 export function mayVote(state: ReplicaState): boolean {
-  return state.mode === 'active';
+  return state.mode === 'active' && state.asked <= state.view;
+}
+
+/** N11: at an executed height only for what was executed. */
+export function maySupport(state: ReplicaState, { height }: Slot, { vote }: Proposal): boolean {
+  return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);
+}
+
+/** The higher of the view entered and the view asked for: what suspicion is about. */
+export function targetView(state: ReplicaState): number {
+  return Math.max(state.view, state.asked);
+}
+
+/** R4: whose newest STATUS, direct or passed on, came within three intervals; itself counted. */
+export function connectedCount(state: ReplicaState, now: Now): number {
+  const oldest = now.monotonic - 3 * state.config.statusIntervalMs;
+  let count = 0;
+  for (const [member, peer] of state.peers.entries())
+    if (member === state.config.self || peer.heardAt >= oldest) count++;
+  return count;
 }
 
 /** Votes are given inside (low, low + window]. */
@@ -166,8 +316,10 @@ export function slotAt(state: ReplicaState, height: number): Slot {
       commits: new Map(),
       prepared: undefined,
       committed: undefined,
-      bodiesOf: undefined,
-      bodiesAsked: undefined,
+      batches: new Map(),
+      bodies: new Set(),
+      bodiesAsked: new Set(),
+      batchAsked: new Set(),
     };
     state.slots.set(height, slot);
   }
@@ -186,6 +338,21 @@ export function inFlight(state: ReplicaState, below = Number.POSITIVE_INFINITY):
     if (slot.height > state.executed.height && slot.height < below && slot.proposal !== undefined) count++;
   }
   return count;
+}
+
+/** A digest as a map key. */
+export function digestKey(digest: Uint8Array): string {
+  return toHex(digest);
+}
+
+/** The batch with this digest, if we hold it at this height. */
+export function batchOf(slot: Slot, digest: Uint8Array): Batch | undefined {
+  const { proposal, committed } = slot;
+  if (proposal !== undefined && equalBytes(proposal.vote.digest, digest) && proposal.batch !== undefined)
+    return proposal.batch;
+  if (committed !== undefined && equalBytes(committed.vote.digest, digest) && committed.batch !== undefined)
+    return committed.batch;
+  return slot.batches.get(digestKey(digest));
 }
 
 export function sameDigest(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

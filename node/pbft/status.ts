@@ -1,48 +1,98 @@
 import type { Effect, Now } from './events.ts';
 import type { Message, Status, StatusBody } from './messages.ts';
-import type { ReplicaState, Slot } from './state.ts';
+import { COMMIT_VIEWS, type Peer, type ReplicaState, type Slot } from './state.ts';
 
 /** Messages sent again to one member for one STATUS of it. */
 const RESEND_MAX = 64;
 
-/** R4: tells everybody what is held here and, by leaving it out, what lacks. */
+/** R4: tells everybody what is held here and, by leaving it out, what lacks; passes on what others told. */
 export function sendStatus(state: ReplicaState, now: Now, effects: Effect[]): void {
   state.statusNumber = Math.max(state.statusNumber + 1, now.wall);
   effects.push({ type: 'persist', records: [], then: [{ kind: 'status', body: statusBody(state) }] });
   effects.push({ type: 'startTimer', timer: 'status', delayMs: state.config.statusIntervalMs });
+  relayStatuses(state, now, effects);
+}
+
+/** R4: the newest STATUS of every member goes to those without a channel to it. */
+function relayStatuses(state: ReplicaState, now: Now, effects: Effect[]): void {
+  for (const [to, { open, status }] of state.peers.entries()) {
+    if (!open || to === state.config.self) continue;
+    for (const [member, peer] of state.peers.entries()) {
+      if (member === to || member === state.config.self || peer.status === undefined) continue;
+      if (now.monotonic - peer.heardAt > 3 * state.config.statusIntervalMs || has(status?.body.hears, member)) continue;
+      effects.push({ type: 'send', to, message: { kind: 'status', value: peer.status } });
+    }
+  }
 }
 
 export function onChannel(state: ReplicaState, member: number, open: boolean, now: Now, effects: Effect[]): void {
   const peer = state.peers[member];
   if (peer === undefined) return;
   peer.open = open;
-  if (open) sendStatus(state, now, effects);
+  if (!open) return;
+  peer.unreachable = false;
+  sendStatus(state, now, effects);
 }
 
 /**
- * R4: sends a member what it lacks, when it made no progress since its last STATUS (else the votes are just on their
- * way). Nothing depends on one message arriving.
+ * R4: sends a member what it lacks, when it made no progress since its last STATUS (else it is just on its way). Nothing
+ * depends on one message arriving.
  */
-export function onStatus(state: ReplicaState, message: Status, effects: Effect[]): void {
+export function onStatus(state: ReplicaState, message: Status, now: Now, effects: Effect[]): void {
   const { body, sender } = message;
   const peer = state.peers[sender];
-  if (peer === undefined || sender === state.config.self) return;
-  const before = peer.status;
-  if (before !== undefined && body.number <= before.number) return;
-  peer.status = body;
-  const moved = before !== undefined && (body.executed > before.executed || body.low > before.low);
-  if (moved) return;
+  if (peer === undefined) return;
+  if (sender === state.config.self) {
+    // Our own of before a restart, passed on by others: the wall clock went back, and lower numbers are ignored.
+    state.statusNumber = Math.max(state.statusNumber, body.number);
+    return;
+  }
+  const before = peer.status?.body;
+  if (before !== undefined && body.number <= before.number) {
+    if (body.number < before.number)
+      resend(state, sender, peer, [{ kind: 'status', value: peer.status! }], now, effects);
+    return;
+  }
+  peer.status = message;
+  peer.heardAt = now.monotonic;
+  const waits = body.viewAsked > Math.max(body.view, state.view);
+  peer.waitingSince = waits ? (peer.waitingSince ?? now.monotonic) : undefined;
+  if (before === undefined || !moved(before, body)) resend(state, sender, peer, lacking(state, body), now, effects);
+}
+
+function moved(before: StatusBody, { executed, low, view, viewAsked }: StatusBody): boolean {
+  return executed > before.executed || low > before.low || view > before.view || viewAsked > before.viewAsked;
+}
+
+/** R23: at most once in half an interval, however many STATUS a member sends. */
+function resend(
+  state: ReplicaState,
+  to: number,
+  peer: Peer,
+  messages: Iterable<Message>,
+  now: Now,
+  effects: Effect[],
+): void {
+  if (!peer.open || now.monotonic - peer.resentAt < state.config.statusIntervalMs / 2) return;
   let room = RESEND_MAX;
-  for (const missing of lacking(state, body)) {
-    if (room-- === 0) return;
-    effects.push({ type: 'send', to: sender, message: missing });
+  for (const message of messages) {
+    if (room-- === 0) break;
+    peer.resentAt = now.monotonic;
+    effects.push({ type: 'send', to, message });
   }
 }
 
-/** What `body` shows that its sender lacks: certificate first, then height by height. */
+/** What `body` shows that its sender lacks: the certificate, its way to our view, then height by height. */
 function* lacking(state: ReplicaState, body: StatusBody): Generator<Message> {
   if (state.stable !== undefined && (body.low < state.low || body.executed < state.low)) {
     yield { kind: 'certificate', value: state.stable };
+  }
+  if (state.newView !== undefined && body.view < state.view && body.viewAsked <= state.view) {
+    yield { kind: 'newView', value: state.newView };
+  }
+  for (const [member, viewChange] of ownFirst(state, state.viewChanges)) {
+    const { view } = viewChange.body;
+    if (view > body.view && view > (body.viewChanges[member] ?? 0)) yield { kind: 'viewChange', value: viewChange };
   }
   const { window } = state.config.parameters;
   for (const slot of [...state.slots.values()].sort((a, b) => a.height - b.height)) {
@@ -52,24 +102,47 @@ function* lacking(state: ReplicaState, body: StatusBody): Generator<Message> {
   for (const [height, { votes }] of state.checkpoints) {
     if (height <= body.low || height > body.low + 2 * window) continue;
     const held = body.held.find((one) => one.height === height)?.checkpoints;
-    for (const [member, vote] of votes) {
+    for (const [member, vote] of ownFirst(state, votes)) {
       if (!has(held, member)) yield { kind: 'checkpoint', value: vote };
     }
+  }
+  for (const [member, kept] of state.evidence) {
+    if (kept.length <= (body.evidence[member] ?? 0)) continue;
+    for (const value of kept) yield { kind: 'evidence', value };
   }
 }
 
 function* lackingVotes(state: ReplicaState, slot: Slot, body: StatusBody): Generator<Message> {
   const held = body.held.find((one) => one.height === slot.height);
   const { proposal, committed } = slot;
-  if (proposal?.signature !== undefined && proposal.phase !== 'refused' && held?.prePrepare !== true) {
-    yield { kind: 'prePrepare', value: { vote: proposal.vote, signature: proposal.signature, batch: proposal.batch } };
+  // Votes of a view are of use to whoever is in it; a commit certificate to everybody.
+  const sameView = body.view === state.view;
+  if (sameView && proposal?.signature !== undefined && proposal.batch !== undefined && held?.prePrepare !== true) {
+    const { vote, signature, batch } = proposal;
+    yield { kind: 'prePrepare', value: { vote, signature, batch } };
   }
-  for (const [member, vote] of slot.prepares) if (!has(held?.prepares, member)) yield { kind: 'prepare', value: vote };
-  if (committed?.batch !== undefined && count(held?.commits) < state.quorum) {
+  if (sameView) {
+    for (const [member, vote] of ownFirst(state, slot.prepares)) {
+      if (!has(held?.prepares, member)) yield { kind: 'prepare', value: vote };
+    }
+  }
+  if (committed?.batch !== undefined) {
     const { vote, commits, batch } = committed;
     yield { kind: 'commitCertificate', value: { vote, commits, batch } };
+    return;
   }
-  for (const [member, vote] of slot.commits) if (!has(held?.commits, member)) yield { kind: 'commit', value: vote };
+  for (const [member, votes] of ownFirst(state, slot.commits)) {
+    for (const vote of votes.slice(0, COMMIT_VIEWS)) {
+      if (vote.vote.view !== body.view || !has(held?.commits, member)) yield { kind: 'commit', value: vote };
+    }
+  }
+}
+
+/** R4: own messages first, then those of others. */
+function* ownFirst<T>({ config }: ReplicaState, byMember: ReadonlyMap<number, T>): Generator<[number, T]> {
+  const own = byMember.get(config.self);
+  if (own !== undefined) yield [config.self, own];
+  for (const entry of byMember) if (entry[0] !== config.self) yield entry;
 }
 
 function statusBody(state: ReplicaState): StatusBody {
@@ -79,9 +152,9 @@ function statusBody(state: ReplicaState): StatusBody {
     epoch: state.config.epoch,
     number: state.statusNumber,
     view: state.view,
-    viewAsked: state.view,
+    viewAsked: state.asked,
     mode: state.mode,
-    suspects: false,
+    suspects: state.timer.suspicion !== undefined,
     low: state.low,
     executed: state.executed.height,
     held: [...heights]
@@ -89,17 +162,27 @@ function statusBody(state: ReplicaState): StatusBody {
       .slice(0, 2 * state.config.parameters.window)
       .map((height) => {
         const slot = state.slots.get(height);
+        const { proposal } = slot ?? {};
         return {
           height,
-          prePrepare: slot?.proposal?.signature !== undefined,
+          prePrepare: proposal?.signature !== undefined && proposal.batch !== undefined,
           prepares: bitmap(n, slot?.prepares.keys()),
-          commits: bitmap(n, slot?.commits.keys()),
+          commits: bitmap(n, slot && committers(slot, state.view)),
           checkpoints: bitmap(n, state.checkpoints.get(height)?.votes.keys()),
         };
       }),
-    viewChanges: state.config.validators.map(() => 0),
-    evidence: state.config.validators.map(() => 0),
+    hears: bitmap(n, openChannels(state)),
+    viewChanges: state.config.validators.map((_, member) => state.viewChanges.get(member)?.body.view ?? 0),
+    evidence: state.config.validators.map((_, member) => state.evidence.get(member)?.length ?? 0),
   };
+}
+
+function* committers({ commits }: Slot, view: number): Generator<number> {
+  for (const [member, votes] of commits) if (votes.some(({ vote }) => vote.view === view)) yield member;
+}
+
+function* openChannels({ peers }: ReplicaState): Generator<number> {
+  for (const [member, { open }] of peers.entries()) if (open) yield member;
 }
 
 function bitmap(n: number, members: Iterable<number> = []): Uint8Array {
@@ -110,10 +193,4 @@ function bitmap(n: number, members: Iterable<number> = []): Uint8Array {
 
 function has(bits: Uint8Array | undefined, member: number): boolean {
   return bits !== undefined && ((bits[member >> 3]! >> (member & 7)) & 1) === 1;
-}
-
-function count(bits: Uint8Array | undefined): number {
-  let members = 0;
-  for (const byte of bits ?? []) for (let bit = byte; bit > 0; bit >>= 1) members += bit & 1;
-  return members;
 }

@@ -1,30 +1,43 @@
 import { batchDigest } from '../../ledger/block.ts';
 import { equalBytes } from '../../ledger/bytes.ts';
-import { checkpointSignBytes, type Trust, verifyCertificate } from '../../ledger/checkpoint.ts';
-import type { VerifySignature } from '../../ledger/signature.ts';
-import { checkMultiSignature, leaderIndex, quorum, type ValidatorSet } from '../../ledger/validators.ts';
-import { bodyBytes, type Message, type Status, statusBodyCodec, type Vote, voteBytes } from './messages.ts';
+import { checkpointCodec, checkpointSignBytes, verifyCertificate } from '../../ledger/checkpoint.ts';
+import { sameEncoding } from '../../ledger/codec.ts';
+import { leaderIndex, quorum } from '../../ledger/validators.ts';
+import {
+  badProposal,
+  badQuorum,
+  badSignature,
+  badVote,
+  type MessageContext,
+  type Reject,
+  wrongEpoch,
+} from './checks.ts';
+import {
+  bodyBytes,
+  type Evidence,
+  type Message,
+  type SignedCheckpoint,
+  type Status,
+  statusBodyCodec,
+  type Vote,
+  voteBytes,
+} from './messages.ts';
+import { newViewProblem, viewChangeProblem } from './verify-view-change.ts';
+
+export type { MessageContext } from './checks.ts';
 
 declare const verified: unique symbol;
 
 /** S3: only `verifyMessage` makes one, so nothing unverified can reach `step`. */
 export type Verified<T> = T & { readonly [verified]: true };
 
-export interface Reject {
-  readonly code: 'unknown-member' | 'wrong-epoch' | 'bad-signature' | 'wrong-digest' | 'malformed';
-  readonly detail: string;
-}
-
-/** The epoch a message is judged by. */
-export type MessageContext = Trust & { readonly verify: VerifySignature };
-
 export type Judged =
   | { readonly ok: true; readonly message: Verified<Message> }
   | { readonly ok: false; readonly reject: Reject };
 
 /**
- * N1, S3: the one place where a message becomes trusted: its member, epoch, digest and every signature. Arriving on
- * someone's channel is not being from them, so the channel is not looked at.
+ * N1, S3: the one place where a message becomes trusted: its member, epoch, digest and every signature, also those of
+ * certificates inside certificates. Arriving on someone's channel is not being from them, so the channel is not looked at.
  */
 export function verifyMessage(message: Message, context: MessageContext): Judged {
   const reject = problemOf(message, context);
@@ -35,28 +48,19 @@ function problemOf(message: Message, context: MessageContext): Reject | undefine
   switch (message.kind) {
     case 'prePrepare': {
       const { vote, signature, batch } = message.value;
-      const leader = leaderIndex(vote.epoch, vote.view, context.validators.length);
-      return (
-        wrongEpoch(vote.epoch, context) ??
-        wrongDigest(vote, batch) ??
-        badSignature(leader, signature, voteBytes(context.genesisId, 'prePrepare', vote), context)
-      );
+      return wrongEpoch(vote.epoch, context) ?? wrongDigest(vote, batch) ?? badProposal(vote, signature, context);
     }
     case 'prepare':
     case 'commit': {
       const { vote, sender, signature } = message.value;
-      return (
-        wrongEpoch(vote.epoch, context) ??
-        badSignature(sender, signature, voteBytes(context.genesisId, message.kind, vote), context)
-      );
+      return wrongEpoch(vote.epoch, context) ?? badVote(message.kind, sender, { vote, signature }, context);
     }
-    case 'checkpoint': {
-      const { checkpoint, sender, signature } = message.value;
-      return (
-        wrongEpoch(checkpoint.epoch, context) ??
-        badSignature(sender, signature, checkpointSignBytes(context.genesisId, checkpoint), context)
-      );
-    }
+    case 'checkpoint':
+      return checkpointProblem(message.value, context);
+    case 'viewChange':
+      return wrongEpoch(message.value.body.epoch, context) ?? viewChangeProblem(message.value, context);
+    case 'newView':
+      return wrongEpoch(message.value.body.epoch, context) ?? newViewProblem(message.value, context);
     case 'status':
       return wrongEpoch(message.value.body.epoch, context) ?? statusProblem(message.value, context);
     case 'certificate': {
@@ -68,13 +72,40 @@ function problemOf(message: Message, context: MessageContext): Reject | undefine
       return (
         wrongEpoch(vote.epoch, context) ??
         wrongDigest(vote, batch) ??
-        badQuorum(commits, voteBytes(context.genesisId, 'commit', vote), context)
+        badQuorum(commits, voteBytes(context.genesisId, 'commit', vote), quorum(context.validators.length), context)
       );
     }
-    case 'viewChange':
-    case 'newView':
-      return { code: 'malformed', detail: `${message.kind} is not part of protocol version 1` };
+    case 'evidence':
+      return evidenceProblem(message.value, context);
   }
+}
+
+/** C6, R26: both contents are of this chain and epoch, of one slot, different, and signed by the same member. */
+function evidenceProblem(evidence: Evidence, context: MessageContext): Reject | undefined {
+  if (evidence.kind === 'checkpoint') {
+    const { first, second } = evidence.value;
+    const sameSlot = first.sender === second.sender && first.checkpoint.height === second.checkpoint.height;
+    if (!sameSlot || sameEncoding(checkpointCodec, first.checkpoint, second.checkpoint)) return NO_EVIDENCE;
+    return checkpointProblem(first, context) ?? checkpointProblem(second, context);
+  }
+  const { kind, member, first, second } = evidence.value;
+  const { epoch, view, height, digest } = first.vote;
+  const sameSlot = second.vote.epoch === epoch && second.vote.view === view && second.vote.height === height;
+  if (!sameSlot || equalBytes(digest, second.vote.digest)) return NO_EVIDENCE;
+  if (kind === 'prePrepare' || kind === 'newView') {
+    const leader = leaderIndex(epoch, view, context.validators.length);
+    if (member !== leader) return { code: 'malformed', detail: `${kind} of member ${member}, the leader is ${leader}` };
+  }
+  return wrongEpoch(epoch, context) ?? badVote(kind, member, first, context) ?? badVote(kind, member, second, context);
+}
+
+const NO_EVIDENCE: Reject = { code: 'malformed', detail: 'no evidence: not two contents of one slot' };
+
+function checkpointProblem({ checkpoint, sender, signature }: SignedCheckpoint, context: MessageContext) {
+  return (
+    wrongEpoch(checkpoint.epoch, context) ??
+    badSignature(sender, signature, checkpointSignBytes(context.genesisId, checkpoint), context)
+  );
 }
 
 function statusProblem(status: Status, context: MessageContext): Reject | undefined {
@@ -84,17 +115,11 @@ function statusProblem(status: Status, context: MessageContext): Reject | undefi
     return { code: 'malformed', detail: `STATUS speaks of ${body.viewChanges.length} members, expected ${n}` };
   }
   const bytes = Math.ceil(n / 8);
-  for (const held of body.held) {
-    if ([held.prepares, held.commits, held.checkpoints].some((bitmap) => bitmap.length !== bytes)) {
-      return { code: 'malformed', detail: `STATUS has a bitmap that is not ${bytes} bytes long` };
-    }
+  const bitmaps = body.held.flatMap(({ prepares, commits, checkpoints }) => [prepares, commits, checkpoints]);
+  if ([body.hears, ...bitmaps].some((bitmap) => bitmap.length !== bytes)) {
+    return { code: 'malformed', detail: `STATUS has a bitmap that is not ${bytes} bytes long` };
   }
   return badSignature(sender, signature, bodyBytes(context.genesisId, 'status', statusBodyCodec, body), context);
-}
-
-function wrongEpoch(epoch: number, context: MessageContext): Reject | undefined {
-  if (epoch === context.epoch) return undefined;
-  return { code: 'wrong-epoch', detail: `message of epoch ${epoch}, expected ${context.epoch}` };
 }
 
 function wrongDigest(vote: Vote, batch: Parameters<typeof batchDigest>[0]): Reject | undefined {
@@ -103,25 +128,4 @@ function wrongDigest(vote: Vote, batch: Parameters<typeof batchDigest>[0]): Reje
   }
   if (equalBytes(batchDigest(batch), vote.digest)) return undefined;
   return { code: 'wrong-digest', detail: `the batch at height ${vote.height} does not have the digest voted for` };
-}
-
-function badSignature(
-  sender: number,
-  signature: Uint8Array,
-  message: Uint8Array,
-  { validators, verify }: { readonly validators: ValidatorSet; readonly verify: VerifySignature },
-): Reject | undefined {
-  const member = validators[sender];
-  if (member === undefined) return { code: 'unknown-member', detail: `member ${sender} of ${validators.length}` };
-  if (verify(signature, message, member.key)) return undefined;
-  return { code: 'bad-signature', detail: `not signed by member ${sender} (${member.name})` };
-}
-
-function badQuorum(
-  proof: Parameters<typeof checkMultiSignature>[0],
-  message: Uint8Array,
-  { validators, verify }: { readonly validators: ValidatorSet; readonly verify: VerifySignature },
-): Reject | undefined {
-  const signers = checkMultiSignature(proof, message, validators, quorum(validators.length), verify);
-  return typeof signers === 'string' ? { code: 'bad-signature', detail: signers } : undefined;
 }

@@ -1,26 +1,55 @@
-import { equalBytes } from '../../ledger/bytes.ts';
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { multiSignature } from '../../ledger/validators.ts';
 import type { Effect } from './events.ts';
-import type { CommitCertificate, SignedVote } from './messages.ts';
-import { inBuffer, leaderOf, mayVote, type ReplicaState, type Slot, sameDigest, slotAt } from './state.ts';
+import { compareVotes } from './evidence.ts';
+import { halt } from './halt.ts';
+import type { CommitCertificate, SignedVote, Vote } from './messages.ts';
+import { persist } from './persist.ts';
+import {
+  batchOf,
+  COMMIT_VIEWS,
+  digestKey,
+  inBuffer,
+  inWindow,
+  leaderOf,
+  maySupport,
+  mayVote,
+  type ReplicaState,
+  type Slot,
+  sameDigest,
+  slotAt,
+} from './state.ts';
 
+/** N1: one PREPARE per member and slot; the first verified one counts, a different second is evidence. */
 export function onPrepare(state: ReplicaState, message: SignedVote, effects: Effect[]): void {
+  const { vote, sender } = message;
   // The leader's PRE-PREPARE is its PREPARE; a second one would count it twice (R04).
-  if (message.sender === leaderOf(state)) return;
-  const slot = receiveVote(state, message, 'prepares', effects);
-  if (slot !== undefined) tryPrepared(state, slot, effects);
+  if (vote.view !== state.view || sender === leaderOf(state) || !isCounted(state, vote.height)) return;
+  const slot = slotAt(state, vote.height);
+  const first = slot.prepares.get(sender);
+  if (first !== undefined) return compareVotes(state, 'prepare', sender, first, message, effects);
+  slot.prepares.set(sender, message);
+  tryPrepared(state, slot, effects);
 }
 
+/** N8: COMMITs count in whatever view they were sent, also above our own. */
 export function onCommit(state: ReplicaState, message: SignedVote, effects: Effect[]): void {
-  const slot = receiveVote(state, message, 'commits', effects);
-  if (slot === undefined) return;
-  tryCommitted(state, slot, message);
+  const { vote, sender } = message;
+  if (!isCounted(state, vote.height)) return;
+  const slot = slotAt(state, vote.height);
+  const known = slot.commits.get(sender) ?? [];
+  const first = known.find((one) => one.vote.view === vote.view);
+  if (first !== undefined) return compareVotes(state, 'commit', sender, first, message, effects);
+  const kept = [...known, message].sort((a, b) => b.vote.view - a.vote.view).slice(0, COMMIT_VIEWS);
+  slot.commits.set(sender, kept);
+  tryCommitted(state, slot, message, effects);
   tryExecute(state, effects);
 }
 
 /** N8: a transferable certificate is sufficient by itself, also above our own votes and without our own prepared one. */
 export function onCommitCertificate(state: ReplicaState, certificate: CommitCertificate, effects: Effect[]): void {
   const { vote, commits, batch } = certificate;
+  if (contradicts(state, vote, effects)) return;
   if (vote.height <= state.executed.height || !(inBuffer(state, vote.height) || state.slots.has(vote.height))) return;
   const slot = slotAt(state, vote.height);
   if (slot.committed === undefined) slot.committed = { vote, commits, batch };
@@ -28,28 +57,9 @@ export function onCommitCertificate(state: ReplicaState, certificate: CommitCert
   tryExecute(state, effects);
 }
 
-/** N1: one vote per member and slot; the first verified one counts, a different second is evidence. */
-function receiveVote(
-  state: ReplicaState,
-  message: SignedVote,
-  kind: 'prepares' | 'commits',
-  effects: Effect[],
-): Slot | undefined {
-  const { vote, sender } = message;
-  if (vote.view !== state.view) return undefined;
-  // C2: below the low mark only what is still needed to execute is counted.
-  if (!inBuffer(state, vote.height) && !(state.slots.has(vote.height) && vote.height > state.executed.height))
-    return undefined;
-  const slot = slotAt(state, vote.height);
-  const first = slot[kind].get(sender);
-  if (first === undefined) {
-    slot[kind].set(sender, message);
-    return slot;
-  }
-  if (!equalBytes(first.vote.digest, vote.digest)) {
-    effects.push({ type: 'evidence', evidence: { kind: 'vote', member: sender, first, second: message } });
-  }
-  return undefined;
+/** C2: below the low mark only what is still needed to execute is counted. */
+function isCounted(state: ReplicaState, height: number): boolean {
+  return inBuffer(state, height) || (state.slots.has(height) && height > state.executed.height);
 }
 
 /**
@@ -57,63 +67,70 @@ function receiveVote(
  * durable in the same group as our COMMIT.
  */
 export function tryPrepared(state: ReplicaState, slot: Slot, effects: Effect[]): void {
-  const { proposal } = slot;
-  if (slot.prepared !== undefined || proposal?.signature === undefined || !mayVote(state)) return;
-  // N11: at an executed height, only for what was accepted here before it, and is what was executed.
-  const { committed } = slot;
-  if (slot.height <= state.executed.height && proposal.phase !== 'accepted') return;
-  if (committed !== undefined && !sameDigest(committed.vote.digest, proposal.vote.digest)) return;
-  // C2: a slot at or below the low mark lives on only until it is executed; nobody needs our vote there.
-  if (slot.height <= state.low) return;
+  const { proposal, committed } = slot;
+  if (slot.prepares.size < state.quorum - 1 || slot.prepared?.vote.view === state.view) return;
+  if (proposal?.signature === undefined || !mayVote(state) || !inWindow(state, slot.height)) return;
+  const { vote, signature } = proposal;
+  const batch = proposal.batch ?? batchOf(slot, vote.digest);
+  if (batch === undefined || !maySupport(state, slot, proposal)) return;
+  if (committed !== undefined && !sameDigest(committed.vote.digest, vote.digest)) return;
   const prepares = new Map<number, Uint8Array>();
-  for (const [sender, { vote, signature }] of slot.prepares) {
-    if (prepares.size < state.quorum - 1 && equalBytes(vote.digest, proposal.vote.digest))
-      prepares.set(sender, signature);
+  for (const [sender, prepare] of slot.prepares) {
+    if (prepares.size < state.quorum - 1 && equalBytes(prepare.vote.digest, vote.digest))
+      prepares.set(sender, prepare.signature);
   }
   if (prepares.size < state.quorum - 1) return;
   slot.prepared = {
-    vote: proposal.vote,
-    prePrepareSignature: proposal.signature,
+    vote,
+    prePrepareSignature: signature,
     prepares: multiSignature(state.config.validators.length, prepares),
   };
-  effects.push({
-    type: 'persist',
-    records: [{ kind: 'prepared', certificate: slot.prepared, batch: proposal.batch }],
-    then: [{ kind: 'commit', vote: proposal.vote }],
-  });
+  persist(state, [{ kind: 'prepared', certificate: slot.prepared, batch }], [{ kind: 'commit', vote }], effects);
 }
 
-/** N8: q COMMITs of distinct members for the same digest. */
-function tryCommitted(state: ReplicaState, slot: Slot, { vote }: SignedVote): void {
-  if (slot.committed !== undefined) return;
+/** N8: q COMMITs of distinct members for the same view and digest. */
+function tryCommitted(state: ReplicaState, slot: Slot, { vote }: SignedVote, effects: Effect[]): void {
   const commits = new Map<number, Uint8Array>();
-  for (const [sender, commit] of slot.commits) {
-    if (commits.size < state.quorum && equalBytes(commit.vote.digest, vote.digest))
-      commits.set(sender, commit.signature);
+  for (const [sender, ofMember] of slot.commits) {
+    const commit = ofMember.find((one) => one.vote.view === vote.view && equalBytes(one.vote.digest, vote.digest));
+    if (commit !== undefined && commits.size < state.quorum) commits.set(sender, commit.signature);
   }
-  if (commits.size < state.quorum) return;
-  slot.committed = { vote, commits: multiSignature(state.config.validators.length, commits), batch: undefined };
+  if (commits.size < state.quorum || contradicts(state, vote, effects)) return;
+  slot.committed ??= { vote, commits: multiSignature(state.config.validators.length, commits), batch: undefined };
+}
+
+/** N11: another digest committed at a height that is executed here proves more than f faults. */
+function contradicts(state: ReplicaState, vote: Vote, effects: Effect[]): boolean {
+  const ordered = state.ordered.get(vote.height);
+  if (ordered === undefined || equalBytes(ordered.digest, vote.digest)) return false;
+  const { height, view, digest } = vote;
+  const here = `${toHex(ordered.digest)} of view ${ordered.view} is executed here`;
+  halt(state, `${toHex(digest)} is committed at height ${height} in view ${view}, but ${here}`, effects);
+  return true;
 }
 
 /** Hands committed heights to the executor in order, as soon as batch and bodies are here (N8, S4). */
 export function tryExecute(state: ReplicaState, effects: Effect[]): void {
-  while (!state.syncing) {
+  while (!state.syncing && state.mode !== 'halted') {
     const slot = state.slots.get(state.handedOver + 1);
     if (slot?.committed === undefined) return;
-    const { committed } = slot;
-    if (committed.batch === undefined && sameDigest(slot.proposal?.vote.digest, committed.vote.digest)) {
-      committed.batch = slot.proposal?.batch;
+    const { digest, view } = slot.committed.vote;
+    const batch = batchOf(slot, digest);
+    const key = digestKey(digest);
+    if (batch === undefined) {
+      if (slot.batchAsked.has(key)) return;
+      slot.batchAsked.add(key);
+      effects.push({ type: 'requestBatch', height: slot.height, digest, from: leaderOf(state) });
+      return;
     }
-    const { batch } = committed;
-    const { digest } = committed.vote;
-    if (batch === undefined) return;
-    if (batch.transactions.length > 0 && !sameDigest(slot.bodiesOf, digest)) {
-      if (sameDigest(slot.bodiesAsked, digest)) return;
-      slot.bodiesAsked = digest;
+    slot.committed.batch = batch;
+    if (batch.transactions.length > 0 && !slot.bodies.has(key)) {
+      if (slot.bodiesAsked.has(key)) return;
+      slot.bodiesAsked.add(key);
       effects.push({ type: 'requestBodies', batch, digest, from: leaderOf(state) });
       return;
     }
     state.handedOver = slot.height;
-    effects.push({ type: 'execute', batch, digest });
+    effects.push({ type: 'execute', batch, ordered: { digest, view } });
   }
 }

@@ -8,7 +8,7 @@ const vote = { epoch: 0, view: 0, height: 5, digest: sha256(Uint8Array.of(1)) };
 const other = { ...vote, digest: sha256(Uint8Array.of(2)) };
 
 function guard(): SigningGuard {
-  return new SigningGuard(sha256(Uint8Array.of(0)), createSigner(sha256(Uint8Array.of(7))));
+  return new SigningGuard(sha256(Uint8Array.of(0)), createSigner(sha256(Uint8Array.of(7))), 1);
 }
 
 describe('signing guard (S2, N2)', () => {
@@ -41,4 +41,20 @@ describe('signing guard (S2, N2)', () => {
     assert.throws(() => one.sign({ kind: 'prepare', vote: other }), /stable height 5/);
     one.sign({ kind: 'prepare', vote: { ...vote, height: 6 } });
   });
+
+  it('V5: signs no vote below a view that it asked for, and asks for no lower one', () => {
+    const one = guard();
+    const body = { epoch: 0, view: 3, stable: { kind: 'genesis', value: {} }, prepared: [] } as const;
+    one.sign({ kind: 'viewChange', body });
+    for (const kind of ['prepare', 'commit'] as const) {
+      assert.throws(() => one.sign({ kind, vote: { ...vote, view: 2 } }), /after a VIEW-CHANGE for view 3/);
+    }
+    assert.throws(() => one.sign({ kind: 'viewChange', body: { ...body, view: 2 } }), /after a VIEW-CHANGE for view 3/);
+    one.sign({ kind: 'prepare', vote: { ...vote, view: 3 } });
+    one.sign({ kind: 'viewChange', body });
+    const second = { ...body, epoch: 0, prepared: [{ vote, prePrepareSignature: new Uint8Array(64), prepares: NONE }] };
+    assert.throws(() => one.sign({ kind: 'viewChange', body: second }), /second content for viewChange 0 3/);
+  });
 });
+
+const NONE = { signers: new Uint8Array(1), signatures: [] };

@@ -64,7 +64,7 @@ describe('ledger', () => {
   }
 
   const execute = (ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> =>
-    ledger.execute(...batchOf(height, transactions), MARK);
+    ledger.execute(...batchOf(height, transactions), { digest: sha256(Uint8Array.of(height)), view: 3 }, MARK);
 
   const certify = (head: Head): Uint8Array => encode(certificateCodec, certificateOf(chain, head));
 

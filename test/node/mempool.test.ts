@@ -13,7 +13,7 @@ function entry(name: string, options: { origin?: number; bytes?: number; validUn
 describe('mempool', () => {
   it('chooses the oldest orderable transactions that fit, and none that is in an accepted batch (N13)', () => {
     const pool = new Mempool(LIMITS, 4);
-    for (const name of 'abcde') pool.add(entry(name));
+    for (const name of 'abcde') pool.add(entry(name), 0);
     assert.deepEqual(names(pool.choose(0, 2, 1_000)), ['a', 'b']);
     pool.enterBatch(1, ['a', 'b']);
     assert.deepEqual(names(pool.choose(0, 9, 25)), ['c', 'd']);
@@ -24,46 +24,68 @@ describe('mempool', () => {
 
   it('does not choose what would be too late at the timestamp', () => {
     const pool = new Mempool(LIMITS, 4);
-    pool.add(entry('late', { validUntil: 99 }));
-    pool.add(entry('just', { validUntil: 100 }));
+    pool.add(entry('late', { validUntil: 99 }), 0);
+    pool.add(entry('just', { validUntil: 100 }), 0);
     assert.deepEqual(names(pool.choose(100, 9, 1_000)), ['just']);
   });
 
   it('does not choose what is valid for longer than a batch may hold (N4)', () => {
     const pool = new Mempool(LIMITS, 4);
-    pool.add(entry('far', { validUntil: 201 }));
-    pool.add(entry('near', { validUntil: 200 }));
+    pool.add(entry('far', { validUntil: 201 }), 0);
+    pool.add(entry('near', { validUntil: 200 }), 0);
     assert.deepEqual(names(pool.choose(100, 9, 1_000, 100)), ['near']);
   });
 
   it('expires by the given block time what is in no batch', () => {
     const pool = new Mempool(LIMITS, 4);
-    pool.add(entry('a', { validUntil: 99 }));
-    pool.add(entry('b', { validUntil: 99 }));
-    pool.add(entry('c', { validUntil: 100 }));
+    pool.add(entry('a', { validUntil: 99 }), 0);
+    pool.add(entry('b', { validUntil: 99 }), 0);
+    pool.add(entry('c', { validUntil: 100 }), 0);
     pool.enterBatch(1, ['b']);
     assert.deepEqual(names(pool.expire(100)), ['a']);
     assert.equal(pool.size, 2);
   });
 
-  it('keeps bodies of executed heights until they are stable', () => {
+  it('T3: a transaction that was handed to the leader and can be ordered is what the leader is waited for', () => {
     const pool = new Mempool(LIMITS, 4);
-    pool.add(entry('a'));
+    pool.add(entry('a'), 0);
+    assert.deepEqual(pool.waiting(100, 2_000), { handed: false, overdue: false });
+    pool.handed(['a'], 5);
+    assert.deepEqual(pool.waiting(100, 2_000), { handed: true, overdue: false });
+    assert.equal(pool.waiting(1_001, 2_000).handed, false, 'it has expired');
     pool.enterBatch(1, ['a']);
-    pool.executed(1, ['a']);
-    assert.equal(pool.size, 0);
-    assert.notEqual(pool.body('a'), undefined);
-    pool.stable(1);
-    assert.equal(pool.body('a'), undefined);
+    assert.equal(pool.waiting(100, 2_000).handed, false, 'it is in an accepted batch');
+    pool.enterView();
+    assert.equal(pool.waiting(100, 2_000).handed, false, 'the next leader was not handed it yet');
+  });
+
+  it('T7, L11: left out is what waited for the inclusion time while the leader had room or ordered later ones', () => {
+    const rule = { lifetimeMaxMs: 2_000, inclusionMs: 50 };
+    const judged = (monotonic: number, full: boolean, lateArrival: number) => {
+      const pool = new Mempool(LIMITS, 4);
+      pool.add(entry('victim'), 10);
+      pool.handed(['victim'], 10);
+      pool.add(entry('other'), lateArrival);
+      pool.enterBatch(1, ['other']);
+      pool.judgeInclusion(['other'], full, { time: 100, monotonic }, rule);
+      return pool;
+    };
+    assert(judged(60, false, 11).waiting(100, 2_000).overdue, 'room was left');
+    assert(judged(60, true, 60).waiting(100, 2_000).overdue, 'one that came 50 ms later was ordered before it');
+    assert(!judged(60, true, 59).waiting(100, 2_000).overdue, 'full of older ones');
+    assert(!judged(59, false, 60).waiting(100, 2_000).overdue, 'it has not waited long enough');
+    const pool = judged(60, false, 11);
+    pool.enterBatch(2, ['victim']);
+    assert(!pool.waiting(100, 2_000).overdue, 'ordered after all');
   });
 
   it('one origin fills its own share only, and admits half of it (T9)', () => {
     const pool = new Mempool(LIMITS, 4);
     let admitted = 0;
-    while (pool.hasRoom(0, 10, true)) pool.add(entry(`own${admitted++}`));
+    while (pool.hasRoom(0, 10, true)) pool.add(entry(`own${admitted++}`), 0);
     assert.equal(admitted, 10);
     let received = 0;
-    while (pool.hasRoom(0, 10, false)) pool.add(entry(`more${received++}`));
+    while (pool.hasRoom(0, 10, false)) pool.add(entry(`more${received++}`), 0);
     assert.equal(admitted + received, 20);
     assert(pool.hasRoom(1, 10, true));
     assert(!pool.hasRoom(4, 10, false), 'nobody but members has a share');
@@ -89,7 +111,7 @@ describe('mempool', () => {
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const pool = new Mempool(LIMITS, 4);
         for (const one of steps) {
-          if (one.do === 'add') pool.add(entry(one.key, { validUntil: one.key < 'c' ? 1 : 100 }));
+          if (one.do === 'add') pool.add(entry(one.key, { validUntil: one.key < 'c' ? 1 : 100 }), 0);
           if (one.do === 'enter') pool.enterBatch(one.height, one.keys);
           if (one.do === 'leave') pool.leaveBatch(one.height);
           if (one.do === 'execute') pool.executed(one.height, one.keys);

@@ -19,7 +19,7 @@ describe('bytes from a peer (S3)', () => {
   };
   cluster.order('a');
   cluster.deliver();
-  const context = { genesisId: cluster.genesisId, epoch: 0, validators: cluster.validators, verify };
+  const context = { genesisId: cluster.genesisId, epoch: 0, validators: cluster.validators, verify, window: 8 };
 
   it('every kind of message that a validator sends is accepted as it is', () => {
     assert.deepEqual([...messages.keys()].sort(), ['checkpoint', 'commit', 'prePrepare', 'prepare', 'status']);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { batchCodec } from '../../ledger/block.ts';
+import { batchCodec, batchDigest } from '../../ledger/block.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
@@ -11,7 +11,6 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
-import { Mempool } from '../../node/mempool.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
@@ -43,7 +42,12 @@ describe('catch-up from peers (R7)', () => {
       const transactions = [register(chain, `a${height}`), register(chain, `b${height}`)];
       const batch = { height, timestamp: START_TIME + 1_000 * height, transactions: transactions.map(({ id }) => id) };
       const bodies = packTransactions(transactions.map(({ bytes }) => bytes));
-      const executed = await source.execute(encode(batchCodec, batch), bodies, MARK);
+      const executed = await source.execute(
+        encode(batchCodec, batch),
+        bodies,
+        { digest: batchDigest(batch), view: 0 },
+        MARK,
+      );
       if (height % 2 === 0) await source.storeCertificate(encode(certificateCodec, certificateOf(chain, executed)));
     }
   });
@@ -83,7 +87,7 @@ describe('catch-up from peers (R7)', () => {
         async ask(member, body) {
           const answer = decode(
             blocksAnswerCodec,
-            await answerPeer(body, new Mempool({ transactionsMax: 1, bytesMax: 1 }, 1), source),
+            await answerPeer(body, { ledger: source, body: () => undefined, batch: () => undefined }),
           );
           if (answer.kind === 'nothing') return encode(blocksAnswerCodec, answer);
           const changed = peers[member]!(answer.value);
@@ -92,7 +96,13 @@ describe('catch-up from peers (R7)', () => {
           return encode(blocksAnswerCodec, { kind: 'blocks', value: changed });
         },
         verifyCertificate(certificate) {
-          const context = { genesisId: chain.genesis.id, epoch: 0, validators: chain.genesis.validators, verify };
+          const context = {
+            genesisId: chain.genesis.id,
+            epoch: 0,
+            validators: chain.genesis.validators,
+            verify,
+            window: 8,
+          };
           const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);
           return judged.ok ? judged.message : judged.reject.detail;
         },

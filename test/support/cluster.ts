@@ -6,12 +6,21 @@ import { sha256 } from '../../ledger/hash.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
 import type { Validator } from '../../ledger/validators.ts';
 import { SigningGuard } from '../../node/guard.ts';
-import type { Effect, Event, Head, Now, TimerName } from '../../node/pbft/events.ts';
-import { type Message, messageCodec, signedMessage, type Unsigned } from '../../node/pbft/messages.ts';
+import type {
+  Effect,
+  Event,
+  Head,
+  Now,
+  Ordered,
+  PoolWaiting,
+  TimerName,
+  UncertifiedHead,
+} from '../../node/pbft/events.ts';
+import { type Message, messageCodec, type Unsigned } from '../../node/pbft/messages.ts';
 import { decodeRecord, encodeRecord, type StoredRecord } from '../../node/pbft/records.ts';
 import { step } from '../../node/pbft/replica.ts';
 import { restoreState } from '../../node/pbft/restore.ts';
-import type { ReplicaConfig, ReplicaState } from '../../node/pbft/state.ts';
+import { batchOf, type ReplicaConfig, type ReplicaState } from '../../node/pbft/state.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 
@@ -25,7 +34,7 @@ export interface Member {
   guard: SigningGuard;
   up: boolean;
   /** Survives a crash. */
-  readonly disk: { records: Uint8Array[]; heads: Head[]; certificate: Uint8Array | undefined };
+  readonly disk: { records: Uint8Array[]; heads: UncertifiedHead[]; certificate: Uint8Array | undefined };
   readonly timers: Map<TimerName, number>;
   readonly effects: Effect[];
 }
@@ -60,7 +69,8 @@ export class Cluster {
       peerKey: sha256(publicKey),
     }));
     this.members = signers.map((signer, index) => {
-      const disk = { records: [], heads: [genesisHead(this.genesisId)], certificate: undefined };
+      const head = { ...genesisHead(this.genesisId), ordered: undefined };
+      const disk = { records: [], heads: [head], certificate: undefined };
       const member = { index, signer, up: false, disk, timers: new Map(), effects: [] } as unknown as Member;
       this.#boot(member);
       return member;
@@ -100,9 +110,13 @@ export class Cluster {
   deliverOne(sent: Sent): void {
     const member = this.members[sent.to]!;
     if (!member.up || !this.passes(sent)) return;
-    const context = { genesisId: this.genesisId, epoch: 0, validators: this.validators, verify };
+    const { window } = this.parameters;
+    const context = { genesisId: this.genesisId, epoch: 0, validators: this.validators, verify, window };
     const judged = verifyMessage(sent.message, context);
     if (judged.ok) this.feed(sent.to, { type: 'message', message: judged.message });
+    else if (judged.reject.code === 'misconduct' && sent.message.kind === 'newView') {
+      this.feed(sent.to, { type: 'misconduct', message: sent.message, detail: judged.reject.detail });
+    }
   }
 
   /** Moves both clocks and fires the timers that are due. */
@@ -113,7 +127,10 @@ export class Cluster {
       for (const [timer, due] of [...member.timers]) {
         if (due > this.clock.monotonic || !member.up) continue;
         member.timers.delete(timer);
-        this.feed(member.index, { type: 'timer', timer });
+        this.feed(
+          member.index,
+          timer === 'tick' ? { type: 'tick', waiting: this.#waiting() } : { type: 'timer', timer },
+        );
       }
     }
   }
@@ -170,7 +187,7 @@ export class Cluster {
     };
     const stable = disk.certificate === undefined ? undefined : decode(certificateCodec, disk.certificate);
     const records: StoredRecord[] = disk.records.map(decodeRecord);
-    member.guard = new SigningGuard(this.genesisId, member.signer);
+    member.guard = new SigningGuard(this.genesisId, member.signer, index);
     member.guard.forget(stable?.checkpoint.height ?? 0);
     member.state = restoreState(config, { head: disk.heads.at(-1)!, stable, records }, this.now());
   }
@@ -184,6 +201,9 @@ export class Cluster {
         return;
       case 'send':
         return this.inject(index, effect.to, effect.message);
+      case 'relay':
+        for (const other of this.members) if (other !== member) this.inject(index, other.index, effect.message);
+        return;
       case 'startTimer':
         member.timers.set(effect.timer, this.clock.monotonic + effect.delayMs);
         return;
@@ -200,7 +220,7 @@ export class Cluster {
         this.feed(index, { type: 'bodies', height: effect.batch.height, digest: effect.digest, problem: undefined });
         return;
       case 'execute':
-        return this.#execute(member, effect.batch);
+        return this.#execute(member, effect.batch, effect.ordered);
       case 'startSync':
         return this.#sync(member, effect.certificate.checkpoint.height);
       case 'keepCertificate': {
@@ -212,37 +232,59 @@ export class Cluster {
       case 'stable':
         member.guard.forget(effect.certificate.checkpoint.height);
         return;
+      case 'requestBatch': {
+        const batch = this.#findBatch(effect.height, effect.digest);
+        if (batch !== undefined) this.feed(index, { type: 'batch', batch, digest: effect.digest });
+        return;
+      }
       case 'evidence':
       case 'refused':
+      case 'accepted':
+      case 'entered':
+      case 'left':
       case 'halt':
         return;
     }
   }
 
   #sign(member: Member, unsigned: Unsigned): void {
-    const message = signedMessage(unsigned, member.index, member.guard.sign(unsigned));
+    const message = member.guard.sign(unsigned);
     // Through bytes, as over a network.
     encode(messageCodec, message);
     for (const other of this.members) if (other.index !== member.index) this.inject(member.index, other.index, message);
     this.feed(member.index, { type: 'signed', message });
   }
 
-  #execute(member: Member, batch: Batch): void {
+  #execute(member: Member, batch: Batch, ordered: Ordered): void {
     const parent = member.disk.heads.at(-1)!;
     assert.equal(batch.height, parent.height + 1, 'heights execute in order, once');
     const head = executeBatch(parent, batch);
-    member.disk.heads.push(head);
-    this.feed(member.index, { type: 'executed', head, synced: false });
+    member.disk.heads.push({ ...head, ordered });
+    this.feed(member.index, { type: 'executed', head, transactions: batch.transactions.length, ordered });
   }
 
   /** Blocks of any member that has them, as the real catch-up would deliver them. */
   #sync(member: Member, target: number): void {
     const source = this.members.find(({ up, disk }) => up && disk.heads.length > target);
     for (const head of source?.disk.heads.slice(member.disk.heads.length, target + 1) ?? []) {
-      member.disk.heads.push(head);
-      this.feed(member.index, { type: 'executed', head, synced: true });
+      member.disk.heads.push({ ...head, ordered: undefined });
+      this.feed(member.index, { type: 'executed', head, transactions: 1, ordered: undefined });
     }
     this.feed(member.index, { type: 'syncEnded' });
+  }
+
+  #findBatch(height: number, digest: Uint8Array): Batch | undefined {
+    for (const { up, state } of this.members) {
+      const slot = up ? state.slots.get(height) : undefined;
+      const batch = slot && batchOf(slot, digest);
+      if (batch !== undefined) return batch;
+    }
+    return undefined;
+  }
+
+  /** Whatever is in the pool was handed to the leader. */
+  #waiting(): PoolWaiting {
+    return { handed: this.pool.length > 0, overdue: false };
   }
 
   #poolView() {

@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { batchDigest } from '../../../ledger/block.ts';
 import { toHex } from '../../../ledger/bytes.ts';
 import { sha256 } from '../../../ledger/hash.ts';
-import type { Effect } from '../../../node/pbft/events.ts';
-import { type Message, signedMessage, type Unsigned, unsignedBytes, type Vote } from '../../../node/pbft/messages.ts';
+import type { Effect, Head } from '../../../node/pbft/events.ts';
+import { type Message, signableBytes, signMessage, type Unsigned, type Vote } from '../../../node/pbft/messages.ts';
+import { recordHeight } from '../../../node/pbft/records.ts';
 import { Cluster } from '../../support/cluster.ts';
 
 describe('normal operation (rules N, C)', () => {
@@ -106,7 +107,7 @@ describe('votes (N1, N2)', () => {
     deliverTo(cluster, 1, signed(cluster, 2, { kind: 'commit', vote }));
     const effects = deliverTo(cluster, 1, signed(cluster, 2, { kind: 'commit', vote: other }));
     assert.equal(effects.find(({ type }) => type === 'evidence')?.type, 'evidence');
-    assert.deepEqual(cluster.members[1]!.state.slots.get(1)!.commits.get(2)!.vote, vote);
+    assert.deepEqual(cluster.members[1]!.state.slots.get(1)!.commits.get(2)![0]!.vote, vote);
   });
 
   it('R05: COMMITs of a quorum execute, also without an own prepared certificate; fewer do not (N8)', () => {
@@ -422,7 +423,7 @@ function proposed(): { cluster: Cluster; vote: Vote } {
 
 function signed(cluster: Cluster, sender: number, unsigned: Unsigned): Message {
   const { signer } = cluster.members[sender]!;
-  return signedMessage(unsigned, sender, signer.sign(unsignedBytes(cluster.genesisId, unsigned)));
+  return signMessage(unsigned, sender, (one) => signer.sign(signableBytes(cluster.genesisId, one)));
 }
 
 function deliverTo(cluster: Cluster, to: number, message: Message): readonly Effect[] {
@@ -452,15 +453,15 @@ function assertAgreement(cluster: Cluster, height: number): void {
     cluster.members.map(() => height),
   );
   const [first] = cluster.members;
-  for (const { disk } of cluster.members) assert.deepEqual(disk.heads, first!.disk.heads);
+  const blocks = (heads: readonly Head[]) => heads.map(({ blockHash }) => toHex(blockHash));
+  for (const { disk } of cluster.members) assert.deepEqual(blocks(disk.heads), blocks(first!.disk.heads));
 }
 
 function persisted(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
     effect.type === 'persist'
       ? effect.records.map((record, i) => {
-          const height = record.kind === 'proposal' ? record.vote.height : record.certificate.vote.height;
-          return `${record.kind} ${height} -> ${effect.then[i]?.kind}`;
+          return `${record.kind} ${recordHeight(record)} -> ${effect.then[i]?.kind}`;
         })
       : [],
   );

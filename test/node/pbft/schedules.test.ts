@@ -77,6 +77,6 @@ function assertNoFork(cluster: Cluster): void {
   const longest = cluster.members.reduce((a, b) => (a.disk.heads.length >= b.disk.heads.length ? a : b));
   for (const { disk } of cluster.members) {
     const last = disk.heads.length - 1;
-    assert.deepEqual(disk.heads[last], longest.disk.heads[last], `height ${last}`);
+    assert.deepEqual(disk.heads[last]!.blockHash, longest.disk.heads[last]!.blockHash, `height ${last}`);
   }
 }
