@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** A development network of real processes: `quorate dev`. */
@@ -12,6 +13,8 @@ export interface BenchNetwork {
     readonly url: string;
     readonly pid: number;
     readonly leader: boolean;
+    /** Its configuration file: `quorate start --config` starts it again. */
+    readonly config: string;
   }[];
   readonly accounts: readonly { readonly name: string; readonly publicKey: string; readonly secretKey: string }[];
   /** From spawn to ready, in ms. */
@@ -45,6 +48,21 @@ export async function startNetwork(): Promise<BenchNetwork> {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts one validator of the network again; ready when it votes. */
+export async function restartValidator({ url, config }: BenchNetwork['validators'][number]): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [BIN, 'start', '--config', config], { stdio: ['ignore', 'ignore', 'ignore'] });
+  for (let tries = 0; tries < 600; tries++) {
+    const ready = await fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return child;
+    await delay(50);
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${url} is not ready after 30 s`);
 }
 
 async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {

@@ -17,12 +17,9 @@ import { Intake, type Wanted } from './intake.ts';
 import {
   CATCH_UP_DELAY_MS,
   EVIDENCE_LOGGED_MAX,
-  OFFER_IDS_MAX,
-  OFFERS_FETCHED_MAX,
   POOL_BYTES_MAX,
   POOL_TRANSACTIONS_MAX,
   RECENT_IDS_MAX,
-  REQUEST_TIMEOUT_MS,
   STATUS_INTERVAL_MS,
 } from './limits.ts';
 import { Mempool, type PoolEntry } from './mempool.ts';
@@ -34,6 +31,7 @@ import { restoreState } from './pbft/restore.ts';
 import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
 import { isUseful } from './pbft/useful.ts';
 import { type MessageContext, type Verified, verifyMessage } from './pbft/verify.ts';
+import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
 import type { Executed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
@@ -41,14 +39,7 @@ import { Runner } from './runner.ts';
 import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
 import type { VerifyPool } from './verify/pool.ts';
-import {
-  batchAnswerCodec,
-  FRAME_MESSAGE,
-  FRAME_OFFER,
-  FRAME_TRANSACTIONS,
-  messageFrame,
-  requestCodec,
-} from './wire.ts';
+import { FRAME_MESSAGE, FRAME_OFFER, FRAME_TRANSACTIONS, messageFrame } from './wire.ts';
 
 export interface ValidatorOptions {
   readonly genesis: Genesis;
@@ -90,6 +81,7 @@ export class Validator {
   readonly #runner: Runner;
   readonly #bodies: Bodies;
   readonly #forwarding: Forwarding;
+  readonly #peers: PeerClient;
   readonly #guard: SigningGuard;
   readonly #recent = new RecentIds(RECENT_IDS_MAX);
   readonly #abort = new AbortController();
@@ -98,8 +90,6 @@ export class Validator {
   /** Newest height that is executed and certified here. */
   finalHeight: number;
   readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, catchUps: 0 };
-  /** Members whose offers are being fetched, and how many. */
-  readonly #offers = new Map<number, number>();
   #observer: Observer | undefined;
   #poolAnnounced = false;
 
@@ -136,7 +126,16 @@ export class Validator {
     };
     const state = restoreState(config, { head: opened.head, stable, records }, options.now());
     this.#runner = new Runner(state, this.#ports());
-    const { scheduler, network } = options;
+    const { scheduler, network, log, fatal } = options;
+    this.#peers = new PeerClient({
+      network,
+      log,
+      signal: this.#abort.signal,
+      isKnown: (key) => this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key),
+      take: (member, packed) => this.intake.fromPeer(member, packed),
+      blame: (member, reason) => this.#blame(member, reason),
+      fatal,
+    });
     this.#bodies = new Bodies({
       genesisId: genesis.id,
       pool: this.pool,
@@ -145,7 +144,7 @@ export class Validator {
       sources: (from) => this.#sources(from),
       isArriving: (key) => this.intake.isArriving(key),
       fetch: (member, ids, wanted) => this.#fetchBodies(member, ids, wanted),
-      fetchBatch: (member, height, digest) => this.#fetchBatch(member, height, digest),
+      fetchBatch: (member, height, digest) => this.#peers.batch(member, height, digest),
       done: ({ height }, digest, problem) => this.#runner.dispatch({ type: 'bodies', height, digest, problem }),
       batchDone: (batch, digest) => this.#runner.dispatch({ type: 'batch', batch, digest }),
     });
@@ -277,7 +276,7 @@ export class Validator {
       this.intake.fromPeer(from, body).catch(this.#options.fatal);
       return;
     }
-    if (frame[0] === FRAME_OFFER) return this.#onOffer(from, body);
+    if (frame[0] === FRAME_OFFER) return this.#peers.onOffer(from, body);
     const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, body) : undefined;
     if (decoded === undefined || !decoded.ok) {
       return this.#blame(from, decoded === undefined ? `frame of kind ${frame[0]}` : `message: ${decoded.problem}`);
@@ -300,26 +299,6 @@ export class Validator {
       if (equalBytes(encode(viewChangeCodec, held), viewChange)) return true;
     }
     return false;
-  }
-
-  /** T9: what lacks of an offer is asked for, a part at a time. */
-  #onOffer(from: number, ids: Uint8Array): void {
-    if (ids.length % 32 !== 0 || ids.length > 32 * OFFER_IDS_MAX) return this.#blame(from, 'an offer out of form');
-    const fetching = this.#offers.get(from) ?? 0;
-    if (fetching >= OFFERS_FETCHED_MAX) return;
-    const lacking: Uint8Array[] = [];
-    for (let at = 0; at < ids.length; at += 32) {
-      const id = ids.slice(at, at + 32);
-      const key = idKey(id);
-      const known = this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key);
-      if (!known) lacking.push(id);
-    }
-    if (lacking.length === 0) return;
-    this.#offers.set(from, fetching + 1);
-    this.#ask(from, encode(requestCodec, { kind: 'bodies', value: { ids: lacking } }))
-      .then((packed) => (packed === undefined ? undefined : this.intake.fromPeer(from, packed)))
-      .finally(() => this.#offers.set(from, (this.#offers.get(from) ?? 1) - 1))
-      .catch(this.#options.fatal);
   }
 
   /** N13: it leaves what is orderable. T7: and shows whether the leader left something out. */
@@ -354,34 +333,8 @@ export class Validator {
   }
 
   async #fetchBodies(member: number, ids: readonly Uint8Array[], wanted: Wanted): Promise<string | undefined> {
-    const packed = await this.#ask(member, encode(requestCodec, { kind: 'bodies', value: { ids } }));
+    const packed = await this.#peers.bodies(member, ids);
     return packed === undefined ? undefined : this.intake.forBatch(member, packed, wanted);
-  }
-
-  async #fetchBatch(member: number, height: number, digest: Uint8Array): Promise<Batch | undefined> {
-    const answer = await this.#ask(member, encode(requestCodec, { kind: 'batch', value: { height, digest } }));
-    if (answer === undefined) return undefined;
-    const decoded = tryDecode(batchAnswerCodec, answer);
-    if (!decoded.ok) {
-      this.#blame(member, `batch: ${decoded.problem}`);
-      return undefined;
-    }
-    if (decoded.value.kind === 'nothing') return undefined;
-    const batch = decoded.value.value;
-    if (batch.height === height && equalBytes(batchDigest(batch), digest)) return batch;
-    this.#blame(member, 'another batch than was asked for');
-    return undefined;
-  }
-
-  /** The answer of a member, or undefined when it can't be reached or refuses. */
-  async #ask(member: number, body: Uint8Array): Promise<Uint8Array | undefined> {
-    const { network, log } = this.#options;
-    try {
-      return await network.request(member, body, { timeoutMs: REQUEST_TIMEOUT_MS, signal: this.#abort.signal });
-    } catch (error) {
-      log.debug({ member, reason: String(error) }, 'no answer');
-      return undefined;
-    }
   }
 
   #heldBatch(height: number, digest: Uint8Array): Batch | undefined {

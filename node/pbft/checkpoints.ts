@@ -98,18 +98,21 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
   keepCertificates(state, effects);
   dropBelow(state);
   judgeDistance(state);
-  if (state.low > state.executed.height) {
-    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
-  }
+  awaitExecution(state, effects);
+}
+
+/** Certificates may come faster than the delay passes: the timer that runs is left alone. */
+function awaitExecution(state: ReplicaState, effects: Effect[]): void {
+  if (state.low <= state.executed.height || state.catchUpAwaited || state.syncing) return;
+  state.catchUpAwaited = true;
+  effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
 }
 
 /** R7: fetches blocks when a certificate stayed ahead of execution, and nothing held locally leads there. */
 export function tryCatchUp(state: ReplicaState, effects: Effect[]): void {
+  state.catchUpAwaited = false;
   if (state.stable === undefined || state.low <= state.executed.height || state.syncing) return;
-  if (state.handedOver > state.executed.height) {
-    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
-    return;
-  }
+  if (state.handedOver > state.executed.height) return awaitExecution(state, effects);
   state.syncing = true;
   effects.push({ type: 'startSync', certificate: state.stable });
 }
@@ -117,9 +120,7 @@ export function tryCatchUp(state: ReplicaState, effects: Effect[]): void {
 /** Blocks up to the certificate are executed, or no peer could deliver them yet. */
 export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
   state.syncing = false;
-  if (state.low > state.executed.height) {
-    effects.push({ type: 'startTimer', timer: 'catchUp', delayMs: state.config.catchUpDelayMs });
-  }
+  awaitExecution(state, effects);
   tryExecute(state, effects);
 }
 

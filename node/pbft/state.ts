@@ -153,6 +153,8 @@ export interface ReplicaState {
   /** Block time at which the running heartbeat timer ends. */
   heartbeatDue: number | undefined;
   syncing: boolean;
+  /** The timer runs after which blocks are fetched. */
+  catchUpAwaited: boolean;
   statusNumber: number;
   readonly timer: ViewTimer;
   /** C6: by member. */
@@ -227,6 +229,7 @@ export function createState(
     delayRunning: false,
     heartbeatDue: undefined,
     syncing: false,
+    catchUpAwaited: false,
     statusNumber: 0,
     timer: {
       tickedAt: now.monotonic,

@@ -15,6 +15,7 @@ import { callCodec, transactionBodyCodec } from '../../ledger/transaction.ts';
 import { multiSignatureCodec, validatorCodec, validatorSetCodec } from '../../ledger/validators.ts';
 import {
   commitCertificateCodec,
+  evidenceCodec,
   messageCodec,
   newViewCodec,
   prePrepareCodec,
@@ -25,7 +26,7 @@ import {
   viewChangeCodec,
   voteCodec,
 } from '../../node/pbft/messages.ts';
-import { blocksAnswerCodec, requestCodec } from '../../node/wire.ts';
+import { batchAnswerCodec, blocksAnswerCodec, requestCodec } from '../../node/wire.ts';
 import { helloCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
@@ -57,9 +58,11 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['ViewChange', viewChangeCodec],
   ['NewView', newViewCodec],
   ['Status', statusCodec],
+  ['Evidence', evidenceCodec],
   ['Message', messageCodec],
   ['Hello', helloCodec],
   ['Request', requestCodec],
+  ['BatchAnswer', batchAnswerCodec],
   ['BlocksAnswer', blocksAnswerCodec],
 ];
 
