@@ -38,7 +38,9 @@ export class SigningGuard {
 
   /** The signed message. */
   sign(unsigned: Unsigned): Message {
-    return signMessage(unsigned, this.#self, (one) => this.#signOne(one));
+    // V6: the PRE-PREPAREs of a carry are as unique as the NEW-VIEW that holds them, also where heights became stable.
+    const carries = unsigned.kind === 'newView';
+    return signMessage(unsigned, this.#self, (one) => this.#signOne(one, carries));
   }
 
   /** Nothing at or below `height` is ever signed again. */
@@ -48,12 +50,12 @@ export class SigningGuard {
     for (const known of this.#slots.keys()) if (known !== 0 && known <= height) this.#slots.delete(known);
   }
 
-  #signOne(signable: Signable): Uint8Array {
+  #signOne(signable: Signable, carries: boolean): Uint8Array {
     const bytes = signableBytes(this.#genesisId, signable);
     if (signable.kind === 'status') return this.#signer.sign(bytes);
     const { height, slot } = slotOf(signable);
     if (signable.kind === 'viewChange' || signable.kind === 'newView') this.#enter(signable.kind, signable.vote.view);
-    else assert(height > this.#floor, `asked to sign ${slot} at or below the stable height ${this.#floor}`);
+    else assert(carries || height > this.#floor, `asked to sign ${slot} at or below the stable height ${this.#floor}`);
     if (signable.kind !== 'checkpoint' && signable.kind !== 'viewChange') {
       const { view } = signable.vote;
       assert(view >= this.#asked, `asked to sign ${slot} after a VIEW-CHANGE for view ${this.#asked}`);

@@ -61,6 +61,8 @@ export interface LedgerOptions {
   readonly genesis: Genesis;
   readonly application: Application;
   readonly validatorKey: Uint8Array;
+  /** Instead of LevelDB under `directory`. */
+  readonly openStore?: () => Promise<Store>;
 }
 
 const OUTCOMES = { ok: 0, failed: 1, skipped: 2 } as const;
@@ -92,7 +94,8 @@ export class Ledger implements LedgerPort {
   }
 
   async open(): Promise<OpenedLedger> {
-    this.#store = await Store.open(this.#options.directory);
+    const { directory, openStore = () => Store.open(directory) } = this.#options;
+    this.#store = await openStore();
     try {
       return await this.#read();
     } catch (error) {

@@ -36,14 +36,36 @@ export interface StoredRecord {
   readonly value: Uint8Array;
 }
 
+/** What the store needs of a database: classic-level has it, and the simulator's own with lost writes. */
+export interface Database {
+  getSync(key: Uint8Array): Uint8Array | undefined;
+  get(key: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Records in [gte, lt) in key order. */
+  iterator(options: {
+    readonly gte: Uint8Array;
+    readonly lt: Uint8Array;
+    readonly limit: number;
+    readonly reverse: boolean;
+  }): AsyncIterable<readonly [Uint8Array, Uint8Array]>;
+  batch(): DatabaseBatch;
+  close(): Promise<void>;
+}
+
+export interface DatabaseBatch {
+  put(key: Uint8Array, value: Uint8Array): unknown;
+  del(key: Uint8Array): unknown;
+  /** All or nothing; durable when it resolves if `sync`. */
+  write(options: { readonly sync: boolean }): Promise<void>;
+}
+
 /**
  * LevelDB with a CRC-32 over key and value before each value: LevelDB alone returns altered table bytes as good data, and
  * a record under another's key would look whole.
  */
 export class Store {
-  readonly #db: ClassicLevel<Uint8Array, Uint8Array>;
+  readonly #db: Database;
 
-  private constructor(db: ClassicLevel<Uint8Array, Uint8Array>) {
+  constructor(db: Database) {
     this.#db = db;
   }
 
@@ -110,9 +132,9 @@ export interface RangeOptions {
 
 /** Changes that become durable together or not at all (R3). */
 export class StoreBatch {
-  readonly #batch: ReturnType<ClassicLevel<Uint8Array, Uint8Array>['batch']>;
+  readonly #batch: DatabaseBatch;
 
-  constructor(db: ClassicLevel<Uint8Array, Uint8Array>) {
+  constructor(db: Database) {
     this.#batch = db.batch();
   }
 

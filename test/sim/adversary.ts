@@ -1,0 +1,226 @@
+import { batchDigest, nullBatch } from '../../ledger/block.ts';
+import { tryDecode } from '../../ledger/codec.ts';
+import { leaderIndex } from '../../ledger/validators.ts';
+import {
+  type Message,
+  messageCodec,
+  type Signable,
+  signableBytes,
+  signMessage,
+  type Unsigned,
+  type Vote,
+} from '../../node/pbft/messages.ts';
+import { FRAME_MESSAGE, messageFrame } from '../../node/wire.ts';
+import type { SimChain } from './chain.ts';
+import type { Loop } from './loop.ts';
+import type { Endpoint, SimNetwork } from './network.ts';
+import type { Random } from './random.ts';
+
+/** Ways of a faulty member. Each runs the production validator and changes what it sends. */
+export const STRATEGIES = [
+  'silent',
+  'selective',
+  'equivocate',
+  'viewChangeLiar',
+  'newViewLiar',
+  'replay',
+  'statusLiar',
+  'censor',
+  'slow',
+  'highViews',
+  'checkpointLiar',
+  'garbage',
+] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export interface AdversaryWorld {
+  readonly loop: Loop;
+  readonly network: SimNetwork;
+  readonly random: Random;
+  readonly chain: SimChain;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** One Byzantine member: it sees every frame that is sent anywhere, and holds its own key. */
+export class Adversary {
+  readonly member: number;
+  readonly strategies: readonly Strategy[];
+  readonly #world: AdversaryWorld;
+  /** What other half of the network was told, by view and height. */
+  readonly #alternatives = new Map<string, Vote>();
+  /** Frames of anybody, to be sent again. */
+  readonly #seen: Uint8Array[] = [];
+  #favoured: ReadonlySet<number> = new Set();
+  /** How often it did something that a correct member would not. */
+  acts = 0;
+
+  constructor(world: AdversaryWorld, member: number, strategies: readonly Strategy[]) {
+    this.#world = world;
+    this.member = member;
+    this.strategies = strategies;
+    this.#favour();
+    this.#act();
+  }
+
+  saw(frame: Uint8Array): void {
+    if (!this.strategies.includes('replay')) return;
+    const { random } = this.#world;
+    if (this.#seen.length < 400) this.#seen.push(frame);
+    else this.#seen[random.int(400)] = frame;
+  }
+
+  /** Instead of `frame`. */
+  corrupt(from: Endpoint, to: Endpoint, frame: Uint8Array): readonly Uint8Array[] {
+    if (this.strategies.includes('silent')) return this.#did([]);
+    if (this.strategies.includes('selective') && !this.#favoured.has(to.id)) return this.#did([]);
+    if (this.strategies.includes('slow')) {
+      const { loop, network, random } = this.#world;
+      loop.after(random.between(50, 900), () => network.inject(from, to, frame));
+      return this.#did([]);
+    }
+    const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, frame.subarray(1)) : undefined;
+    if (decoded === undefined || !decoded.ok) return [frame];
+    const messages = this.#change(to, decoded.value);
+    if (messages === undefined) return [frame];
+    return this.#did(messages.map(messageFrame));
+  }
+
+  /** An answer to a question, or what it says instead. */
+  answer(bytes: Uint8Array): Uint8Array {
+    const { random } = this.#world;
+    if (!this.strategies.includes('garbage') || bytes.length === 0) return bytes;
+    this.acts++;
+    const changed = bytes.slice(0, random.chance(0.3) ? random.int(bytes.length) : bytes.length);
+    if (changed.length > 0) changed[random.int(changed.length)]! ^= 1 << random.int(8);
+    return changed;
+  }
+
+  #did<T>(result: T): T {
+    this.acts++;
+    return result;
+  }
+
+  #change(to: Endpoint, message: Message): readonly Message[] | undefined {
+    const other = !this.#favoured.has(to.id);
+    const has = (strategy: Strategy): boolean => this.strategies.includes(strategy);
+    switch (message.kind) {
+      case 'prePrepare':
+        if (has('equivocate') && other) return [this.#alternative(message.value.vote, message.value.batch)];
+        if (has('censor')) return this.#censored(message.value.vote, message.value.batch);
+        return undefined;
+      case 'prepare':
+      case 'commit': {
+        if (!has('equivocate') || !other) return undefined;
+        const { vote } = message.value;
+        const told = this.#alternatives.get(`${vote.view} ${vote.height}`);
+        if (told !== undefined) return [this.#sign({ kind: message.kind, vote: told })];
+        const { random } = this.#world;
+        if (!random.chance(0.3)) return undefined;
+        // Both contents of one slot, to the same member.
+        const second = { ...vote, digest: random.bytes(32) };
+        return [message, this.#sign({ kind: message.kind, vote: second })];
+      }
+      case 'checkpoint': {
+        if (!has('checkpointLiar') || !other) return undefined;
+        const checkpoint = { ...message.value.checkpoint, stateRoot: this.#world.random.bytes(32) };
+        return [this.#sign({ kind: 'checkpoint', checkpoint })];
+      }
+      case 'viewChange': {
+        if (!has('viewChangeLiar')) return undefined;
+        const { body } = message.value;
+        const prepared = body.prepared.filter(() => this.#world.random.chance(0.5));
+        return [this.#sign({ kind: 'viewChange', body: { ...body, prepared } })];
+      }
+      case 'newView':
+        return has('newViewLiar') ? [this.#otherNewView(message)] : undefined;
+      case 'status': {
+        if (!has('statusLiar')) return undefined;
+        const { random } = this.#world;
+        const { body } = message.value;
+        const view = random.chance(0.5) ? body.view : random.int(12);
+        const viewAsked = random.chance(0.5) ? view : view + random.int(1_000);
+        const executed = random.chance(0.5) ? body.executed : random.int(40);
+        return [this.#sign({ kind: 'status', body: { ...body, view, viewAsked, executed, suspects: true } })];
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #alternative(vote: Vote, batch: Extract<Message, { kind: 'prePrepare' }>['value']['batch']): Message {
+    const { random } = this.#world;
+    const transactions = random.chance(0.5) ? batch.transactions.slice(0, -1) : batch.transactions;
+    const changed = { ...batch, transactions, timestamp: batch.timestamp + 1 };
+    const told = { ...vote, digest: batchDigest(changed) };
+    this.#alternatives.set(`${vote.view} ${vote.height}`, told);
+    return this.#sign({ kind: 'prePrepare', vote: told, batch: changed });
+  }
+
+  /** The same for everybody: without the transactions that it does not like. */
+  #censored(vote: Vote, batch: Extract<Message, { kind: 'prePrepare' }>['value']['batch']): readonly Message[] {
+    const transactions = batch.transactions.filter((id) => (id[0]! & 1) === 0);
+    const changed = { ...batch, transactions };
+    return [this.#sign({ kind: 'prePrepare', vote: { ...vote, digest: batchDigest(changed) }, batch: changed })];
+  }
+
+  /** L20, L21, L22: a carry that it was not its to choose. */
+  #otherNewView(message: Extract<Message, { kind: 'newView' }>): Message {
+    const { random } = this.#world;
+    const { epoch, view, viewChanges, prePrepares } = message.value.body;
+    const votes = prePrepares.map(({ vote }) => vote);
+    const at = random.int(votes.length + 1);
+    const first = votes[at];
+    if (first === undefined) votes.pop();
+    else votes[at] = { ...first, digest: random.chance(0.5) ? batchDigest(nullBatch(first.height)) : random.bytes(32) };
+    const subset = random.chance(0.3) ? viewChanges.slice(1) : viewChanges;
+    return this.#sign({ kind: 'newView', epoch, view, viewChanges: subset, votes });
+  }
+
+  #sign(unsigned: Unsigned): Message {
+    const { chain } = this.#world;
+    const sign = (one: Signable): Uint8Array => chain.signerOf(this.member).sign(signableBytes(chain.genesis.id, one));
+    return signMessage(unsigned, this.member, sign);
+  }
+
+  /** Whom it treats well, for a while. */
+  #favour(): void {
+    const { loop, random, endpoints } = this.#world;
+    this.#favoured = new Set(endpoints.filter(() => random.chance(0.5)).map(({ id }) => id));
+    loop.after(random.between(300, 3_000), () => this.#favour());
+  }
+
+  /** What it sends without being asked. */
+  #act(): void {
+    const { loop, random, endpoints, network, chain } = this.#world;
+    loop.after(random.between(50, 600), () => this.#act());
+    const self = endpoints.find(({ member }) => member === this.member);
+    const others = endpoints.filter(({ member }) => member !== this.member);
+    if (self === undefined || !self.isUp() || others.length === 0) return;
+    if (this.strategies.includes('replay') && this.#seen.length > 0) {
+      for (let i = 0; i < 3; i++) network.inject(self, random.pick(others), random.pick(this.#seen));
+      this.acts++;
+    }
+    if (this.strategies.includes('highViews')) {
+      const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 1]) + random.int(2);
+      const stable = { kind: 'genesis', value: {} } as const;
+      const message = this.#sign({ kind: 'viewChange', body: { epoch: 0, view, stable, prepared: [] } });
+      for (const other of others) network.inject(self, other, messageFrame(message));
+      const n = chain.genesis.validators.length;
+      const led = view - (leaderIndex(0, view, n) - this.member);
+      const height = random.pick([1, 5, 2 ** 31, Number.MAX_SAFE_INTEGER]);
+      if (led >= 0 && leaderIndex(0, led, n) === this.member) {
+        const batch = nullBatch(height);
+        const vote = { epoch: 0, view: led, height, digest: batchDigest(batch) };
+        network.inject(self, random.pick(others), messageFrame(this.#sign({ kind: 'prePrepare', vote, batch })));
+      }
+      this.acts++;
+    }
+  }
+}
+
+/** What a frame holds, from the tag byte of its message (docs/formats.md, Message); 0 for what is no message. */
+export function tagOf(frame: Uint8Array): number {
+  return frame[0] === FRAME_MESSAGE ? (frame[1] ?? 0) : 0;
+}
+
+export const TAGS = { prePrepare: 1, prepare: 2, commit: 3, checkpoint: 4, viewChange: 5, newView: 6 } as const;

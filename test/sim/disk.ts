@@ -1,0 +1,282 @@
+import type { JournalFile, JournalFiles } from '../../node/journal/files.ts';
+import { type Database, type DatabaseBatch, Store } from '../../node/store/store.ts';
+import type { Loop } from './loop.ts';
+import type { Random } from './random.ts';
+
+/** The machine lost its power, or the process was killed, in the middle of this call: it never returns. */
+const NEVER = new Promise<never>(() => {});
+
+export interface DiskHooks {
+  /** A write point: called before and after each change of what is on the disk. May crash the node. */
+  point(name: string): void;
+  /** Whether the process that asked still runs. */
+  isAlive(): boolean;
+  latencyMs(): number;
+  /** This write or sync fails with EIO (D03). */
+  fails(): boolean;
+}
+
+interface File {
+  content: Uint8Array;
+  /** What survives a power cut; undefined while the name is not durable. */
+  durable: Uint8Array | undefined;
+}
+
+type Rows = Map<string, Uint8Array>;
+
+/** A database batch. */
+interface Change {
+  readonly put: Rows;
+  readonly deleted: readonly string[];
+}
+
+/**
+ * The disk of one validator: the journal's files and the database, each with what the process sees and what would
+ * survive a power cut.
+ */
+export class SimDisk {
+  readonly files = new Map<string, File>();
+  /** Names that are durable although they were removed and the directory was not synced. */
+  readonly #ghosts = new Map<string, Uint8Array>();
+  rows: Rows = new Map();
+  #durableRows: Rows = new Map();
+  /** Batches written without sync since the last synced one, oldest first. */
+  #unsynced: Change[] = [];
+
+  /** A process of this disk opens its files through these. */
+  journalFiles(loop: Loop, hooks: DiskHooks): JournalFiles {
+    const act = async (name: string, change: () => void, ms = hooks.latencyMs()): Promise<void> => {
+      loop.settle();
+      await loop.wait(ms);
+      if (!hooks.isAlive()) return NEVER;
+      if (hooks.fails()) throw new Error('EIO: i/o error');
+      hooks.point(`before ${name}`);
+      if (!hooks.isAlive()) return NEVER;
+      change();
+      hooks.point(`after ${name}`);
+      if (!hooks.isAlive()) return NEVER;
+      return undefined;
+    };
+    const open = async (name: string): Promise<JournalFile> => {
+      if (!this.files.has(name)) this.files.set(name, { content: new Uint8Array(0), durable: undefined });
+      const file = this.files.get(name)!;
+      return {
+        write: (bytes, position) =>
+          act('journal write', () => {
+            const after = new Uint8Array(Math.max(file.content.length, position + bytes.length));
+            after.set(file.content);
+            after.set(bytes, position);
+            file.content = after;
+          }),
+        truncate: (length) =>
+          act('journal truncate', () => {
+            const after = new Uint8Array(length);
+            after.set(file.content.subarray(0, length));
+            file.content = after;
+          }),
+        sync: () =>
+          act('journal sync', () => {
+            if (file.durable !== undefined) file.durable = file.content;
+            else this.#ghosts.set(name, file.content);
+          }),
+        close: async () => {},
+      };
+    };
+    return {
+      prepare: async () => {},
+      list: async () => [...this.files.keys()].sort(),
+      read: async (name) => this.files.get(name)!.content.slice(),
+      open,
+      remove: async (name) =>
+        act('journal remove', () => {
+          const file = this.files.get(name);
+          this.files.delete(name);
+          if (file?.durable !== undefined) this.#ghosts.set(name, file.durable);
+        }),
+      sync: () =>
+        act('journal directory sync', () => {
+          for (const [name, file] of this.files) file.durable ??= this.#ghosts.get(name) ?? new Uint8Array(0);
+          this.#ghosts.clear();
+        }),
+    };
+  }
+
+  /** The database of a process of this disk, with all that was written. */
+  openStore(loop: Loop, hooks: DiskHooks): Store {
+    return new Store(new SimDatabase(this, loop, hooks));
+  }
+
+  /** One batch is there. */
+  applied(change: Change, sync: boolean): void {
+    apply(this.rows, change);
+    this.#unsynced.push(change);
+    if (!sync) return;
+    for (const one of this.#unsynced) apply(this.#durableRows, one);
+    this.#unsynced = [];
+  }
+
+  /** Whether these bytes stand in a journal file as it would survive a power cut. */
+  isInJournal(bytes: Uint8Array): boolean {
+    for (const { durable } of this.files.values()) {
+      if (durable !== undefined && bufferOf(durable).includes(bufferOf(bytes))) return true;
+    }
+    return false;
+  }
+
+  /** A durable database record. */
+  durableRow(key: Uint8Array): Uint8Array | undefined {
+    return this.#durableRows.get(latin1(key));
+  }
+
+  /**
+   * The process is gone, the machine not: what was written is there. With `power` lost too, what was not synced is lost:
+   * a file keeps its synced part and any prefix of the rest, perhaps torn; of unsynced database writes a prefix.
+   */
+  crash(power: boolean, random: Random): { readonly lost: boolean; readonly torn: boolean } {
+    let lost = false;
+    let torn = false;
+    if (!power) return { lost, torn };
+    for (const [name, file] of [...this.files]) {
+      const { durable, content } = file;
+      if (durable === undefined) {
+        // The name was never made durable: it may be there or not, with whatever part of it.
+        lost = true;
+        if (random.chance(0.5)) this.files.delete(name);
+        else this.files.set(name, tornFile(content, 0, random));
+        continue;
+      }
+      if (durable === content) continue;
+      lost = true;
+      const kept = tornFile(content, commonPrefix(durable, content), random);
+      torn ||= kept.content.length > durable.length;
+      this.files.set(name, kept.content.length < durable.length ? { content: durable, durable } : kept);
+    }
+    for (const [name, content] of this.#ghosts) {
+      // Removed, but not durably: it may be back.
+      if (!this.files.has(name) && random.chance(0.5)) this.files.set(name, { content, durable: content });
+    }
+    this.#ghosts.clear();
+    const kept = random.int(this.#unsynced.length + 1);
+    if (kept < this.#unsynced.length) lost = true;
+    for (const one of this.#unsynced.slice(0, kept)) apply(this.#durableRows, one);
+    this.rows = new Map(this.#durableRows);
+    this.#unsynced = [];
+    return { lost, torn };
+  }
+
+  /** As it is now, for a restore from backup. */
+  copy(): SimDisk {
+    const other = new SimDisk();
+    for (const [name, { content }] of this.files) other.files.set(name, { content, durable: content });
+    other.rows = new Map(this.rows);
+    other.#durableRows = new Map(this.rows);
+    return other;
+  }
+
+  /** Flips one bit of a journal file; false if there is none long enough. */
+  rotJournal(random: Random): boolean {
+    const names = [...this.files.keys()].filter((name) => this.files.get(name)!.content.length > 0);
+    if (names.length === 0) return false;
+    const file = this.files.get(random.pick(names))!;
+    const content = file.content.slice();
+    content[random.int(content.length)]! ^= 1 << random.int(8);
+    file.content = content;
+    file.durable = content;
+    return true;
+  }
+
+  /** Flips one bit of one database value. */
+  rotDatabase(random: Random): boolean {
+    const keys = [...this.rows.keys()];
+    if (keys.length === 0) return false;
+    const key = random.pick(keys);
+    const value = this.rows.get(key)!.slice();
+    value[random.int(value.length)]! ^= 1 << random.int(8);
+    this.rows.set(key, value);
+    this.#durableRows.set(key, value);
+    return true;
+  }
+}
+
+class SimDatabase implements Database {
+  readonly #disk: SimDisk;
+  readonly #loop: Loop;
+  readonly #hooks: DiskHooks;
+
+  constructor(disk: SimDisk, loop: Loop, hooks: DiskHooks) {
+    this.#disk = disk;
+    this.#loop = loop;
+    this.#hooks = hooks;
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#disk.rows.get(latin1(key));
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.getSync(key);
+  }
+
+  async *iterator({ gte, lt, limit, reverse }: Parameters<Database['iterator']>[0]) {
+    const [low, high] = [latin1(gte), latin1(lt)];
+    const keys = [...this.#disk.rows.keys()].filter((key) => key >= low && key < high).sort();
+    if (reverse) keys.reverse();
+    for (const key of limit < 0 ? keys : keys.slice(0, limit)) {
+      const value = this.#disk.rows.get(key);
+      if (value !== undefined) yield [new Uint8Array(Buffer.from(key, 'latin1')), value] as const;
+    }
+  }
+
+  batch(): DatabaseBatch {
+    const put: Rows = new Map();
+    const deleted: string[] = [];
+    return {
+      put: (key, value) => put.set(latin1(key), value.slice()),
+      del: (key) => deleted.push(latin1(key)),
+      write: async ({ sync }) => {
+        const { isAlive, point, latencyMs, fails } = this.#hooks;
+        this.#loop.settle();
+        await this.#loop.wait(sync ? latencyMs() : 0);
+        if (!isAlive()) return NEVER;
+        if (fails()) throw new Error('EIO: i/o error');
+        point('before database write');
+        if (!isAlive()) return NEVER;
+        this.#disk.applied({ put, deleted }, sync);
+        point('after database write');
+        return isAlive() ? undefined : NEVER;
+      },
+    };
+  }
+
+  async close(): Promise<void> {}
+}
+
+function apply(rows: Rows, { put, deleted }: Change): void {
+  for (const key of deleted) rows.delete(key);
+  for (const [key, value] of put) rows.set(key, value);
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function latin1(bytes: Uint8Array): string {
+  return bufferOf(bytes).toString('latin1');
+}
+
+function commonPrefix(a: Uint8Array, b: Uint8Array): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** Content up to `safe`, then any part of the rest, its end perhaps garbage. */
+function tornFile(content: Uint8Array, safe: number, random: Random): File {
+  const length = safe + random.int(content.length - safe + 1);
+  const kept = content.slice(0, length);
+  if (length > safe && random.chance(0.5)) {
+    const from = Math.max(safe, length - 1 - random.int(512));
+    for (let at = from; at < length; at++) kept[at] = random.int(256);
+  }
+  return { content: kept, durable: kept };
+}

@@ -1,0 +1,316 @@
+import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
+import { decode } from '../../ledger/codec.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { openJournal } from '../../node/journal/journal.ts';
+import { Ledger } from '../../node/ledger/ledger.ts';
+import type { Now } from '../../node/pbft/events.ts';
+import type { Executed, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
+import type { Signer } from '../../node/signatures.ts';
+import { Validator } from '../../node/validator.ts';
+import type { SimChain } from './chain.ts';
+import { simVerifyPool } from './crypto.ts';
+import { SimDisk } from './disk.ts';
+import type { Loop } from './loop.ts';
+import type { Endpoint, NetworkHandlers, SimNetwork } from './network.ts';
+import type { Random } from './random.ts';
+
+/** The clocks of one machine, against virtual time. */
+export interface Clocks {
+  wallOffsetMs: number;
+  /** Of both clocks: 1 is right. */
+  rate: number;
+  /** Where `rate` began, and what the clocks showed then. */
+  since: number;
+  wallThen: number;
+  monotonicThen: number;
+}
+
+/** What the rest of the simulator hears of one process. */
+export interface NodeTap {
+  signed(node: SimNode, bytes: Uint8Array): void;
+  executed(node: SimNode, executed: Executed, ids: readonly string[] | undefined): void;
+  certificate(node: SimNode, certificate: Certificate): void;
+  final(node: SimNode, height: number): void;
+  /** After something reached the process. */
+  touched(node: SimNode): void;
+  fatal(node: SimNode, error: unknown): void;
+  /** A write point; may crash the node. */
+  point(node: SimNode, name: string): void;
+  started(node: SimNode, doubt: string | undefined): void;
+  log(node: SimNode, fields: object, message: string): void;
+}
+
+export interface SimWorld {
+  readonly loop: Loop;
+  readonly network: SimNetwork;
+  readonly random: Random;
+  readonly chain: SimChain;
+  readonly tap: NodeTap;
+  /** Start of the wall clocks in ms. */
+  readonly startWall: number;
+}
+
+interface Process {
+  alive: boolean;
+  validator: Validator | undefined;
+  journal: JournalPort | undefined;
+}
+
+/** One machine with its disk, and the validator process that runs on it now and then: all of it production code. */
+export class SimNode implements Endpoint {
+  readonly id: number;
+  readonly member: number;
+  readonly name: string;
+  readonly world: SimWorld;
+  disk = new SimDisk();
+  readonly clocks: Clocks;
+  /** Virtual time until which the process stands still. */
+  pausedUntil = 0;
+  /** Milliseconds of one disk access, at most. */
+  diskMs = 0.5;
+  /** The next disk accesses that fail. */
+  failing = 0;
+  #process: Process | undefined;
+  #handlers: NetworkHandlers = noHandlers();
+  /** How often it was started. */
+  starts = 0;
+
+  constructor(world: SimWorld, id: number, member: number, name: string) {
+    this.world = world;
+    this.id = id;
+    this.member = member;
+    this.name = name;
+    this.clocks = { wallOffsetMs: 0, rate: 1, since: 0, wallThen: world.startWall, monotonicThen: 0 };
+    world.network.add(this);
+  }
+
+  get validator(): Validator | undefined {
+    return this.#process?.validator;
+  }
+
+  get journal(): JournalPort | undefined {
+    return this.#process?.journal;
+  }
+
+  isUp(): boolean {
+    return this.#process?.validator !== undefined;
+  }
+
+  now(): Now {
+    const { wallOffsetMs, rate, since, wallThen, monotonicThen } = this.clocks;
+    const passed = (this.world.loop.now - since) * rate;
+    return { wall: Math.floor(wallThen + passed + wallOffsetMs), monotonic: monotonicThen + passed };
+  }
+
+  setRate(rate: number): void {
+    const { wall, monotonic } = this.now();
+    this.clocks.wallThen = wall - this.clocks.wallOffsetMs;
+    this.clocks.monotonicThen = monotonic;
+    this.clocks.since = this.world.loop.now;
+    this.clocks.rate = rate;
+  }
+
+  /** Boots a process from the disk. */
+  start(): void {
+    if (this.#process !== undefined) return;
+    const process: Process = { alive: true, validator: undefined, journal: undefined };
+    this.#process = process;
+    this.starts++;
+    this.world.loop.settle();
+    this.#boot(process).catch((error: unknown) => {
+      if (process.alive) this.world.tap.fatal(this, error);
+    });
+  }
+
+  /** The process is gone between two instructions; `power`: so is what was not synced. */
+  crash(power: boolean): { readonly lost: boolean; readonly torn: boolean } {
+    const process = this.#process;
+    if (process !== undefined) {
+      process.alive = false;
+      this.#process = undefined;
+      this.#handlers = noHandlers();
+      this.world.network.ended(this, !power);
+    }
+    return this.disk.crash(power, this.world.random);
+  }
+
+  frame(from: number, frame: Uint8Array): void {
+    this.#touch(() => this.#handlers.frame(from, frame));
+    this.world.loop.settle();
+  }
+
+  request(from: number, body: Uint8Array): Promise<Uint8Array> {
+    return this.#handlers.request(from, body);
+  }
+
+  channel(member: number, open: boolean): void {
+    this.#touch(() => this.#handlers.channel(member, open));
+  }
+
+  unreachable(member: number): void {
+    this.#touch(() => this.#handlers.unreachable(member));
+  }
+
+  /** Runs now, or when the pause is over. */
+  #touch(run: () => void): void {
+    const { loop, tap } = this.world;
+    const process = this.#process;
+    if (this.pausedUntil > loop.now) {
+      loop.at(this.pausedUntil, () => {
+        if (process !== undefined && process.alive) this.#touch(run);
+      });
+      return;
+    }
+    run();
+    if (this.isUp()) tap.touched(this);
+  }
+
+  async #boot(process: Process): Promise<void> {
+    const { loop, network, chain, tap, random } = this.world;
+    const { genesis, crypto } = chain;
+    const isAlive = (): boolean => process.alive;
+    const hooks = {
+      isAlive,
+      point: (name: string) => tap.point(this, name),
+      latencyMs: () => random.between(0.05, this.diskMs) + Math.max(0, this.pausedUntil - loop.now),
+      fails: () => this.failing > 0 && this.failing-- > 0,
+    };
+    const fatal = (error: unknown): void => {
+      if (process.alive) tap.fatal(this, error);
+    };
+    const signer = this.#tappedSigner(chain.signerOf(this.member));
+    const ledger = new Ledger({
+      directory: this.name,
+      genesis,
+      application: quorateApplication,
+      validatorKey: signer.publicKey,
+      openStore: async () => this.disk.openStore(loop, hooks),
+    });
+    const opened = await ledger.open();
+    if (!process.alive) return;
+    const { journal, records, doubt } = await openJournal({
+      directory: this.name,
+      genesisId: genesis.id,
+      validatorKey: signer.publicKey,
+      mark: opened.mark,
+      onFatal: fatal,
+      onRotate: () => process.validator?.lastingEntries() ?? [],
+      files: this.disk.journalFiles(loop, hooks),
+      random: (length) => random.bytes(length),
+      segmentBytes: 64 * 1024,
+    });
+    if (!process.alive) return;
+    process.journal = journal;
+    const handlers = noHandlers();
+    const validator = new Validator({
+      genesis,
+      application: quorateApplication,
+      self: this.member,
+      signer,
+      verify: crypto.verify,
+      verifyPool: simVerifyPool(loop, crypto, isAlive),
+      ledger: this.#ledgerPort(ledger, isAlive),
+      opened,
+      journal,
+      records,
+      doubt,
+      network: network.networkOf(this, handlers, isAlive),
+      log: this.#log(),
+      scheduler: this.#scheduler(process),
+      now: () => this.now(),
+      fatal,
+    });
+    validator.observe({
+      executed() {},
+      final: (height) => tap.final(this, height),
+      expired() {},
+    });
+    process.validator = validator;
+    this.#handlers = handlers;
+    tap.started(this, doubt);
+    validator.start();
+    network.started(this);
+    tap.touched(this);
+  }
+
+  #scheduler(process: Process): Scheduler {
+    const { loop } = this.world;
+    const guarded = (run: () => void): void => {
+      if (!process.alive) return;
+      loop.settle();
+      this.#touch(run);
+    };
+    return {
+      setTimer: (delayMs, run) => loop.after(Math.max(0, delayMs) / this.clocks.rate, () => guarded(run)),
+      soon: (run) => void loop.after(0.01, () => guarded(run)),
+    };
+  }
+
+  /** The ledger thread: answers come after a virtual moment, in the order of the calls. */
+  #ledgerPort(ledger: Ledger, isAlive: () => boolean): LedgerPort {
+    const { loop, tap, random } = this.world;
+    const later = async <T>(work: () => Promise<T>): Promise<T> => {
+      loop.settle();
+      await loop.wait(random.between(0.05, 0.4));
+      if (!isAlive()) return new Promise(() => {});
+      const result = await work();
+      loop.settle();
+      return isAlive() ? result : new Promise(() => {});
+    };
+    // As messages to a worker, calls never overtake each other.
+    let last: Promise<unknown> = Promise.resolve();
+    const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
+      const result = last.then(() => later(work));
+      last = result.catch(() => undefined);
+      return result;
+    };
+    return {
+      open: () => ledger.open(),
+      execute: (batch, transactions, ordered, mark) =>
+        inOrder(async () => {
+          const executed = await ledger.execute(batch, transactions, ordered, mark);
+          if (isAlive()) tap.executed(this, executed, undefined);
+          return executed;
+        }),
+      executeSynced: (block, expected, mark) =>
+        inOrder(async () => {
+          const executed = await ledger.executeSynced(block, expected, mark);
+          if (isAlive()) tap.executed(this, executed, undefined);
+          return executed;
+        }),
+      storeCertificate: (certificate) =>
+        inOrder(async () => {
+          tap.certificate(this, decode(certificateCodec, certificate));
+          await ledger.storeCertificate(certificate);
+        }),
+      blocksAbove: (above, bytesMax) => later(() => ledger.blocksAbove(above, bytesMax)),
+      query: (name, args) => later(() => ledger.query(name, args)),
+      close: () => ledger.close(),
+    };
+  }
+
+  #tappedSigner(signer: Signer): Signer {
+    return {
+      publicKey: signer.publicKey,
+      sign: (message) => {
+        this.world.tap.signed(this, message);
+        return signer.sign(message);
+      },
+    };
+  }
+
+  #log() {
+    const { tap } = this.world;
+    const log = (fields: object, message: string): void => tap.log(this, fields, message);
+    return { debug() {}, info: log, warn: log, error: log };
+  }
+}
+
+function noHandlers(): NetworkHandlers {
+  return {
+    frame() {},
+    request: () => Promise.reject(new Error('not running')),
+    channel() {},
+    unreachable() {},
+  };
+}

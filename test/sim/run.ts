@@ -1,0 +1,354 @@
+import { toHex } from '../../ledger/bytes.ts';
+import { faultsTolerated, quorum } from '../../ledger/validators.ts';
+import { Adversary } from './adversary.ts';
+import { type SimChain, simChain } from './chain.ts';
+import { Checker, type Violation } from './checker.ts';
+import { fakeCrypto, realCrypto } from './crypto.ts';
+import { Faults } from './faults.ts';
+import { Loop } from './loop.ts';
+import { SimNetwork } from './network.ts';
+import { type NodeTap, SimNode, type SimWorld } from './node.ts';
+import { drawPlan, type Plan, type Profile } from './profile.ts';
+import { Random } from './random.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly nodes?: number | undefined;
+  /** Keeps the log. */
+  readonly verbose?: boolean;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  /** Of everything that was signed, executed and done to the nodes: equal for equal seeds. */
+  readonly traceHash: string;
+  readonly virtualMs: number;
+  readonly steps: number;
+  readonly viewChanges: number;
+  readonly checkpoints: number;
+  readonly stateTransfers: number;
+  readonly byzantineActs: number;
+  readonly transactions: number;
+  readonly checks: number;
+  readonly faults: ReadonlyMap<string, number>;
+  readonly points: ReadonlyMap<string, number>;
+  readonly log: readonly string[];
+}
+
+const START_WALL = 1_700_000_001_000;
+/** After the network has healed, transactions are submitted for this long before everybody must agree. */
+const WARM_MS = 500;
+
+/** One seed: a storm of faults, then a healed network in which the correct members must agree and go on. */
+export async function runSeed(options: RunOptions): Promise<RunResult> {
+  const random = new Random(options.seed, 1);
+  const plan = drawPlan(random, options.profile, options.nodes);
+  return new Run(options, plan, random).run();
+}
+
+class Run {
+  readonly #options: RunOptions;
+  readonly #plan: Plan;
+  readonly #random: Random;
+  readonly #loop = new Loop();
+  readonly #network: SimNetwork;
+  readonly #chain: SimChain;
+  readonly #nodes: SimNode[] = [];
+  readonly #adversaries = new Map<number, Adversary>();
+  readonly #checker: Checker;
+  readonly #faults: Faults;
+  readonly #log: string[] = [];
+  readonly #submitted = new Set<string>();
+  /** Accepted after the network healed: each must end up executed everywhere. */
+  readonly #owed = new Set<string>();
+  #nonce = 0;
+  #healed = false;
+  #stopped = false;
+  #trace = 0x811c9dc5;
+  readonly #totals = { viewChanges: 0, stateTransfers: 0 };
+  readonly #counted = new Map<object, { viewChanges: number; catchUps: number }>();
+
+  constructor(options: RunOptions, plan: Plan, random: Random) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#random = random;
+    this.#chain = simChain(plan.n, plan.parameters, plan.realSignatures ? realCrypto : fakeCrypto);
+    this.#network = new SimNetwork(this.#loop, new Random(options.seed, 2));
+    const faulty = new Set([...plan.twins, ...plan.scripted.keys(), ...plan.fragile]);
+    this.#checker = new Checker(this.#chain, faulty);
+    const world: SimWorld = {
+      loop: this.#loop,
+      network: this.#network,
+      random: new Random(options.seed, 3),
+      chain: this.#chain,
+      tap: this.#tap(),
+      startWall: START_WALL,
+    };
+    for (let member = 0; member < plan.n; member++) {
+      const copies = plan.twins.includes(member) ? ['a', 'b'] : [''];
+      for (const copy of copies) {
+        const node = new SimNode(world, this.#nodes.length, member, `v${member}${copy}`);
+        this.#nodes.push(node);
+      }
+    }
+    this.#note(`plan ${JSON.stringify({ ...plan, scripted: [...plan.scripted] })}`);
+    for (const [member, strategies] of plan.scripted) {
+      const own = { loop: this.#loop, network: this.#network, chain: this.#chain, endpoints: this.#nodes };
+      this.#adversaries.set(
+        member,
+        new Adversary({ ...own, random: new Random(options.seed, 100 + member) }, member, strategies),
+      );
+    }
+    this.#faults = new Faults({
+      loop: this.#loop,
+      network: this.#network,
+      random: new Random(options.seed, 4),
+      nodes: this.#nodes,
+      plan,
+      log: (text) => this.#note(text),
+    });
+    this.#network.corrupt = (from, to, frame) => this.#corrupt(from as SimNode, to as SimNode, frame);
+  }
+
+  async run(): Promise<RunResult> {
+    for (const node of this.#nodes) node.start();
+    this.#separateTwins();
+    this.#load();
+    const stop = (): boolean => this.#checker.violations.length > 0;
+    await this.#loop.run(this.#plan.stormMs, stop);
+    if (!stop()) await this.#heal(stop);
+    this.#stopped = true;
+    this.#countTotals();
+    const { counts } = this.#network;
+    for (const kind of ['lost', 'duplicated', 'late', 'blocked'] as const) this.#faults.count(kind, counts[kind]);
+    let byzantineActs = 0;
+    for (const adversary of this.#adversaries.values()) {
+      byzantineActs += adversary.acts;
+      for (const strategy of adversary.strategies) this.#faults.count(strategy, adversary.acts > 0 ? 1 : 0);
+    }
+    if (this.#plan.twins.length > 0) this.#faults.count('twins', this.#plan.twins.length);
+    return {
+      seed: this.#options.seed,
+      violations: this.#checker.violations,
+      traceHash: (this.#trace >>> 0).toString(16).padStart(8, '0'),
+      virtualMs: Math.round(this.#loop.now),
+      steps: this.#loop.steps,
+      ...this.#totals,
+      checkpoints: this.#checker.certificates,
+      byzantineActs,
+      transactions: this.#submitted.size,
+      checks: this.#checker.checks,
+      faults: this.#faults.counts,
+      points: this.#faults.points,
+      log: this.#log,
+    };
+  }
+
+  /** GST, and the promise of liveness (I13, I14): within the bound everything accepted is executed, everywhere the same. */
+  async #heal(stop: () => boolean): Promise<void> {
+    this.#note('healed');
+    this.#healed = true;
+    this.#faults.heal();
+    const f = faultsTolerated(this.#plan.n);
+    const faulty = this.#checker.faulty;
+    if (!this.#plan.relentless) {
+      for (const node of this.#nodes) if (faulty.has(node.member) && node.isUp()) node.crash(false);
+    }
+    // A random core of q must do: when nobody is Byzantine, some of the others stay away.
+    const correct = this.#nodes.filter(({ member }) => !faulty.has(member));
+    const spare = Math.min(f - faulty.size, correct.length - quorum(this.#plan.n));
+    const away = spare > 0 && this.#random.chance(0.5) ? this.#random.shuffle(correct).slice(0, spare) : [];
+    for (const node of away) node.crash(false);
+    if (away.length > 0) this.#note(`away: ${away.map(({ name }) => name)}`);
+    const core = correct.filter((node) => !away.includes(node));
+    await this.#loop.run(this.#loop.now + WARM_MS, stop);
+    const bound = this.#loop.now + this.#boundMs(core, f);
+    while (!stop() && this.#loop.now < bound && !this.#agreed(core)) {
+      await this.#loop.run(this.#loop.now + 100, stop);
+    }
+    if (stop()) return;
+    if (!this.#agreed(core)) this.#checker.fail('I13', `not agreed in time: ${this.#describe(core)}`);
+    this.#checker.finalHeads(core);
+    for (const node of core) this.#checker.chainOf(node, this.#submitted);
+  }
+
+  /**
+   * From configuration, not by hand: whoever waits in a view alone is met after ten timeouts (V1), then at most f+1
+   * leaders fail, each for its timeout and the time to change the view.
+   */
+  #boundMs(core: readonly SimNode[], f: number): number {
+    const timers = core.map((node) => node.validator?.state.timer.timeoutMs ?? 0);
+    const { viewTimeoutMs, heartbeatMs, inclusionTimeoutMs } = this.#chain.parameters;
+    const timeout = Math.max(8 * viewTimeoutMs, ...timers);
+    return 12 * timeout + 2 * (f + 2) * timeout + 2 * heartbeatMs + 4 * inclusionTimeoutMs + 30_000;
+  }
+
+  #agreed(core: readonly SimNode[]): boolean {
+    const states = core.map((node) => node.validator?.state);
+    const heights = states.map((state) => state?.executed.height ?? -1);
+    if (Math.max(...heights) - Math.min(...heights) > 0) return false;
+    if (states.some((state) => state === undefined || state.mode !== 'active')) return false;
+    if (states.some((state) => state!.low < state!.executed.height)) return false;
+    if (core.some((node) => node.validator!.pool.size > 0)) return false;
+    return this.#owedAreDone(core);
+  }
+
+  #owedAreDone(core: readonly SimNode[]): boolean {
+    for (const id of this.#owed) {
+      const key = Buffer.concat([Uint8Array.of(5), Buffer.from(id.slice(2), 'hex')]).toString('latin1');
+      if (!core.every((node) => node.disk.rows.has(key))) return false;
+    }
+    return true;
+  }
+
+  #describe(core: readonly SimNode[]): string {
+    return core
+      .map((node) => {
+        const state = node.validator?.state;
+        if (state === undefined) return `${node.name} is down`;
+        const { view, asked, low, executed, mode, timer } = state;
+        const pool = node.validator!.pool.size;
+        return `${node.name} ${mode} view ${view}/${asked} executed ${executed.height} low ${low} pool ${pool} timeout ${timer.timeoutMs} suspicion ${timer.suspicion}`;
+      })
+      .join('; ');
+  }
+
+  /** Clients submit to whoever is up, sometimes to several, sometimes twice, sometimes to die early. */
+  #load(): void {
+    const { validUntilMs, nextMs } = { validUntilMs: this.#random.pick([600_000, 600_000, 3_000]), nextMs: 0 };
+    this.#loop.after(nextMs + this.#random.between(10, this.#healed ? 400 : 120), () => {
+      if (this.#stopped) return;
+      const up = this.#nodes.filter((node) => node.isUp() && node.pausedUntil <= this.#loop.now);
+      if (up.length > 0 && this.#loop.now < this.#plan.stormMs + WARM_MS) {
+        const transaction = this.#chain.transaction(
+          this.#nonce++,
+          START_WALL + Math.floor(this.#loop.now) + validUntilMs,
+        );
+        const id = toHex(transaction.id);
+        this.#submitted.add(id);
+        const times = this.#random.pick([1, 1, 1, 2, 3]);
+        for (let i = 0; i < times; i++) this.#submit(this.#random.pick(up), transaction.bytes, id, validUntilMs);
+      }
+      this.#load();
+    });
+  }
+
+  #submit(node: SimNode, bytes: Uint8Array, id: string, validUntilMs: number): void {
+    const { validator } = node;
+    if (validator === undefined) return;
+    this.#loop.settle();
+    const owed = this.#healed && !this.#checker.faulty.has(node.member) && validUntilMs > 60_000;
+    validator.intake.fromClient([bytes]).then(
+      ([outcome]) => {
+        if (owed && outcome?.kind === 'accepted' && node.validator === validator) this.#owed.add(id);
+      },
+      (error: unknown) => this.#checker.fail('I20', `${node.name}: ${String(error)}`),
+    );
+  }
+
+  /** Each other node sees one copy of a twin, or both, and that changes. */
+  #separateTwins(): void {
+    if (this.#plan.twins.length === 0 || this.#healed) return;
+    for (const member of this.#plan.twins) {
+      const copies = this.#nodes.filter((node) => node.member === member);
+      for (const other of this.#nodes) {
+        if (other.member === member) continue;
+        const shown = this.#random.int(3);
+        for (const [i, copy] of copies.entries()) {
+          for (const [from, to] of [
+            [copy, other],
+            [other, copy],
+          ] as const) {
+            if (shown === 2 || shown === i) this.#network.unblock(from, to);
+            else this.#network.block(from, to, false);
+          }
+        }
+      }
+    }
+    this.#loop.after(this.#random.between(200, 2_500), () => this.#separateTwins());
+  }
+
+  #corrupt(from: SimNode, to: SimNode, frame: Uint8Array): readonly Uint8Array[] {
+    for (const adversary of this.#adversaries.values()) adversary.saw(frame);
+    const adversary = this.#adversaries.get(from.member);
+    const frames = adversary === undefined ? [frame] : adversary.corrupt(from, to, frame);
+    return frames.filter((one) => this.#faults.passes(to, one));
+  }
+
+  #tap(): NodeTap {
+    return {
+      signed: (node, bytes) => {
+        this.#fold(node.id, bytes);
+        this.#checker.signed(node, bytes);
+      },
+      executed: (node, executed) => {
+        this.#fold(node.id, executed.blockHash);
+        this.#note(`${node.name} executed ${executed.height} ${toHex(executed.blockHash).slice(0, 10)}`);
+        this.#checker.executed(node, executed);
+      },
+      certificate: (node, certificate) => this.#checker.certificate(node, certificate),
+      final() {},
+      touched: (node) => {
+        this.#countOf(node);
+        this.#checker.touched(node);
+      },
+      fatal: (node, error) => this.#fatal(node, error),
+      point: (node, name) => this.#faults.point(node, name),
+      started: (node, doubt) => {
+        this.#note(
+          `${node.name} started at ${node.validator?.state.executed.height}${doubt ? `, in doubt: ${doubt}` : ''}`,
+        );
+        this.#checker.started(node);
+        if (doubt !== undefined && !this.#checker.faulty.has(node.member))
+          this.#checker.fail('R1', `${node.name} is in doubt without reason: ${doubt}`);
+      },
+      log: (node, fields, message) => this.#note(`${node.name} ${message} ${JSON.stringify(fields)}`),
+    };
+  }
+
+  /** A failed disk ends the process (D03), and so does damage; anything else is our bug (I20). */
+  #fatal(node: SimNode, error: unknown): void {
+    const text = error instanceof Error ? `${error.message}` : String(error);
+    const expected = /EIO/.test(text) || this.#checker.faulty.has(node.member);
+    this.#note(`${node.name} ends: ${text}`);
+    if (!expected) this.#checker.fail('I20', `${node.name}: ${error instanceof Error ? error.stack : text}`);
+    this.#loop.settle();
+    this.#loop.after(0, () => {
+      node.crash(false);
+      if (!this.#healed || !this.#checker.faulty.has(node.member)) this.#loop.after(200, () => node.start());
+    });
+  }
+
+  #countOf(node: SimNode): void {
+    const { validator } = node;
+    if (validator !== undefined) this.#counted.set(validator, validator.counters);
+  }
+
+  #countTotals(): void {
+    for (const { viewChanges, catchUps } of this.#counted.values()) {
+      this.#totals.viewChanges += viewChanges;
+      this.#totals.stateTransfers += catchUps;
+    }
+  }
+
+  #note(text: string): void {
+    this.#foldText(text);
+    if (this.#options.verbose) this.#log.push(`${this.#loop.now.toFixed(2).padStart(10)}  ${text}`);
+  }
+
+  #foldText(text: string): void {
+    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+  }
+
+  #fold(id: number, bytes: Uint8Array): void {
+    this.#mix(id);
+    this.#mix(Math.round(this.#loop.now * 1_000) | 0);
+    for (let i = Math.max(0, bytes.length - 40); i < bytes.length; i++) this.#mix(bytes[i]!);
+  }
+
+  #mix(value: number): void {
+    this.#trace = Math.imul(this.#trace ^ value, 0x01000193);
+  }
+}
