@@ -10,6 +10,8 @@ export interface ForwardingContext {
   broadcast(frame: Uint8Array): void;
   send(to: number, frame: Uint8Array): void;
   leader(): number;
+  /** These are pending for two rounds or more. */
+  stale(entries: readonly PoolEntry[]): void;
   /** Monotonic clock in ms. */
   now(): number;
   setTimer(delayMs: number, run: () => void): () => void;
@@ -71,6 +73,8 @@ export class Forwarding {
       if (this.#before.has(entry.key)) (entry.origin === self ? own : others).push(entry);
     }
     this.#before = pending;
+    const stale = [...own, ...others].slice(0, OFFER_IDS_MAX);
+    if (stale.length > 0) this.#context.stale(stale);
     for (const frame of offerFrames(own)) broadcast(frame);
     this.#handed(own);
     this.#offerToLeader(others);

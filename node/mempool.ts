@@ -154,6 +154,14 @@ export class Mempool {
     }
   }
 
+  /** These are executed already. */
+  remove(entries: readonly PoolEntry[]): void {
+    for (const { key } of entries) {
+      const entry = this.body(key);
+      if (entry !== undefined) this.#remove(entry);
+    }
+  }
+
   /** N13: another view: nothing is in an accepted batch of it, and nothing was handed to its leader yet. */
   enterView(): void {
     for (const height of [...this.#batches.keys()]) this.leaveBatch(height);

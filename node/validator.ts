@@ -2,7 +2,7 @@ import type { RefusalCode } from '../api/ports.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { Application } from '../ledger/application.ts';
 import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
-import { equalBytes } from '../ledger/bytes.ts';
+import { concatBytes, equalBytes } from '../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
@@ -38,6 +38,7 @@ import { RecentIds } from './recent-ids.ts';
 import { Runner } from './runner.ts';
 import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
+import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 import { FRAME_MESSAGE, FRAME_OFFER, FRAME_TRANSACTIONS, messageFrame } from './wire.ts';
 
@@ -151,7 +152,8 @@ export class Validator {
     const { monotonic } = options.now();
     const leader = leaderOf(state);
     for (const entry of this.#bodies.restore(records, this.finalHeight, opened.head.height, leader)) {
-      this.pool.add(entry, monotonic);
+      // Executed since in another batch: a proposal of an earlier view may still name it.
+      if (!this.#recent.has(entry.key)) this.pool.add(entry, monotonic);
     }
     this.#forwarding = new Forwarding({
       pool: this.pool,
@@ -159,6 +161,7 @@ export class Validator {
       broadcast: (frame) => network.broadcast(frame),
       send: (to, frame) => void network.send(to, frame),
       leader: () => leaderOf(this.state),
+      stale: (entries) => this.#dropExecuted(entries),
       now: () => options.now().monotonic,
       setTimer: scheduler.setTimer,
       soon: scheduler.soon,
@@ -299,6 +302,15 @@ export class Validator {
       if (equalBytes(encode(viewChangeCodec, held), viewChange)) return true;
     }
     return false;
+  }
+
+  /** N13: what waits for long may have been executed before it came here; nobody would ever order it again. */
+  #dropExecuted(entries: readonly PoolEntry[]): void {
+    const { ledger, fatal } = this.#options;
+    ledger
+      .query('executedAmong', { ids: concatBytes(...entries.map(({ id }) => id)) })
+      .then((bits) => this.pool.remove(entries.filter((_, i) => isValid(bits, i))))
+      .catch(fatal);
   }
 
   /** N13: it leaves what is orderable. T7: and shows whether the leader left something out. */

@@ -107,9 +107,11 @@ class Journal implements JournalPort {
     const active = this.#segments.at(-1);
     if (active === undefined) return this.#beginSegment();
     this.#file = await this.#files.open(active.name);
-    if (torn === undefined) return;
-    await this.#file.truncate(torn.size);
+    if (torn !== undefined) await this.#file.truncate(torn.size);
+    // What was read may only be in the system's cache: the process before was killed within its fsync. What is signed
+    // again now must survive a power cut.
     await this.#file.sync();
+    await this.#files.sync();
   }
 
   append(entries: readonly JournalEntry[]): Promise<JournalMark> {

@@ -201,7 +201,7 @@ export class Adversary {
       this.acts++;
     }
     if (this.strategies.includes('highViews')) {
-      const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 1]) + random.int(2);
+      const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 200]) + random.int(2);
       const stable = { kind: 'genesis', value: {} } as const;
       const message = this.#sign({ kind: 'viewChange', body: { epoch: 0, view, stable, prepared: [] } });
       for (const other of others) network.inject(self, other, messageFrame(message));

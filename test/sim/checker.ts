@@ -310,10 +310,11 @@ export class Checker {
   #isBounded(node: SimNode): void {
     const state = node.validator!.state;
     const window = state.config.parameters.window;
-    const ahead = Math.max(0, state.low - state.executed.height);
+    // A restart in the middle of a catch-up has blocks whose certificates come again.
+    const ahead = Math.abs(state.low - state.executed.height);
     const bounds: readonly [string, number, number][] = [
       ['slots', state.slots.size, 2 * window + ahead],
-      ['checkpoints', state.checkpoints.size, 2 * window],
+      ['checkpoints', state.checkpoints.size, 2 * window + ahead],
       ['viewChanges', state.viewChanges.size, this.#n],
       ['evidence', Math.max(0, ...[...state.evidence.values()].map((kept) => kept.length)), EVIDENCE_PER_MEMBER_MAX],
       ['future', Math.max(...state.peers.map(({ future }) => future.messages.size)), 4 * window],

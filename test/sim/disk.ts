@@ -103,6 +103,9 @@ export class SimDisk {
 
   /** The database of a process of this disk, with all that was written. */
   openStore(loop: Loop, hooks: DiskHooks): Store {
+    // LevelDB moves what it finds in its log into a synced table when it opens.
+    for (const one of this.#unsynced) apply(this.#durableRows, one);
+    this.#unsynced = [];
     return new Store(new SimDatabase(this, loop, hooks));
   }
 

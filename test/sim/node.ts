@@ -157,7 +157,7 @@ export class SimNode implements Endpoint {
     const process = this.#process;
     if (this.pausedUntil > loop.now) {
       loop.at(this.pausedUntil, () => {
-        if (process !== undefined && process.alive) this.#touch(run);
+        if (process?.alive) this.#touch(run);
       });
       return;
     }
