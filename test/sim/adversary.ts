@@ -1,6 +1,7 @@
 import { batchDigest, nullBatch } from '../../ledger/block.ts';
 import { tryDecode } from '../../ledger/codec.ts';
-import { leaderIndex } from '../../ledger/validators.ts';
+import { leaderIndex, multiSignature, quorum, validatorsHash } from '../../ledger/validators.ts';
+import { stableOf } from '../../node/pbft/carry.ts';
 import {
   type Message,
   messageCodec,
@@ -8,12 +9,14 @@ import {
   signableBytes,
   signMessage,
   type Unsigned,
+  type ViewChangeBody,
   type Vote,
 } from '../../node/pbft/messages.ts';
 import { FRAME_MESSAGE, messageFrame } from '../../node/wire.ts';
 import type { SimChain } from './chain.ts';
 import type { Loop } from './loop.ts';
 import type { Endpoint, SimNetwork } from './network.ts';
+import type { SimNode } from './node.ts';
 import type { Random } from './random.ts';
 
 /** Ways of a faulty member. Each runs the production validator and changes what it sends. */
@@ -30,6 +33,7 @@ export const STRATEGIES = [
   'highViews',
   'checkpointLiar',
   'garbage',
+  'forger',
 ] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -129,6 +133,11 @@ export class Adversary {
         if (!has('viewChangeLiar')) return undefined;
         const { body } = message.value;
         const prepared = body.prepared.filter(() => this.#world.random.chance(0.5));
+        if (this.#world.random.chance(0.3)) {
+          // R09: a certificate that nobody made, of a higher view.
+          const view = Math.max(0, body.view - 1);
+          return [this.#sign({ kind: 'viewChange', body: { ...body, prepared: this.#forgedPrepared(body, view) } })];
+        }
         return [this.#sign({ kind: 'viewChange', body: { ...body, prepared } })];
       }
       case 'newView':
@@ -189,6 +198,52 @@ export class Adversary {
     loop.after(random.between(300, 3_000), () => this.#favour());
   }
 
+  #forgedPrepared(body: ViewChangeBody, view: number): ViewChangeBody['prepared'] {
+    const { random, chain } = this.#world;
+    const n = chain.genesis.validators.length;
+    const base = stableOf(body)?.checkpoint.height ?? 0;
+    const vote = { epoch: 0, view, height: base + 1, digest: random.bytes(32) };
+    const leader = leaderIndex(0, view, n);
+    const others = Array.from({ length: n }, (_, i) => i).filter((member) => member !== leader);
+    const signatures = new Map(others.slice(0, quorum(n) - 1).map((member) => [member, random.bytes(64)]));
+    return [{ vote, prePrepareSignature: random.bytes(64), prepares: multiSignature(n, signatures) }];
+  }
+
+  /** R06, R15: messages and certificates under the names of others, with signatures that are none. */
+  #forged(): Message {
+    const { random, chain, endpoints } = this.#world;
+    const { validators } = chain.genesis;
+    const n = validators.length;
+    const state = (endpoints.find(({ member }) => member === this.member) as SimNode | undefined)?.validator?.state;
+    const height = (state?.executed.height ?? 0) + 1 + random.int(3);
+    const view = state?.view ?? 0;
+    const batch = nullBatch(height);
+    const vote = { epoch: 0, view, height, digest: random.chance(0.5) ? batchDigest(batch) : random.bytes(32) };
+    const all = new Map(validators.map((_, member) => [member, random.bytes(64)] as const));
+    const sender = random.int(n);
+    const set = validatorsHash(validators);
+    const root = random.bytes(32);
+    const roots = { blockHash: root, stateRoot: root, historyRoot: root, timestamp: chain.genesis.time + height };
+    const checkpoint = { epoch: 0, validatorsHash: set, height, ...roots, nextEpoch: 0, nextValidatorsHash: set };
+    switch (random.int(5)) {
+      case 0:
+        return { kind: 'prepare', value: { vote, sender, signature: random.bytes(64) } };
+      case 1:
+        return { kind: 'commit', value: { vote, sender, signature: random.bytes(64) } };
+      case 2: {
+        const digest = batchDigest(batch);
+        const commits = multiSignature(n, all);
+        return { kind: 'commitCertificate', value: { vote: { ...vote, digest }, commits, batch } };
+      }
+      case 3:
+        return { kind: 'checkpoint', value: { checkpoint, sender, signature: random.bytes(64) } };
+      default: {
+        const proof = multiSignature(n, all);
+        return { kind: 'certificate', value: { scheme: 'ed25519-list', checkpoint, proof } };
+      }
+    }
+  }
+
   /** What it sends without being asked. */
   #act(): void {
     const { loop, random, endpoints, network, chain } = this.#world;
@@ -198,6 +253,10 @@ export class Adversary {
     if (self === undefined || !self.isUp() || others.length === 0) return;
     if (this.strategies.includes('replay') && this.#seen.length > 0) {
       for (let i = 0; i < 3; i++) network.inject(self, random.pick(others), random.pick(this.#seen));
+      this.acts++;
+    }
+    if (this.strategies.includes('forger')) {
+      for (const other of others) network.inject(self, other, messageFrame(this.#forged()));
       this.acts++;
     }
     if (this.strategies.includes('highViews')) {

@@ -2,9 +2,9 @@ import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointCodec, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { SIGN_KINDS, type SignKind } from '../../ledger/sign-bytes.ts';
-import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { blockCodec } from '../../node/ledger/records.ts';
 import { carryOf } from '../../node/pbft/carry.ts';
+import type { Ordered } from '../../node/pbft/events.ts';
 import { EVIDENCE_PER_MEMBER_MAX } from '../../node/pbft/evidence.ts';
 import { type Vote, viewChangeBodyCodec, voteCodec } from '../../node/pbft/messages.ts';
 import type { Executed } from '../../node/ports.ts';
@@ -56,6 +56,9 @@ export class Checker {
   readonly #commits = new Map<number, Map<string, Map<number, Set<number>>>>();
   /** What could be committed: the digest of a height and the lowest view in which it could. */
   readonly #committed = new Map<number, { readonly digest: string; readonly view: number }>();
+  /** Correct members that signed PRE-PREPARE or PREPARE, by view, height and digest. */
+  readonly #preparers = new Map<string, Set<number>>();
+  readonly #asked = new Map<string, Set<number>>();
   readonly #nodes = new Map<number, NodeRecord>();
   certificates = 0;
   checks = 0;
@@ -64,8 +67,9 @@ export class Checker {
   constructor(chain: SimChain, faulty: Set<number>) {
     this.#chain = chain;
     this.#n = chain.genesis.validators.length;
-    this.#f = faultsTolerated(this.#n);
-    this.#q = quorum(this.#n);
+    // Written out here: a mistake in the product's formula must not be shared.
+    this.#f = Math.floor((this.#n - 1) / 3);
+    this.#q = Math.ceil((this.#n + this.#f + 1) / 2);
     this.faulty = faulty;
   }
 
@@ -95,6 +99,12 @@ export class Checker {
         const vote = decode(voteCodec, body);
         if (kind === 'commit') this.#countCommit(node, vote, correct);
         if (!correct) return;
+        if (kind === 'prePrepare' || kind === 'prepare') this.#prepared(vote).add(node.member);
+        if (kind === 'viewChange') this.#askers(vote.view).add(node.member);
+        if (kind === 'commit' && !this.#suffices(this.#prepared(vote)))
+          this.fail('I12', `${node.name} signs COMMIT at ${vote.view}/${vote.height}, which too few have prepared`);
+        if (kind === 'newView' && !this.#suffices(this.#askers(vote.view)))
+          this.fail('I12', `${node.name} begins view ${vote.view}, which too few asked for`);
         this.#once(node, `${kind} ${vote.view} ${vote.height}`, toHex(vote.digest));
         this.#viewsRise(node, kind, vote);
         this.#voteIsDurable(node, kind, vote);
@@ -105,8 +115,9 @@ export class Checker {
     }
   }
 
-  executed(node: SimNode, executed: Executed): void {
+  executed(node: SimNode, executed: Executed, ordered: Ordered | undefined): void {
     if (this.faulty.has(node.member)) return;
+    if (ordered !== undefined) this.#isCommitted(node, executed.height, ordered);
     this.checks++;
     const { height } = executed;
     const record = this.#record(node);
@@ -240,6 +251,21 @@ export class Checker {
     else if (view < known.view) this.#committed.set(height, { digest: name, view });
   }
 
+  /** I12: recounted from the signatures, not from what the core says. */
+  #isCommitted(node: SimNode, height: number, { digest, view }: Ordered): void {
+    const signers = this.#commits.get(height)?.get(toHex(digest))?.get(view) ?? new Set();
+    if (!this.#suffices(signers))
+      this.fail('I12', `${node.name} executes height ${height}, committed by ${signers.size} in view ${view}`);
+  }
+
+  #prepared({ view, height, digest }: Vote): Set<number> {
+    return setAt(this.#preparers, `${view} ${height} ${toHex(digest)}`);
+  }
+
+  #askers(view: number): Set<number> {
+    return setAt(this.#asked, `${view}`);
+  }
+
   /** With the signatures that all faulty members would give. */
   #suffices(correct: ReadonlySet<number>): boolean {
     const members = new Set([...correct, ...this.faulty]);
@@ -333,6 +359,15 @@ export class Checker {
     }
     return record;
   }
+}
+
+function setAt(sets: Map<string, Set<number>>, key: string): Set<number> {
+  let found = sets.get(key);
+  if (found === undefined) {
+    found = new Set();
+    sets.set(key, found);
+  }
+  return found;
 }
 
 function rowKey(kind: keyof typeof KINDS, key: Uint8Array): string {

@@ -1,3 +1,435 @@
+import { registerHooks } from 'node:module';
+import type { Profile } from './profile.ts';
+
+/** A known mistake: source text of the product, changed while it is loaded into a simulator's thread. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+  /** Where it shows soonest. */
+  readonly profile?: Profile;
+}
+
+interface Patch {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const REPOSITORY = new URL('../../', import.meta.url).href;
+
+const patch = (file: string, find: string, replace: string): Patch => ({ file, find, replace });
+const of = (name: string, file: string, find: string, replace: string, profile?: Profile): Mutant => ({
+  name,
+  patches: [patch(file, find, replace)],
+  ...(profile === undefined ? {} : { profile }),
+});
+
+/** The first is the canary: it breaks agreement always, so whoever does not see it sees nothing. */
+export const MUTANTS: readonly Mutant[] = [
+  of(
+    'canary: every validator has its own chain',
+    'node/ledger/ledger.ts',
+    'parent: this.#head.blockHash,\n      timestamp: result.timestamp,',
+    'parent: this.#options.validatorKey,\n      timestamp: result.timestamp,',
+  ),
+  // Quorums
+  of(
+    'quorum is a simple majority',
+    'ledger/validators.ts',
+    'Math.ceil((n + faultsTolerated(n) + 1) / 2)',
+    'Math.floor(n / 2) + 1 - (n > 3 ? 1 : 0)',
+  ),
+  of('quorum is f+1', 'ledger/validators.ts', 'Math.ceil((n + faultsTolerated(n) + 1) / 2)', 'faultsTolerated(n) + 1'),
+  {
+    name: 'prepared with one PREPARE too few',
+    patches: [
+      patch('node/pbft/voting.ts', 'if (slot.prepares.size < state.quorum - 1 || slot', 'if (slot'),
+      patch(
+        'node/pbft/voting.ts',
+        'if (prepares.size < state.quorum - 1) return;',
+        'if (prepares.size < state.quorum - 2) return;',
+      ),
+    ],
+  },
+  of(
+    'committed with one COMMIT too few',
+    'node/pbft/voting.ts',
+    'if (commits.size < state.quorum || contradicts',
+    'if (commits.size < state.quorum - 1 || contradicts',
+  ),
+  of(
+    'stable with one CHECKPOINT too few',
+    'node/pbft/checkpoints.ts',
+    'if (equal.size < state.quorum) return checkSplit',
+    'if (equal.size < state.quorum - 1) return checkSplit',
+  ),
+  of(
+    'NEW-VIEW with one VIEW-CHANGE too few',
+    'node/pbft/view-change.ts',
+    'if (viewChanges.length < state.quorum) return;',
+    'if (viewChanges.length < state.quorum - 1) return;',
+  ),
+  of(
+    'COMMITs counted as messages, not as members',
+    'node/pbft/voting.ts',
+    "if (first !== undefined) return compareVotes(state, 'commit', sender, first, message, effects);\n  const kept = [...known, message].sort((a, b) => b.vote.view - a.vote.view).slice(0, COMMIT_VIEWS);\n  slot.commits.set(sender, kept);",
+    'slot.commits.set(sender + state.peers.length * slot.commits.size, [message]);',
+  ),
+  // Counting
+  of(
+    'PREPAREs pooled over digests',
+    'node/pbft/voting.ts',
+    'if (prepares.size < state.quorum - 1 && equalBytes(prepare.vote.digest, vote.digest))',
+    'if (prepares.size < state.quorum - 1)',
+  ),
+  of(
+    'COMMITs pooled over digests',
+    'node/pbft/voting.ts',
+    'one.vote.view === vote.view && equalBytes(one.vote.digest, vote.digest)',
+    'one.vote.view === vote.view',
+  ),
+  of(
+    'COMMITs pooled over views',
+    'node/pbft/voting.ts',
+    'one.vote.view === vote.view && equalBytes(one.vote.digest, vote.digest)',
+    'equalBytes(one.vote.digest, vote.digest)',
+  ),
+  of(
+    'CHECKPOINTs pooled over contents',
+    'node/pbft/checkpoints.ts',
+    'if (equal.size < state.quorum && sameEncoding(checkpointCodec, vote.checkpoint, checkpoint))',
+    'if (equal.size < state.quorum)',
+  ),
+  of("the leader's PREPARE counts beside its PRE-PREPARE", 'node/pbft/voting.ts', 'sender === leaderOf(state) ||', ''),
+  // Durability
+  of(
+    'sent before it is persisted',
+    'node/runner.ts',
+    'const stored = records.map((record) => this.#entryOf(record));',
+    'const stored = records.map((record) => this.#entryOf(record)); this.#signAndSend(then);',
+  ),
+  of(
+    'the journal is not synced',
+    'node/journal/journal.ts',
+    'await this.#file!.sync();\n    active.size',
+    'active.size',
+  ),
+  of(
+    'blocks are not synced',
+    'node/ledger/ledger.ts',
+    'await stored.write({ sync: true });\n    this.#state.commit',
+    'await stored.write({ sync: false });\n    this.#state.commit',
+  ),
+  of(
+    'what a killed process wrote is believed to be durable',
+    'node/journal/journal.ts',
+    'await this.#file.sync();\n    await this.#files.sync();\n  }',
+    '}',
+  ),
+  of(
+    'the batch is not in the journal',
+    'node/pbft/accepting.ts',
+    "persist(state, records, isLeader(state) ? [] : [{ kind: 'prepare', vote }], effects);",
+    "persist(state, [], isLeader(state) || records.length === 0 ? [] : [{ kind: 'prepare', vote }], effects);",
+  ),
+  of(
+    'the prepared certificate is not in the journal',
+    'node/pbft/voting.ts',
+    "persist(state, [{ kind: 'prepared', certificate: slot.prepared, batch }], [{ kind: 'commit', vote }], effects);",
+    "persist(state, [], batch === undefined ? [] : [{ kind: 'commit', vote }], effects);",
+  ),
+  of(
+    'the VIEW-CHANGE is not in the journal',
+    'node/pbft/view-change.ts',
+    "persist(state, [{ kind: 'viewChange', body: state.asking }], [{",
+    'persist(state, [], [{',
+  ),
+  of(
+    'amnesia: the journal is not read',
+    'node/pbft/restore.ts',
+    'for (const record of restored.records) restoreRecord(state, record);',
+    '',
+  ),
+  of(
+    'the view is not restored',
+    'node/pbft/restore.ts',
+    "case 'newView':\n      return restoreNewView(state, record.value);",
+    "case 'newView':\n      return;",
+  ),
+  of(
+    'the VIEW-CHANGE is not restored',
+    'node/pbft/restore.ts',
+    'state.asked = record.value.view;\n      state.asking = record.value;',
+    '',
+  ),
+  of(
+    'the prepared certificate is not restored',
+    'node/pbft/restore.ts',
+    'if (slot.prepared === undefined || slot.prepared.vote.view < vote.view) slot.prepared = certificate;',
+    '',
+  ),
+  of(
+    'the leader forgets what it proposed',
+    'node/pbft/restore.ts',
+    'if (own) state.proposed = Math.max(state.proposed, vote.height);',
+    'if (own) { slot.proposal = undefined; state.proposed = state.executed.height; }',
+    'crash',
+  ),
+  of(
+    'the journal is pruned above the stable height',
+    'node/validator.ts',
+    'this.#options.journal.prune(height);',
+    'this.#options.journal.prune(height + 1_000);',
+    'crash',
+  ),
+  // View change
+  of(
+    'the certificate of the lowest view is carried',
+    'node/pbft/carry.ts',
+    'prepared > known.vote.view',
+    'prepared < known.vote.view',
+    'network',
+  ),
+  of(
+    'the carry ends at the first hole',
+    'node/pbft/carry.ts',
+    'for (let height = base + 1; height <= top; height++) {',
+    'for (let height = base + 1; height <= top && highest.has(height); height++) {',
+  ),
+  of('nothing is carried', 'node/pbft/carry.ts', 'top = Math.max(top, height);', ''),
+  of(
+    'certificates in VIEW-CHANGEs are not verified',
+    'node/pbft/verify-view-change.ts',
+    'const problem = preparedProblem(certificate, context);',
+    'const problem = certificate.vote.view < 0 ? preparedProblem(certificate, context) : undefined;',
+    'byzantine',
+  ),
+  {
+    name: "the leader's carry is believed",
+    patches: [
+      patch(
+        'node/pbft/verify-view-change.ts',
+        'if (votes.length !== prePrepares.length) return',
+        'if (votes.length < 0) return',
+      ),
+      patch(
+        'node/pbft/verify-view-change.ts',
+        'if (!same || !equalBytes(vote.digest, expected.digest)) {',
+        'if (false as boolean && expected !== undefined && same && equalBytes(vote.digest, vote.digest)) {',
+      ),
+      patch(
+        'node/pbft/view-change.ts',
+        'const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+        'const carry = { ...carryOf(epoch, view, viewChanges), votes: prePrepares.map(({ vote }) => vote) };\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+      ),
+      patch(
+        'node/pbft/verify-view-change.ts',
+        'const expected = votes[i]!;\n    const same = vote.epoch === epoch && vote.view === view && vote.height === expected.height;',
+        'const expected = votes[i] ?? vote;\n    const same = vote.epoch === epoch && vote.view === view && vote.height === expected.height;',
+      ),
+    ],
+    profile: 'byzantine',
+  },
+  of(
+    'prepared certificates are dropped when a view is entered',
+    'node/pbft/view-change.ts',
+    'slot.proposal = undefined;\n    slot.prepares.clear();',
+    'slot.proposal = undefined;\n    slot.prepared = undefined;\n    slot.prepares.clear();',
+    'network',
+  ),
+  of(
+    'VIEW-CHANGE without prepared certificates',
+    'node/pbft/view-change.ts',
+    'if (certificate !== undefined) prepared.push(certificate);',
+    '',
+    'network',
+  ),
+  of(
+    'votes go on after a VIEW-CHANGE',
+    'node/pbft/state.ts',
+    "return state.mode === 'active' && state.asked <= state.view;",
+    "return state.mode === 'active';",
+  ),
+  of(
+    'a NEW-VIEW below the own VIEW-CHANGE is entered',
+    'node/pbft/view-change.ts',
+    'if (view <= state.view || view < state.asked) return;\n  const carry',
+    'if (view <= state.view) return;\n  const carry',
+    'network',
+  ),
+  of(
+    'the highest view is followed, whoever asks for it',
+    'node/pbft/view-change.ts',
+    'views.sort((a, b) => b - a)[faults] ?? 0',
+    'views.sort((a, b) => b - a)[0] ?? 0',
+    'byzantine',
+  ),
+  of(
+    'carried batches are judged by the clock',
+    'node/pbft/accepting.ts',
+    'const judged = proposal.carried || slot.height <= state.executed.height;',
+    'const judged = slot.height <= state.executed.height;',
+  ),
+  of(
+    'at an executed height any digest is voted for',
+    'node/pbft/state.ts',
+    'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
+    'return height > state.executed.height || sameDigest(vote.digest, vote.digest);',
+  ),
+  of(
+    'at an executed height nothing is voted for',
+    'node/pbft/state.ts',
+    'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
+    'return height > state.executed.height;',
+  ),
+  of(
+    'how a height was ordered is lost in a restart',
+    'node/ledger/ledger.ts',
+    "ordered: ordered.kind === 'here' ? ordered.value : undefined,",
+    'ordered: undefined,',
+    'crash',
+  ),
+  of(
+    'the content of carried digests is not asked for',
+    'node/pbft/accepting.ts',
+    "effects.push({ type: 'requestBatch', height: slot.height, digest: vote.digest, from: leaderOf(state) });",
+    '',
+  ),
+  of(
+    'bodies are dropped when a view is entered',
+    'node/validator.ts',
+    'this.pool.enterView();',
+    'this.pool.enterView(); this.#bodies.stable(this.state.low + 1_000);',
+  ),
+  of(
+    'far views are buffered',
+    'node/pbft/future.ts',
+    'if (future === undefined || view < future.view || !inBuffer(state, height)) return;\n  if (view > future.view) {\n    future.view = view;\n    future.messages.clear();\n  }\n  const key = `${message.kind} ${height}`;',
+    'if (future === undefined || inBuffer(state, -height)) return;\n  const key = `${message.kind} ${view} ${height}`;',
+    'byzantine',
+  ),
+  // Timers
+  of(
+    'the view timer never reaches its end',
+    'node/pbft/view-timer.ts',
+    'if (runs && !paused) timer.waited += elapsed;',
+    'if (runs && !paused) timer.waited = elapsed;',
+  ),
+  of(
+    'suspicion is not told',
+    'node/pbft/status.ts',
+    'suspects: state.timer.suspicion !== undefined,',
+    'suspects: false,',
+  ),
+  of(
+    'a leader that leaves transactions out is not suspected',
+    'node/pbft/view-timer.ts',
+    "if (waiting.overdue) return 'a transaction is left out';",
+    '',
+    'byzantine',
+  ),
+  of(
+    'while waiting for a NEW-VIEW there is no timer',
+    'node/pbft/view-timer.ts',
+    'const runs = state.asked > state.view ? askersOf(state, state.asked) >= state.quorum : hasReason(state, now);',
+    'const runs = state.asked === state.view && hasReason(state, now);',
+  ),
+  of(
+    'nobody leaves for a member that waits in a higher view',
+    'node/pbft/view-timer.ts',
+    'peer.limbo = state.view;',
+    '',
+  ),
+  // Messages
+  of(
+    'signatures of votes are not verified',
+    'node/pbft/checks.ts',
+    'if (verify(signature, message, member.key)) return undefined;',
+    'if (verify(signature, message, member.key) || message.length > 0) return undefined;',
+    'byzantine',
+  ),
+  of(
+    'certificates are not verified',
+    'node/pbft/verify.ts',
+    'const checked = verifyCertificate(message.value, context, context.verify);\n      return checked.ok ?',
+    "const checked = verifyCertificate(message.value, context, context.verify);\n      return checked.ok || checked.problem !== '' ?",
+    'byzantine',
+  ),
+  of(
+    'commit certificates are not verified',
+    'node/pbft/verify.ts',
+    "badQuorum(commits, voteBytes(context.genesisId, 'commit', vote), quorum(context.validators.length), context)",
+    "(badQuorum(commits, voteBytes(context.genesisId, 'commit', vote), 0, context) === undefined ? undefined : undefined)",
+    'byzantine',
+  ),
+  of('equal votes are evidence', 'node/pbft/evidence.ts', 'if (equalBytes(vote.digest, otherVote.digest)) return;', ''),
+  of('nothing is sent again', 'node/pbft/status.ts', 'let room = RESEND_MAX;', 'let room = 0;'),
+  of(
+    'the low mark goes back',
+    'node/pbft/checkpoints.ts',
+    'if (checkpoint.height <= state.low) return;',
+    'if (checkpoint.height === state.low) return;',
+  ),
+  // Execution
+  of(
+    'transactions are executed again',
+    'node/ledger/ledger.ts',
+    'executedBefore: (id) => this.#ids.has(id),',
+    'executedBefore: (id) => id.length === 0,',
+  ),
+  of(
+    'executed ids are forgotten in a restart',
+    'node/ledger/ledger.ts',
+    'if (header.timestamp >= oldest) this.#ids.add(header.timestamp, ids);',
+    '',
+  ),
+  of(
+    'executed transactions stay pending',
+    'node/validator.ts',
+    'this.pool.executed(height, keys);',
+    'this.pool.leaveBatch(height);',
+  ),
+  of(
+    'the certificate of a caught-up block is not compared',
+    'node/sync.ts',
+    "const problem = typeof judged === 'string' ? judged : chainProblem(context.executed(), answer);",
+    "const problem = typeof judged === 'string' ? judged : undefined;",
+    'byzantine',
+  ),
+  of(
+    'whoever is behind never asks for blocks',
+    'node/pbft/checkpoints.ts',
+    "effects.push({ type: 'startSync', certificate: state.stable });",
+    '',
+  ),
+  of(
+    'a failed fsync is not fatal',
+    'node/journal/journal.ts',
+    'this.#failed = error;\n    for (const { reject } of [...taken, ...this.#waiting]) reject(error);\n    this.#waiting = [];\n    onFatal(error);',
+    'this.#working = undefined;\n    for (const { resolve } of taken) resolve(this.#mark);\n    if (onFatal === undefined) throw error;',
+    'disk',
+  ),
+];
+
+/** Changes the product's source while it is loaded; to be called before anything of it is imported. */
 export function installMutant(name: string): void {
-  throw new Error(`no mutant ${name}`);
+  const mutant = MUTANTS.find((one) => one.name === name);
+  if (mutant === undefined) throw new Error(`no mutant ${name}`);
+  registerHooks({
+    load(url, context, next) {
+      const loaded = next(url, context);
+      const patches = mutant.patches.filter(({ file }) => url === REPOSITORY + file);
+      if (patches.length === 0) return loaded;
+      let source = String(loaded.source);
+      for (const { file, find, replace } of patches) source = patched(source, file, find, replace);
+      return { ...loaded, source };
+    },
+  });
+}
+
+/** A patch fits its place exactly once, or it is out of date. */
+export function patched(source: string, file: string, find: string, replace: string): string {
+  const parts = source.split(find);
+  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} places that read ${JSON.stringify(find)}`);
+  return parts.join(replace);
 }

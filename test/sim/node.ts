@@ -3,7 +3,7 @@ import { decode } from '../../ledger/codec.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
-import type { Now } from '../../node/pbft/events.ts';
+import type { Now, Ordered } from '../../node/pbft/events.ts';
 import type { Executed, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { Validator } from '../../node/validator.ts';
@@ -28,7 +28,8 @@ export interface Clocks {
 /** What the rest of the simulator hears of one process. */
 export interface NodeTap {
   signed(node: SimNode, bytes: Uint8Array): void;
-  executed(node: SimNode, executed: Executed, ids: readonly string[] | undefined): void;
+  /** `ordered`: how the core says it was committed, unless it was caught up. */
+  executed(node: SimNode, executed: Executed, ordered: Ordered | undefined): void;
   certificate(node: SimNode, certificate: Certificate): void;
   final(node: SimNode, height: number): void;
   /** After something reached the process. */
@@ -269,7 +270,7 @@ export class SimNode implements Endpoint {
       execute: (batch, transactions, ordered, mark) =>
         inOrder(async () => {
           const executed = await ledger.execute(batch, transactions, ordered, mark);
-          if (isAlive()) tap.executed(this, executed, undefined);
+          if (isAlive()) tap.executed(this, executed, ordered);
           return executed;
         }),
       executeSynced: (block, expected, mark) =>

@@ -283,10 +283,10 @@ class Run {
         this.#fold(node.id, bytes);
         this.#checker.signed(node, bytes);
       },
-      executed: (node, executed) => {
+      executed: (node, executed, ordered) => {
         this.#fold(node.id, executed.blockHash);
         this.#note(`${node.name} executed ${executed.height} ${toHex(executed.blockHash).slice(0, 10)}`);
-        this.#checker.executed(node, executed);
+        this.#checker.executed(node, executed, ordered);
       },
       certificate: (node, certificate) => this.#checker.certificate(node, certificate),
       final() {},

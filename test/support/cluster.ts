@@ -293,7 +293,7 @@ export class Cluster {
   }
 }
 
-function genesisHead(genesisId: Uint8Array): Head {
+export function genesisHead(genesisId: Uint8Array): Head {
   const header = genesisHeader(genesisId, 999_000);
   return {
     height: 0,
