@@ -5,6 +5,7 @@ import { decodeTransaction, signedMessage, type Transaction, unpackTransactions 
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool, PoolEntry } from './mempool.ts';
+import type { Refusal } from './refusal.ts';
 import { packChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -24,7 +25,7 @@ export interface IntakeContext {
   /** A body that is pending, or in a batch that is held. */
   body(key: string): PoolEntry | undefined;
   /** Why nothing is admitted now. */
-  refusal(): { readonly code: RefusalCode; readonly detail: string; readonly retryAfter: number } | undefined;
+  refusal(): Refusal | undefined;
   recentlyExecuted(key: string): boolean;
   /** Which of these ids (32 bytes each) have a receipt, as a bitmap. */
   executedAmong(ids: Uint8Array): Promise<Uint8Array>;

@@ -30,6 +30,10 @@ export const OFFER_IDS_MAX = 1_024;
 export const OFFERED_MAX = 32_768;
 /** Offers of one member that are being fetched. */
 export const OFFERS_FETCHED_MAX = 2;
+/** Signed messages of one member that another shows it (R5): three kinds of votes and CHECKPOINTs of two windows. */
+export const SHOWN_MAX = 1_024;
+/** Until members that have not answered are asked again what they hold of us (R6). */
+export const SHOWN_RETRY_MS = 1_000;
 /** Pieces of evidence that are logged one by one; the rest are only counted. */
 export const EVIDENCE_LOGGED_MAX = 64;
 export const STATUS_INTERVAL_MS = 500;

@@ -4,7 +4,8 @@ import { encode, tryDecode } from '../ledger/codec.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { idKey } from './id-key.ts';
 import { OFFER_IDS_MAX, OFFERS_FETCHED_MAX, REQUEST_TIMEOUT_MS } from './limits.ts';
-import { batchAnswerCodec, requestCodec } from './wire.ts';
+import type { Shown } from './pbft/messages.ts';
+import { batchAnswerCodec, requestCodec, shownAnswerCodec } from './wire.ts';
 
 export interface PeerClientContext {
   readonly network: Network;
@@ -46,6 +47,16 @@ export class PeerClient {
     const batch = decoded.value.value;
     if (batch.height === height && equalBytes(batchDigest(batch), digest)) return batch;
     this.#context.blame(member, 'another batch than was asked for');
+    return undefined;
+  }
+
+  /** R6: what a member holds of our own signatures; undefined without an answer. */
+  async shown(member: number): Promise<readonly Shown[] | undefined> {
+    const answer = await this.ask(member, encode(requestCodec, { kind: 'shown', value: {} }));
+    if (answer === undefined) return undefined;
+    const decoded = tryDecode(shownAnswerCodec, answer);
+    if (decoded.ok) return decoded.value;
+    this.#context.blame(member, `shown: ${decoded.problem}`);
     return undefined;
   }
 

@@ -3,20 +3,23 @@ import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import { packTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
-import { BODIES_ANSWER_BYTES_MAX, SYNC_ANSWER_BYTES_MAX } from './limits.ts';
+import { BODIES_ANSWER_BYTES_MAX, SHOWN_MAX, SYNC_ANSWER_BYTES_MAX } from './limits.ts';
 import type { PoolEntry } from './mempool.ts';
+import type { Shown } from './pbft/messages.ts';
 import type { LedgerPort } from './ports.ts';
-import { batchAnswerCodec, blocksAnswerCodec, requestCodec } from './wire.ts';
+import { batchAnswerCodec, blocksAnswerCodec, requestCodec, shownAnswerCodec } from './wire.ts';
 
 export interface PeerServerContext {
   readonly ledger: LedgerPort;
   /** A body that is pending or in a batch that is held. */
   body(key: string): PoolEntry | undefined;
   batch(height: number, digest: Uint8Array): Batch | undefined;
+  /** R5: what `member` was seen to sign. */
+  shownTo(member: number): readonly Shown[];
 }
 
 /** Answers what other validators ask. Throws for a malformed question; the channel turns that into a refusal. */
-export async function answerPeer(body: Uint8Array, context: PeerServerContext): Promise<Uint8Array> {
+export async function answerPeer(from: number, body: Uint8Array, context: PeerServerContext): Promise<Uint8Array> {
   const request = tryDecode(requestCodec, body);
   if (!request.ok) throw new RangeError(`malformed request: ${request.problem}`);
   switch (request.value.kind) {
@@ -24,6 +27,8 @@ export async function answerPeer(body: Uint8Array, context: PeerServerContext): 
       return answerBodies(request.value.value.ids, context);
     case 'blocks':
       return answerBlocks(request.value.value.above, context.ledger);
+    case 'shown':
+      return encode(shownAnswerCodec, context.shownTo(from).slice(0, SHOWN_MAX));
     case 'batch': {
       const { height, digest } = request.value.value;
       const batch = context.batch(height, digest);

@@ -159,6 +159,8 @@ export interface JournalPort {
    * when the journal is in doubt.
    */
   append(entries: readonly JournalEntry[]): Promise<JournalMark>;
+  /** R6: in doubt from now on and at every later start; `append` refuses. Resolves when that is durable. */
+  doubt(reason: string): Promise<void>;
   /** The last group whose fsync had returned. */
   mark(): JournalMark;
   /** Entries at or below `height` are no longer needed: its block is final, executed and durable in LevelDB. */

@@ -34,6 +34,8 @@ export interface RunnerPorts {
   startSync(certificate: Certificate): void;
   evidence(evidence: Evidence): void;
   refused(what: string, reason: string): void;
+  /** R6: to be remembered durably. */
+  doubt(reason: string): void;
   halted(reason: string): void;
   /** Disk or ledger failed: nothing may be sent any more. */
   fatal(error: unknown): void;
@@ -113,6 +115,8 @@ export class Runner {
         return ports.evidence(effect.evidence);
       case 'refused':
         return ports.refused(effect.what, effect.reason);
+      case 'doubt':
+        return ports.doubt(effect.reason);
       case 'halt':
         return ports.halted(effect.reason);
     }
@@ -148,21 +152,21 @@ export class Runner {
     }
   }
 
-  /** While the fsync ran, the height may have become stable, the view old, or this node halted. */
+  /** While the fsync ran, the height may have become stable, the view old, or this node halted or in doubt. */
   #isPast(unsigned: Unsigned): boolean {
     const { low, asked, mode } = this.state;
+    if (unsigned.kind === 'status') return false;
+    if (mode === 'halted' || mode === 'doubt') return true;
     switch (unsigned.kind) {
-      case 'status':
-        return false;
       case 'checkpoint':
-        return mode === 'halted' || unsigned.checkpoint.height <= low;
+        return unsigned.checkpoint.height <= low;
       case 'viewChange':
-        return mode === 'halted' || unsigned.body.view < asked;
+        return unsigned.body.view < asked;
       case 'newView':
-        return mode === 'halted' || unsigned.view < asked;
+        return unsigned.view < asked;
       default:
         // A vote whose record went ahead of a VIEW-CHANGE's is signed before it (V5): the journal keeps the order.
-        return mode === 'halted' || unsigned.vote.height <= low;
+        return unsigned.vote.height <= low;
     }
   }
 

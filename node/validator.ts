@@ -1,8 +1,7 @@
-import type { RefusalCode } from '../api/ports.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { Application } from '../ledger/application.ts';
 import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
-import { concatBytes, equalBytes } from '../ledger/bytes.ts';
+import { concatBytes } from '../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
@@ -23,18 +22,21 @@ import {
   STATUS_INTERVAL_MS,
 } from './limits.ts';
 import { Mempool, type PoolEntry } from './mempool.ts';
+import { OwnSignatures } from './own-signatures.ts';
 import type { Now, Ordered } from './pbft/events.ts';
 import { culpritOf } from './pbft/evidence.ts';
-import { type Message, messageCodec, viewChangeCodec } from './pbft/messages.ts';
+import { messageCodec } from './pbft/messages.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
 import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
-import { isUseful } from './pbft/useful.ts';
-import { type MessageContext, type Verified, verifyMessage } from './pbft/verify.ts';
+import { isHeld, isUseful } from './pbft/useful.ts';
+import { type MessageContext, verifyMessage } from './pbft/verify.ts';
+import { shownTo } from './pbft/witness.ts';
 import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
 import type { Executed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
+import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
 import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
@@ -83,6 +85,7 @@ export class Validator {
   readonly #bodies: Bodies;
   readonly #forwarding: Forwarding;
   readonly #peers: PeerClient;
+  readonly #own: OwnSignatures;
   readonly #guard: SigningGuard;
   readonly #recent = new RecentIds(RECENT_IDS_MAX);
   readonly #abort = new AbortController();
@@ -104,7 +107,7 @@ export class Validator {
       validators,
       verify: options.verify,
       window: parameters.window,
-      isVerified: (viewChange) => this.#isHeld(viewChange),
+      isVerified: (viewChange) => isHeld(this.state, viewChange),
     };
     this.pool = new Mempool({ transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX }, validators.length);
     const recent = opened.recentIds;
@@ -116,6 +119,27 @@ export class Validator {
     const records = options.records.map(decodeRecord);
     this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
+    const { scheduler, network, log, fatal } = options;
+    this.#peers = new PeerClient({
+      network,
+      log,
+      signal: this.#abort.signal,
+      isKnown: (key) => this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key),
+      take: (member, packed) => this.intake.fromPeer(member, packed),
+      blame: (member, reason) => this.#blame(member, reason),
+      fatal,
+    });
+    this.#own = new OwnSignatures({
+      self,
+      peers: this.#peers,
+      network,
+      scheduler,
+      context: this.#context,
+      signal: this.#abort.signal,
+      state: () => this.state,
+      dispatch: (event) => this.#runner.dispatch(event),
+      fatal,
+    });
     const config = {
       genesisId: genesis.id,
       epoch: 0,
@@ -127,16 +151,6 @@ export class Validator {
     };
     const state = restoreState(config, { head: opened.head, stable, records }, options.now());
     this.#runner = new Runner(state, this.#ports());
-    const { scheduler, network, log, fatal } = options;
-    this.#peers = new PeerClient({
-      network,
-      log,
-      signal: this.#abort.signal,
-      isKnown: (key) => this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key),
-      take: (member, packed) => this.intake.fromPeer(member, packed),
-      blame: (member, reason) => this.#blame(member, reason),
-      fatal,
-    });
     this.#bodies = new Bodies({
       genesisId: genesis.id,
       pool: this.pool,
@@ -177,7 +191,7 @@ export class Validator {
       chainNow: () => this.chainNow(),
       now: () => options.now().monotonic,
       body: (key) => this.#bodies.body(key),
-      refusal: () => this.#refusal(),
+      refusal: () => refusalOf(this.state, network.connected().length + 1),
       recentlyExecuted: (key) => this.#recent.has(key),
       executedAmong: (ids) => options.ledger.query('executedAmong', { ids }),
       added: (entries, own) => this.#added(entries, own),
@@ -207,19 +221,24 @@ export class Validator {
   start(): void {
     const { network, doubt, opened, ledger } = this.#options;
     network.onFrame((from, frame) => this.#onFrame(from, frame));
-    network.onRequest((_from, body) =>
-      answerPeer(body, {
+    network.onRequest((from, body) =>
+      answerPeer(from, body, {
         ledger,
         body: (key) => this.#bodies.body(key),
         batch: (height, digest) => this.#heldBatch(height, digest),
+        shownTo: (member) => shownTo(this.state, member),
       }),
     );
-    network.onChannel((member, open) => this.#runner.dispatch({ type: 'channel', member, open }));
+    network.onChannel((member, open) => {
+      this.#runner.dispatch({ type: 'channel', member, open });
+      if (open) this.#own.ask(member);
+    });
     network.onUnreachable((member) => this.#runner.dispatch({ type: 'unreachable', member }));
     if (doubt !== undefined) this.#runner.dispatch({ type: 'doubt', reason: doubt });
     this.#runner.dispatch({ type: 'started', uncertified: opened.uncertified });
     for (const member of network.connected()) this.#runner.dispatch({ type: 'channel', member, open: true });
     this.#announcePool();
+    this.#own.askAll();
   }
 
   close(): void {
@@ -269,6 +288,10 @@ export class Validator {
         this.counters.refusedBatches++;
         log.warn({ what, reason }, 'refused');
       },
+      doubt: (reason) => {
+        log.error({ reason }, 'in doubt: this validator signs nothing any more in this epoch');
+        this.#options.journal.doubt(reason).catch(fatal);
+      },
       halted: (reason) => log.error({ reason }, 'halted: this node signs nothing any more'),
     };
   }
@@ -294,14 +317,6 @@ export class Validator {
     if (code === 'misconduct' && message.kind === 'newView') {
       this.#runner.dispatch({ type: 'misconduct', message, detail });
     }
-  }
-
-  /** The same bytes were verified when they came by themselves: a NEW-VIEW repeats them. */
-  #isHeld(viewChange: Uint8Array): boolean {
-    for (const held of this.state.viewChanges.values()) {
-      if (equalBytes(encode(viewChangeCodec, held), viewChange)) return true;
-    }
-    return false;
   }
 
   /** N13: what waits for long may have been executed before it came here; nobody would ever order it again. */
@@ -400,6 +415,7 @@ export class Validator {
 
   async #sync(certificate: Certificate): Promise<void> {
     const { ledger, journal, log, network, fatal } = this.#options;
+    const context = this.#context;
     this.counters.catchUps++;
     log.info({ executed: this.state.executed.height, certified: certificate.checkpoint.height }, 'catching up');
     let keys: readonly string[] = [];
@@ -411,7 +427,10 @@ export class Validator {
           executed: () => this.state.executed,
           sources: (above) => this.#syncSources(above),
           ask: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal: this.#abort.signal }),
-          verifyCertificate: (one) => this.#judgeCertificate(one),
+          verifyCertificate(value) {
+            const judged = verifyMessage({ kind: 'certificate', value }, context);
+            return judged.ok ? judged.message : judged.reject.detail;
+          },
           checkBodies: async (packed, count) => {
             const checked = await checkBodies(this.#context.genesisId, packed, count, this.#options.verifyPool);
             if (typeof checked === 'string') return checked;
@@ -431,11 +450,6 @@ export class Validator {
     }
     this.#runner.dispatch({ type: 'syncEnded' });
     log.info({ executed: this.state.executed.height, certified: this.state.low }, 'caught up');
-  }
-
-  #judgeCertificate(certificate: Certificate): Verified<Message> | string {
-    const judged = verifyMessage({ kind: 'certificate', value: certificate }, this.#context);
-    return judged.ok ? judged.message : judged.reject.detail;
   }
 
   #sources(first: number): readonly number[] {
@@ -471,15 +485,6 @@ export class Validator {
   #poolView() {
     const { batchTransactionsMax, batchBytesMax } = this.#options.genesis.parameters;
     return this.pool.view(batchTransactionsMax, batchBytesMax);
-  }
-
-  #refusal(): { readonly code: RefusalCode; readonly detail: string; readonly retryAfter: number } | undefined {
-    const { mode, reason, quorum } = this.state;
-    if (mode === 'halted') return { code: 'halted', detail: reason, retryAfter: 60 };
-    if (mode === 'behind' || mode === 'starting') return { code: 'syncing', detail: reason, retryAfter: 1 };
-    const connected = this.#options.network.connected().length + 1;
-    if (connected >= quorum) return undefined;
-    return { code: 'no-quorum', detail: `${connected} of ${quorum} validators needed are connected`, retryAfter: 1 };
   }
 
   #blame(member: number, reason: string): void {

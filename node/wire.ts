@@ -3,8 +3,8 @@ import { concatBytes } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { blob, bytes32, type CodecType, encode, list, struct, u64, union } from '../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../ledger/limits.ts';
-import { SYNC_BLOCKS_MAX } from './limits.ts';
-import { type Message, messageCodec } from './pbft/messages.ts';
+import { SHOWN_MAX, SYNC_BLOCKS_MAX } from './limits.ts';
+import { type Message, messageCodec, shownCodec } from './pbft/messages.ts';
 
 /** First byte of a frame on the channel between two validators. */
 export const FRAME_MESSAGE = 1;
@@ -32,7 +32,12 @@ export const requestCodec = union({
   blocks: [2, struct({ above: u64 })],
   /** V9: the batch at a height with this digest. */
   batch: [3, struct({ height: u64, digest: bytes32 })],
+  /** R6: what was seen to be signed by whoever asks. */
+  shown: [4, struct({})],
 });
+
+/** The answer to `shown` (R5). */
+export const shownAnswerCodec = list(shownCodec, SHOWN_MAX);
 
 /** The answer to `batch`. */
 export const batchAnswerCodec = union({ nothing: [0, struct({})], batch: [1, batchCodec] });

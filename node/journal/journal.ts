@@ -123,6 +123,15 @@ class Journal implements JournalPort {
     });
   }
 
+  async doubt(reason: string): Promise<void> {
+    this.#failed ??= new JournalError('JOURNAL_IN_DOUBT', `the journal is in doubt: ${reason}`);
+    try {
+      await writeDoubt(this.#files, reason);
+    } catch (cause) {
+      this.#fail(cause, []);
+    }
+  }
+
   mark(): JournalMark {
     return this.#mark;
   }
@@ -238,6 +247,7 @@ class Journal implements JournalPort {
 function doubtfulJournal(mark: JournalMark, doubt: string): JournalPort {
   return {
     append: () => Promise.reject(new JournalError('JOURNAL_IN_DOUBT', `the journal is in doubt: ${doubt}`)),
+    doubt: () => Promise.resolve(),
     mark: () => mark,
     prune() {},
     async close() {},

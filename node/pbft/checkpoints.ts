@@ -10,6 +10,7 @@ import { persist } from './persist.ts';
 import { type CheckpointVotes, inBuffer, type ReplicaState } from './state.ts';
 import { onProgress, onStable } from './view-timer.ts';
 import { tryExecute } from './voting.ts';
+import { forgetWitnessed } from './witness.ts';
 
 type ExecutedEvent = Extract<Event, { type: 'executed' }>;
 
@@ -32,13 +33,19 @@ export function onExecuted(state: ReplicaState, event: ExecutedEvent, now: Now, 
 }
 
 /** Signs CHECKPOINTs of executed blocks that are not certified yet; also after a restart. */
-export function signCheckpoint(state: ReplicaState, head: Head, effects: Effect[]): void {
-  const votes = votesAt(state, head.height);
-  votes.own = checkpointOf(state, head);
-  if (state.mode === 'active') {
+function signCheckpoint(state: ReplicaState, head: Head, effects: Effect[]): void {
+  const votes = ownCheckpoint(state, head);
+  if (state.mode === 'active' && votes.own !== undefined) {
     persist(state, [], [{ kind: 'checkpoint', checkpoint: votes.own }], effects);
   }
   checkSplit(state, votes, effects);
+}
+
+/** What this member would sign for a block it has executed. */
+export function ownCheckpoint(state: ReplicaState, head: Head): CheckpointVotes {
+  const votes = votesAt(state, head.height);
+  votes.own = checkpointOf(state, head);
+  return votes;
 }
 
 export function checkpointOf(state: ReplicaState, head: Head): Checkpoint {
@@ -125,7 +132,7 @@ export function onSyncEnded(state: ReplicaState, effects: Effect[]): void {
 }
 
 /** R7, S8: signing goes on unless the newest certificate is more than a window above what is executed here. */
-function judgeDistance(state: ReplicaState): void {
+export function judgeDistance(state: ReplicaState): void {
   const isFar = state.low > state.executed.height + state.config.parameters.window;
   if (isFar && state.mode === 'active') {
     state.mode = 'behind';
@@ -197,4 +204,6 @@ function dropBelow(state: ReplicaState): void {
   for (const height of state.slots.keys()) if (height <= done) state.slots.delete(height);
   for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
   for (const height of state.ordered.keys()) if (height <= state.low) state.ordered.delete(height);
+  for (const height of state.ownVotes.keys()) if (height !== 0 && height <= done) state.ownVotes.delete(height);
+  forgetWitnessed(state, state.low);
 }

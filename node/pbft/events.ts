@@ -1,6 +1,15 @@
 import type { Batch } from '../../ledger/block.ts';
 import type { Certificate } from '../../ledger/checkpoint.ts';
-import type { Evidence, Message, NewView, PreparedCertificate, Unsigned, ViewChangeBody, Vote } from './messages.ts';
+import type {
+  Evidence,
+  Message,
+  NewView,
+  PreparedCertificate,
+  Shown,
+  Unsigned,
+  ViewChangeBody,
+  Vote,
+} from './messages.ts';
 import type { Verified } from './verify.ts';
 
 /** Both clocks in ms (T1): only `monotonic` drives timers. */
@@ -84,6 +93,8 @@ export type Event =
   | { readonly type: 'unreachable'; readonly member: number }
   /** V8: this message is signed by its sender and breaks the rules, which verifying it showed. */
   | { readonly type: 'misconduct'; readonly message: Message & { readonly kind: 'newView' }; readonly detail: string }
+  /** R6: all that a member holds of our own signatures; verified. */
+  | { readonly type: 'shown'; readonly from: number; readonly shown: readonly Shown[] }
   /** The journal can't be trusted (R1, S8): follow, serve, report, but sign no vote. */
   | { readonly type: 'doubt'; readonly reason: string }
   /** Executing certified blocks gave something else than their certificate (C3). */
@@ -96,7 +107,11 @@ export type JournalRecord =
   | { readonly kind: 'viewChange'; readonly body: ViewChangeBody }
   /** Our own stands here before it is signed, with signatures of zeros. */
   | { readonly kind: 'newView'; readonly newView: NewView }
-  | { readonly kind: 'evidence'; readonly evidence: Evidence };
+  | { readonly kind: 'evidence'; readonly evidence: Evidence }
+  /** R5: a message of another member. */
+  | { readonly kind: 'witness'; readonly member: number; readonly shown: Shown }
+  /** R6: up to where own votes may be missing, since their part of the journal is gone. */
+  | { readonly kind: 'dropped'; readonly view: number; readonly height: number };
 
 /** What a replica wants from the world. */
 export type Effect =
@@ -126,4 +141,6 @@ export type Effect =
   | { readonly type: 'startSync'; readonly certificate: Certificate }
   | { readonly type: 'evidence'; readonly evidence: Evidence }
   | { readonly type: 'refused'; readonly what: string; readonly reason: string }
+  /** R6: own signatures that this disk does not know. It must be remembered for ever. */
+  | { readonly type: 'doubt'; readonly reason: string }
   | { readonly type: 'halt'; readonly reason: string };

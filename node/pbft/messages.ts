@@ -129,6 +129,13 @@ export const evidenceCodec = union({
 });
 export type Evidence = CodecType<typeof evidenceCodec>;
 
+/** R5: a signed message of a member, small: VIEW-CHANGE and NEW-VIEW by the hash of their content. */
+export const shownCodec = union({
+  vote: [1, struct({ kind: oneOf(VOTE_KINDS), vote: voteCodec, signature: bytes64 })],
+  checkpoint: [2, signedCheckpointCodec],
+});
+export type Shown = CodecType<typeof shownCodec>;
+
 /** Everything of PBFT that travels between validators. */
 export const messageCodec = union({
   prePrepare: [1, prePrepareCodec],

@@ -1,10 +1,11 @@
 import type { Effect, JournalRecord } from './events.ts';
 import type { Unsigned } from './messages.ts';
 import type { ReplicaState } from './state.ts';
+import { rememberOwn } from './witness.ts';
 
 /**
  * S1: the only way by which an own message leaves. S8: a member in doubt has no journal that could be trusted, so it
- * writes nothing and signs nothing.
+ * writes nothing and signs nothing. R5: what others signed is written along.
  */
 export function persist(
   state: ReplicaState,
@@ -12,5 +13,15 @@ export function persist(
   then: readonly Unsigned[],
   effects: Effect[],
 ): void {
-  if (state.mode !== 'doubt') effects.push({ type: 'persist', records, then });
+  if (state.mode === 'doubt') return;
+  for (const unsigned of then) rememberOwn(state, unsigned);
+  const all = records.length === 0 ? records : [...records, ...state.unwritten.splice(0)];
+  effects.push({ type: 'persist', records: all, then });
+}
+
+/** R5: durable soon, although nothing waits for it. */
+export function writeWitnessed(state: ReplicaState, effects: Effect[]): void {
+  if (state.unwritten.length === 0) return;
+  if (state.mode === 'doubt') state.unwritten.length = 0;
+  else effects.push({ type: 'persist', records: state.unwritten.splice(0), then: [] });
 }

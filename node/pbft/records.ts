@@ -1,8 +1,15 @@
 import { batchCodec } from '../../ledger/block.ts';
-import { blob, bytes64, type CodecType, decode, encode, struct, union } from '../../ledger/codec.ts';
+import { blob, bytes64, type CodecType, decode, encode, struct, u16, u64, union } from '../../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 import type { JournalRecord } from './events.ts';
-import { evidenceCodec, newViewCodec, preparedCertificateCodec, viewChangeBodyCodec, voteCodec } from './messages.ts';
+import {
+  evidenceCodec,
+  newViewCodec,
+  preparedCertificateCodec,
+  shownCodec,
+  viewChangeBodyCodec,
+  voteCodec,
+} from './messages.ts';
 import type { ReplicaState } from './state.ts';
 
 /** Packed transactions of a batch: each with a length of four bytes before it. */
@@ -15,6 +22,8 @@ const recordCodec = union({
   viewChange: [3, viewChangeBodyCodec],
   newView: [4, newViewCodec],
   evidence: [5, evidenceCodec],
+  witness: [6, struct({ member: u16, shown: shownCodec })],
+  dropped: [7, struct({ view: u64, height: u64 })],
 });
 export type StoredRecord = CodecType<typeof recordCodec>;
 
@@ -42,6 +51,10 @@ function storedRecord(record: JournalRecord, bodies: Uint8Array): StoredRecord {
       return { kind: 'newView', value: record.newView };
     case 'evidence':
       return { kind: 'evidence', value: record.evidence };
+    case 'witness':
+      return { kind: 'witness', value: { member: record.member, shown: record.shown } };
+    case 'dropped':
+      return { kind: 'dropped', value: { view: record.view, height: record.height } };
   }
 }
 
@@ -55,8 +68,19 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
  * outlive heights (see `lastingRecords`).
  */
 export function recordHeight(record: JournalRecord): number | undefined {
-  if (record.kind === 'proposal') return record.vote.height;
-  return record.kind === 'prepared' ? record.certificate.vote.height : undefined;
+  switch (record.kind) {
+    case 'proposal':
+      return record.vote.height;
+    case 'prepared':
+      return record.certificate.vote.height;
+    case 'witness': {
+      const { shown } = record;
+      const height = shown.kind === 'vote' ? shown.value.vote.height : shown.value.checkpoint.height;
+      return height === 0 ? undefined : height;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** What every new part of the journal begins with: where this member stands among views, and evidence. */
@@ -71,6 +95,21 @@ export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
   } else if (newView !== undefined) {
     records.push({ kind: 'newView', newView });
   }
+  records.push({ kind: 'dropped', ...highestOwn(state) });
+  for (const [member, { votes }] of state.witnessed) {
+    for (const kind of ['viewChange', 'newView'] as const) {
+      const signed = votes.get(kind)?.byHeight.get(0);
+      if (signed === undefined) continue;
+      records.push({ kind: 'witness', member, shown: { kind: 'vote', value: { kind, ...signed } } });
+    }
+  }
   for (const kept of state.evidence.values()) for (const evidence of kept) records.push({ kind: 'evidence', evidence });
   return records;
+}
+
+/** R6: no own vote was signed above this. What is written now outlives the part of the journal that has them. */
+function highestOwn({ ownVotes, droppedOwn, view, asked }: ReplicaState): { view: number; height: number } {
+  let { height } = droppedOwn;
+  for (const known of ownVotes.keys()) height = Math.max(height, known);
+  return { view: Math.max(view, asked), height };
 }

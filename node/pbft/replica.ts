@@ -6,13 +6,15 @@ import { keepEvidence } from './evidence.ts';
 import { keepForLater } from './future.ts';
 import { halt } from './halt.ts';
 import type { Message } from './messages.ts';
+import { writeWitnessed } from './persist.ts';
 import { onBatchReady, onTimer, propose } from './proposing.ts';
-import { onStarted } from './restore.ts';
+import { enterDoubt, onShown, onStarted } from './restore.ts';
 import { isHalted, type ReplicaState, targetView } from './state.ts';
 import { onChannel, onStatus, sendStatus } from './status.ts';
 import { judgeView, onNewView, onViewChange } from './view-change.ts';
 import { runViewTimer, tickMs } from './view-timer.ts';
 import { onCommit, onCommitCertificate, onPrepare } from './voting.ts';
+import { lackingOwn, ownIn, witness } from './witness.ts';
 
 /**
  * The protocol core: one event in, effects out. It touches only `state`; it has no clock, no randomness and no I/O, so
@@ -40,10 +42,16 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
     case 'started':
       return onStarted(state, event.uncertified, now, effects);
     case 'message':
+      return onReceived(state, event.message, now, effects);
     case 'signed':
       return onMessage(state, event.message, now, effects);
+    case 'shown':
+      return onShown(state, event.from, event.shown, effects);
     case 'timer':
-      if (event.timer === 'status') return sendStatus(state, now, effects);
+      if (event.timer === 'status') {
+        writeWitnessed(state, effects);
+        return sendStatus(state, now, effects);
+      }
       if (event.timer === 'catchUp') return tryCatchUp(state, effects);
       return onTimer(state, event.timer);
     case 'tick':
@@ -77,12 +85,19 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
     case 'misconduct':
       return onMisconduct(state, event.message, event.detail, effects);
     case 'doubt':
-      state.mode = 'doubt';
-      state.reason = event.reason;
-      return;
+      return enterDoubt(state, event.reason, effects);
     case 'diverged':
       return halt(state, event.reason, effects);
   }
+}
+
+/** R5, R6: a message from outside is remembered for its signer; one of ours must be one that we know. */
+function onReceived(state: ReplicaState, message: Message, now: Now, effects: Effect[]): void {
+  const own = ownIn(state, message);
+  const lacking = own && lackingOwn(state, own);
+  if (lacking !== undefined) return enterDoubt(state, `another process signs with this key: ${lacking}`, effects);
+  if (own === undefined) witness(state, message);
+  onMessage(state, message, now, effects);
 }
 
 function onMessage(state: ReplicaState, message: Message, now: Now, effects: Effect[]): void {

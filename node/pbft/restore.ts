@@ -2,10 +2,10 @@ import { equalBytes } from '../../ledger/bytes.ts';
 import type { Certificate } from '../../ledger/checkpoint.ts';
 import { leaderIndex } from '../../ledger/validators.ts';
 import { carryOf } from './carry.ts';
-import { onCertificate, signCheckpoint } from './checkpoints.ts';
+import { judgeDistance, onCertificate, ownCheckpoint } from './checkpoints.ts';
 import type { Effect, Head, Now, UncertifiedHead } from './events.ts';
 import { keepEvidence } from './evidence.ts';
-import type { NewView, Unsigned } from './messages.ts';
+import { type NewView, type Shown, type Unsigned, viewChangeVote } from './messages.ts';
 import { persist } from './persist.ts';
 import type { StoredRecord } from './records.ts';
 import {
@@ -22,6 +22,7 @@ import { sendStatus } from './status.ts';
 import { enterView } from './view-change.ts';
 import { tickMs } from './view-timer.ts';
 import { tryExecute } from './voting.ts';
+import { lackingOwn, rememberVote, restoreWitness } from './witness.ts';
 
 /** What a validator finds on its own disk when it starts. */
 export interface Restored {
@@ -49,11 +50,16 @@ function restoreRecord(state: ReplicaState, record: StoredRecord): void {
       if (record.value.epoch !== state.config.epoch || record.value.view < state.asked) return;
       state.asked = record.value.view;
       state.asking = record.value;
-      return;
+      return rememberVote(state, 'viewChange', viewChangeVote(record.value));
     case 'newView':
       return restoreNewView(state, record.value);
     case 'evidence':
       return keepEvidence(state, record.value, []);
+    case 'witness':
+      return restoreWitness(state, record.value.member, record.value.shown);
+    case 'dropped':
+      state.droppedOwn = record.value;
+      return;
   }
 }
 
@@ -65,6 +71,7 @@ function restoreNewView(state: ReplicaState, newView: NewView): void {
   enterView(state, view, { ...carry, stable: undefined }, []);
   if (leaderIndex(epoch, view, state.peers.length) === state.config.self) {
     state.leading = { viewChanges, votes: carry.votes };
+    for (const vote of carry.votes) rememberVote(state, 'prePrepare', vote);
     return;
   }
   state.newView = newView;
@@ -83,6 +90,8 @@ function restoreProposal(
   const key = digestKey(vote.digest);
   slot.batches.set(key, batch);
   slot.bodies.add(key);
+  const led = leaderIndex(vote.epoch, vote.view, state.peers.length) === state.config.self;
+  rememberVote(state, led ? 'prePrepare' : 'prepare', vote);
   if (vote.view !== state.view) return;
   const own = isLeader(state);
   const carried = vote.height <= state.carryTop;
@@ -99,6 +108,7 @@ function restorePrepared(
   const { vote } = certificate;
   if (vote.epoch !== state.config.epoch || vote.height <= state.low) return;
   const slot = slotAt(state, vote.height);
+  rememberVote(state, 'commit', vote);
   slot.batches.set(digestKey(vote.digest), batch);
   if (slot.prepared === undefined || slot.prepared.vote.view < vote.view) slot.prepared = certificate;
   if (vote.view !== state.view) return;
@@ -109,22 +119,19 @@ function restorePrepared(
   slot.proposal.signature ??= signature;
 }
 
-/** The replay is over: whatever was signed before is signed and sent again, the same content (N2), and voting begins. */
+/** The replay is over: this member follows and serves, and asks the others what they have seen of it (R6). */
 export function onStarted(
   state: ReplicaState,
   uncertified: readonly UncertifiedHead[],
   now: Now,
   effects: Effect[],
 ): void {
-  for (const { height, ordered } of uncertified) {
-    if (ordered !== undefined && height > state.low) state.ordered.set(height, ordered);
+  for (const { ordered, ...head } of uncertified) {
+    if (head.height <= state.low) continue;
+    if (ordered !== undefined) state.ordered.set(head.height, ordered);
+    ownCheckpoint(state, head);
   }
-  if (state.mode === 'starting') {
-    state.mode = 'active';
-    state.reason = '';
-    persist(state, [], signedBefore(state), effects);
-    for (const head of uncertified) if (head.height > state.low) signCheckpoint(state, head, effects);
-  }
+  if (state.mode === 'starting') state.reason = 'asking the others what they have seen of this validator';
   const viewChanges = state.newView?.body.viewChanges ?? state.leading?.viewChanges;
   const stable = viewChanges && carryOf(state.config.epoch, state.view, viewChanges).stable;
   if (stable !== undefined && !isHalted(state)) onCertificate(state, stable, effects);
@@ -137,7 +144,38 @@ export function onStarted(
   }
   tryExecute(state, effects);
   effects.push({ type: 'startTimer', timer: 'tick', delayMs: tickMs(state) });
+  beginVoting(state, effects);
   sendStatus(state, now, effects);
+}
+
+/** R6: what a member holds of our signatures. One that this disk lacks means that it is not what it was. */
+export function onShown(state: ReplicaState, from: number, shown: readonly Shown[], effects: Effect[]): void {
+  for (const one of shown) {
+    const lacking = lackingOwn(state, one);
+    if (lacking !== undefined) return enterDoubt(state, `member ${from} shows ${lacking}`, effects);
+  }
+  state.answered.add(from);
+  beginVoting(state, effects);
+}
+
+/** R6, S8: signs nothing any more. */
+export function enterDoubt(state: ReplicaState, reason: string, effects: Effect[]): void {
+  if (state.mode === 'doubt') return;
+  state.mode = 'doubt';
+  state.reason = reason;
+  effects.push({ type: 'doubt', reason });
+}
+
+/** R6: q-1 others have answered. Whatever was signed before is signed and sent again, the same content (N2). */
+function beginVoting(state: ReplicaState, effects: Effect[]): void {
+  if (state.mode !== 'starting' || state.answered.size < state.quorum - 1) return;
+  state.mode = 'active';
+  state.reason = '';
+  persist(state, [], signedBefore(state), effects);
+  for (const [height, { own }] of state.checkpoints) {
+    if (own !== undefined && height > state.low) persist(state, [], [{ kind: 'checkpoint', checkpoint: own }], effects);
+  }
+  judgeDistance(state);
 }
 
 function leaderIndexOf({ config, view }: ReplicaState): number {

@@ -10,7 +10,7 @@ import {
   type ValidatorSet,
   validatorsHash,
 } from '../../ledger/validators.ts';
-import type { Head, Now, Ordered, PoolView, PoolWaiting } from './events.ts';
+import type { Head, JournalRecord, Now, Ordered, PoolView, PoolWaiting } from './events.ts';
 import type {
   Evidence,
   Message,
@@ -24,6 +24,8 @@ import type {
   ViewChangeBody,
   Vote,
 } from './messages.ts';
+
+import type { Witnessed } from './witness.ts';
 
 export interface ReplicaConfig {
   readonly genesisId: Uint8Array;
@@ -159,6 +161,16 @@ export interface ReplicaState {
   readonly timer: ViewTimer;
   /** C6: by member. */
   readonly evidence: Map<number, Evidence[]>;
+  /** R5: what the others were seen to sign. */
+  readonly witnessed: Map<number, Witnessed>;
+  /** R5: records that go into the journal with the next group. */
+  readonly unwritten: JournalRecord[];
+  /** R6: digests of our own votes above the stable, executed height, by height (0: VIEW-CHANGE), kind and view. */
+  readonly ownVotes: Map<number, Map<string, Uint8Array>>;
+  /** R6: up to where own votes were dropped together with their part of the journal. */
+  droppedOwn: { readonly view: number; readonly height: number };
+  /** R6: members that have shown what they hold of us since we started. */
+  readonly answered: Set<number>;
   /** V2: views, not below ours, whose leader is proven faulty. */
   readonly proven: Set<number>;
   /** V12: buffered messages of a view that was just entered, to be handled in this step. */
@@ -243,6 +255,11 @@ export function createState(
       suspicion: undefined,
     },
     evidence: new Map(),
+    witnessed: new Map(),
+    unwritten: [],
+    ownVotes: new Map(),
+    droppedOwn: { view: 0, height: 0 },
+    answered: new Set(),
     proven: new Set(),
     replay: [],
   };

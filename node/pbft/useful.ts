@@ -1,5 +1,7 @@
+import { equalBytes } from '../../ledger/bytes.ts';
+import { encode } from '../../ledger/codec.ts';
 import { leaderIndex } from '../../ledger/validators.ts';
-import type { Message } from './messages.ts';
+import { type Message, viewChangeCodec } from './messages.ts';
 import type { ReplicaState } from './state.ts';
 import { askersOf } from './view-timer.ts';
 
@@ -47,4 +49,12 @@ function provenTwice(state: ReplicaState, leader: number, view: number): boolean
   return (state.evidence.get(leader) ?? []).some(
     (one) => one.kind === 'vote' && one.value.kind === 'newView' && one.value.first.vote.view === view,
   );
+}
+
+/** The same bytes were verified when they came by themselves: a NEW-VIEW repeats them. */
+export function isHeld(state: ReplicaState, viewChange: Uint8Array): boolean {
+  for (const held of state.viewChanges.values()) {
+    if (equalBytes(encode(viewChangeCodec, held), viewChange)) return true;
+  }
+  return false;
 }

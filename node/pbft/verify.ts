@@ -16,6 +16,7 @@ import {
   bodyBytes,
   type Evidence,
   type Message,
+  type Shown,
   type SignedCheckpoint,
   type Status,
   statusBodyCodec,
@@ -78,6 +79,15 @@ function problemOf(message: Message, context: MessageContext): Reject | undefine
     case 'evidence':
       return evidenceProblem(message.value, context);
   }
+}
+
+/** R6: whether member `self` signed it in this epoch; anybody may claim that. */
+export function isShownBy(self: number, shown: Shown, context: MessageContext): boolean {
+  if (shown.kind === 'checkpoint') {
+    return shown.value.sender === self && checkpointProblem(shown.value, context) === undefined;
+  }
+  const { kind, vote } = shown.value;
+  return (wrongEpoch(vote.epoch, context) ?? badVote(kind, self, shown.value, context)) === undefined;
 }
 
 /** C6, R26: both contents are of this chain and epoch, of one slot, different, and signed by the same member. */

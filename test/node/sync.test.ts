@@ -87,7 +87,12 @@ describe('catch-up from peers (R7)', () => {
         async ask(member, body) {
           const answer = decode(
             blocksAnswerCodec,
-            await answerPeer(body, { ledger: source, body: () => undefined, batch: () => undefined }),
+            await answerPeer(0, body, {
+              ledger: source,
+              body: () => undefined,
+              batch: () => undefined,
+              shownTo: () => [],
+            }),
           );
           if (answer.kind === 'nothing') return encode(blocksAnswerCodec, answer);
           const changed = peers[member]!(answer.value);

@@ -121,6 +121,6 @@ function add(summary: Summary, result: SeedResult): void {
   summary.violations += result.violations.length;
   for (const [kind, count] of result.faults) summary.faults[kind] = (summary.faults[kind] ?? 0) + count;
   for (const [point, count] of result.points) summary.writePoints[point] = (summary.writePoints[point] ?? 0) + count;
-  summary.crashes = summary.faults['crashes'] ?? 0;
+  summary.crashes = summary.faults.crashes ?? 0;
   summary.partitions = ['partition', 'oneWay', 'flap'].reduce((sum, kind) => sum + (summary.faults[kind] ?? 0), 0);
 }

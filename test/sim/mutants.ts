@@ -250,13 +250,23 @@ export const MUTANTS: readonly Mutant[] = [
     "return state.mode === 'active' && state.asked <= state.view;",
     "return state.mode === 'active';",
   ),
-  of(
-    'a NEW-VIEW below the own VIEW-CHANGE is entered',
-    'node/pbft/view-change.ts',
-    'if (view <= state.view || view < state.asked) return;\n  const carry',
-    'if (view <= state.view) return;\n  const carry',
-    'network',
-  ),
+  {
+    name: 'a NEW-VIEW below the own VIEW-CHANGE is entered',
+    patches: [
+      patch(
+        'node/pbft/view-change.ts',
+        'view < state.asked) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+        'view < 0) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+      ),
+      patch('node/pbft/view-change.ts', 'state.asked = Math.max(state.asked, view);', 'state.asked = view;'),
+      patch(
+        'node/pbft/useful.ts',
+        'if (view < state.view || view < state.asked || view === 0) return false;',
+        'if (view < state.view || view === 0) return false;',
+      ),
+    ],
+    profile: 'network',
+  },
   of(
     'the highest view is followed, whoever asks for it',
     'node/pbft/view-change.ts',

@@ -198,7 +198,7 @@ export class SimNode implements Endpoint {
       onRotate: () => process.validator?.lastingEntries() ?? [],
       files: this.disk.journalFiles(loop, hooks),
       random: (length) => random.bytes(length),
-      segmentBytes: 64 * 1024,
+      segmentBytes: 12 * 1024,
     });
     if (!process.alive) return;
     process.journal = journal;

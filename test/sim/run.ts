@@ -17,6 +17,21 @@ export interface RunOptions {
   readonly nodes?: number | undefined;
   /** Keeps the log. */
   readonly verbose?: boolean;
+  /** Instead of what the seed draws. */
+  readonly plan?: Partial<Plan>;
+  /** Directs the run: called once, before anything happens. */
+  readonly script?: (world: ScriptWorld) => void;
+}
+
+/** What a script may use. */
+export interface ScriptWorld {
+  readonly loop: Loop;
+  readonly network: SimNetwork;
+  readonly nodes: readonly SimNode[];
+  readonly faults: Faults;
+  readonly chain: SimChain;
+  readonly checker: Checker;
+  note(text: string): void;
 }
 
 export interface RunResult {
@@ -44,7 +59,7 @@ const WARM_MS = 500;
 /** One seed: a storm of faults, then a healed network in which the correct members must agree and go on. */
 export async function runSeed(options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed, 1);
-  const plan = drawPlan(random, options.profile, options.nodes);
+  const plan = { ...drawPlan(random, options.profile, options.nodes), ...options.plan };
   return new Run(options, plan, random).run();
 }
 
@@ -113,6 +128,15 @@ class Run {
   }
 
   async run(): Promise<RunResult> {
+    this.#options.script?.({
+      loop: this.#loop,
+      network: this.#network,
+      nodes: this.#nodes,
+      faults: this.#faults,
+      chain: this.#chain,
+      checker: this.#checker,
+      note: (text) => this.#note(text),
+    });
     for (const node of this.#nodes) node.start();
     this.#separateTwins();
     this.#load();

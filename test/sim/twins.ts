@@ -128,7 +128,10 @@ function begin(twin: number): World {
   });
   const world = { processes, monotonic: 0 };
   const wire: Sent[] = [];
-  for (const one of processes) feed(world, one, { type: 'started', uncertified: [] }, wire, () => true);
+  for (const one of processes) {
+    feed(world, one, { type: 'started', uncertified: [] }, wire, () => true);
+    for (const from of [0, 1, 2, 3]) feed(world, one, { type: 'shown', from, shown: [] }, wire, () => true);
+  }
   return world;
 }
 

@@ -22,6 +22,7 @@ import { step } from '../../node/pbft/replica.ts';
 import { restoreState } from '../../node/pbft/restore.ts';
 import { batchOf, type ReplicaConfig, type ReplicaState } from '../../node/pbft/state.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
+import { shownTo } from '../../node/pbft/witness.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 
 const { verify } = chooseSignatures();
@@ -167,6 +168,13 @@ export class Cluster {
       this.feed(index, { type: 'channel', member: other.index, open: true });
       this.feed(other.index, { type: 'channel', member: index, open: true });
     }
+    // R6: whoever is starting asks everybody that is up.
+    for (const asking of this.members) {
+      for (const asked of this.members) {
+        if (asking === asked || !asking.up || !asked.up || asking.state.mode !== 'starting') continue;
+        this.feed(asking.index, { type: 'shown', from: asked.index, shown: shownTo(asked.state, asking.index) });
+      }
+    }
   }
 
   /** All heads a member has on disk, by height. */
@@ -240,6 +248,7 @@ export class Cluster {
       case 'evidence':
       case 'refused':
       case 'accepted':
+      case 'doubt':
       case 'entered':
       case 'left':
       case 'halt':

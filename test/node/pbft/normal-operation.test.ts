@@ -460,9 +460,11 @@ function assertAgreement(cluster: Cluster, height: number): void {
 function persisted(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
     effect.type === 'persist'
-      ? effect.records.map((record, i) => {
-          return `${record.kind} ${recordHeight(record)} -> ${effect.then[i]?.kind}`;
-        })
+      ? effect.records
+          .filter(({ kind }) => kind !== 'witness')
+          .map((record, i) => {
+            return `${record.kind} ${recordHeight(record)} -> ${effect.then[i]?.kind}`;
+          })
       : [],
   );
 }

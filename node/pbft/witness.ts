@@ -1,0 +1,214 @@
+import { equalBytes } from '../../ledger/bytes.ts';
+import { type Checkpoint, checkpointCodec } from '../../ledger/checkpoint.ts';
+import { sameEncoding } from '../../ledger/codec.ts';
+import { leaderIndex } from '../../ledger/validators.ts';
+import {
+  type Message,
+  newViewVote,
+  type Shown,
+  type SignedCheckpoint,
+  type Unsigned,
+  type Vote,
+  type VoteKind,
+  viewChangeVote,
+} from './messages.ts';
+import { inBuffer, type ReplicaState } from './state.ts';
+
+/** R5: what one member was seen to sign: of each kind the messages of the highest view, there every height above low. */
+export interface Witnessed {
+  readonly votes: Map<VoteKind, { readonly view: number; readonly byHeight: Map<number, SignedBy> }>;
+  readonly checkpoints: Map<number, SignedCheckpoint>;
+}
+
+interface SignedBy {
+  readonly vote: Vote;
+  readonly signature: Uint8Array;
+}
+
+/** R5: remembers a verified message for its signer, who may lose its disk. */
+export function witness(state: ReplicaState, message: Message): void {
+  switch (message.kind) {
+    case 'prePrepare': {
+      const { vote, signature } = message.value;
+      return keepVote(state, 'prePrepare', leaderOfVote(state, vote), { vote, signature });
+    }
+    case 'prepare':
+    case 'commit': {
+      const { vote, sender, signature } = message.value;
+      return keepVote(state, message.kind, sender, { vote, signature });
+    }
+    case 'viewChange': {
+      const { body, sender, signature } = message.value;
+      return keepVote(state, 'viewChange', sender, { vote: viewChangeVote(body), signature });
+    }
+    case 'newView': {
+      const { body, signature } = message.value;
+      const vote = newViewVote(body);
+      const leader = leaderOfVote(state, vote);
+      keepVote(state, 'newView', leader, { vote, signature });
+      for (const one of body.prePrepares) keepVote(state, 'prePrepare', leader, one);
+      return;
+    }
+    case 'checkpoint': {
+      const { checkpoint, sender } = message.value;
+      if (!inBuffer(state, checkpoint.height)) return;
+      const { checkpoints } = witnessedOf(state, sender);
+      if (checkpoints.has(checkpoint.height)) return;
+      checkpoints.set(checkpoint.height, message.value);
+      state.unwritten.push({ kind: 'witness', member: sender, shown: { kind: 'checkpoint', value: message.value } });
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+function keepVote(state: ReplicaState, kind: VoteKind, member: number, signed: SignedBy): void {
+  const { vote, signature } = signed;
+  if (member === state.config.self || !(vote.height === 0 || inBuffer(state, vote.height))) return;
+  const { votes } = witnessedOf(state, member);
+  let known = votes.get(kind);
+  if (known !== undefined && known.view > vote.view) return;
+  if (known === undefined || known.view < vote.view) {
+    known = { view: vote.view, byHeight: new Map() };
+    votes.set(kind, known);
+  }
+  if (known.byHeight.has(vote.height)) return;
+  known.byHeight.set(vote.height, signed);
+  state.unwritten.push({ kind: 'witness', member, shown: { kind: 'vote', value: { kind, vote, signature } } });
+}
+
+/** A record of the journal, when it is replayed. */
+export function restoreWitness(state: ReplicaState, member: number, shown: Shown): void {
+  if (shown.kind === 'checkpoint') {
+    witnessedOf(state, member).checkpoints.set(shown.value.checkpoint.height, shown.value);
+  } else {
+    const { kind, vote, signature } = shown.value;
+    keepVote(state, kind, member, { vote, signature });
+  }
+  state.unwritten.length = 0;
+}
+
+/** R5: the signed messages of `member`, for itself after a restart. */
+export function shownTo(state: ReplicaState, member: number): Shown[] {
+  const witnessed = state.witnessed.get(member);
+  if (witnessed === undefined) return [];
+  const shown: Shown[] = [];
+  for (const [kind, { byHeight }] of witnessed.votes) {
+    for (const { vote, signature } of byHeight.values()) shown.push({ kind: 'vote', value: { kind, vote, signature } });
+  }
+  for (const value of witnessed.checkpoints.values()) shown.push({ kind: 'checkpoint', value });
+  return shown;
+}
+
+/** C2: nothing at or below `height` is shown any more. */
+export function forgetWitnessed(state: ReplicaState, height: number): void {
+  for (const { votes, checkpoints } of state.witnessed.values()) {
+    for (const { byHeight } of votes.values()) {
+      for (const known of byHeight.keys()) if (known !== 0 && known <= height) byHeight.delete(known);
+    }
+    for (const known of checkpoints.keys()) if (known <= height) checkpoints.delete(known);
+  }
+}
+
+function witnessedOf(state: ReplicaState, member: number): Witnessed {
+  let witnessed = state.witnessed.get(member);
+  if (witnessed === undefined) {
+    witnessed = { votes: new Map(), checkpoints: new Map() };
+    state.witnessed.set(member, witnessed);
+  }
+  return witnessed;
+}
+
+function leaderOfVote({ peers }: ReplicaState, { epoch, view }: Vote): number {
+  return leaderIndex(epoch, view, peers.length);
+}
+
+/** R6: what we sign is remembered by its place, so that a signature of ours that we did not make can be told. */
+export function rememberOwn(state: ReplicaState, unsigned: Unsigned): void {
+  switch (unsigned.kind) {
+    case 'prePrepare':
+    case 'prepare':
+    case 'commit':
+      return rememberVote(state, unsigned.kind, unsigned.vote);
+    case 'viewChange':
+      return rememberVote(state, 'viewChange', viewChangeVote(unsigned.body));
+    case 'newView':
+      for (const vote of unsigned.votes) rememberVote(state, 'prePrepare', vote);
+      return;
+    case 'checkpoint':
+    case 'status':
+      return;
+  }
+}
+
+export function rememberVote(state: ReplicaState, kind: VoteKind, vote: Vote): void {
+  let atHeight = state.ownVotes.get(vote.height);
+  if (atHeight === undefined) {
+    atHeight = new Map();
+    state.ownVotes.set(vote.height, atHeight);
+  }
+  atHeight.set(`${kind} ${vote.view}`, vote.digest);
+}
+
+/**
+ * R6: why a verified signature of our own key is one that our disk does not know: it was rolled back, or another process
+ * has the key. Undefined if all is well.
+ */
+export function lackingOwn(state: ReplicaState, shown: Shown): string | undefined {
+  if (shown.kind === 'checkpoint') return lackingCheckpoint(state, shown.value.checkpoint);
+  const { kind, vote } = shown.value;
+  const { view, height, digest } = vote;
+  const name = `${kind} of view ${view}, height ${height}`;
+  if (kind === 'viewChange' || kind === 'newView') {
+    const known = kind === 'viewChange' ? state.ownVotes.get(0)?.get(`viewChange ${view}`) : undefined;
+    if (known !== undefined && !equalBytes(known, digest)) return `another ${name} than ours`;
+    return view > Math.max(state.asked, state.view) ? `a ${name} that is not in the journal` : undefined;
+  }
+  if (height <= state.low) return undefined;
+  const known = state.ownVotes.get(height)?.get(`${kind} ${view}`);
+  if (known !== undefined) return equalBytes(known, digest) ? undefined : `another ${name} than ours`;
+  // What was dropped with its part of the journal is not a hole.
+  if (height <= state.droppedOwn.height && view <= state.droppedOwn.view) return undefined;
+  return `a ${name} that is not in the journal`;
+}
+
+function lackingCheckpoint(state: ReplicaState, { height, ...rest }: Checkpoint): string | undefined {
+  if (height <= state.low) return undefined;
+  if (height > state.executed.height) return `a CHECKPOINT of height ${height}, executed is ${state.executed.height}`;
+  const own = state.checkpoints.get(height)?.own;
+  if (own === undefined || sameEncoding(checkpointCodec, own, { height, ...rest })) return undefined;
+  return `another CHECKPOINT of height ${height} than ours`;
+}
+
+/** A message of ours that came from outside, as it would be shown; undefined for what is not ours or not counted. */
+export function ownIn(state: ReplicaState, message: Message): Shown | undefined {
+  const { self } = state.config;
+  switch (message.kind) {
+    case 'prePrepare': {
+      const { vote, signature } = message.value;
+      if (leaderOfVote(state, vote) !== self) return undefined;
+      return { kind: 'vote', value: { kind: 'prePrepare', vote, signature } };
+    }
+    case 'prepare':
+    case 'commit': {
+      const { vote, sender, signature } = message.value;
+      return sender === self ? { kind: 'vote', value: { kind: message.kind, vote, signature } } : undefined;
+    }
+    case 'viewChange': {
+      const { body, sender, signature } = message.value;
+      if (sender !== self) return undefined;
+      return { kind: 'vote', value: { kind: 'viewChange', vote: viewChangeVote(body), signature } };
+    }
+    case 'newView': {
+      const { body, signature } = message.value;
+      const vote = newViewVote(body);
+      if (leaderOfVote(state, vote) !== self) return undefined;
+      return { kind: 'vote', value: { kind: 'newView', vote, signature } };
+    }
+    case 'checkpoint':
+      return message.value.sender === self ? { kind: 'checkpoint', value: message.value } : undefined;
+    default:
+      return undefined;
+  }
+}
