@@ -225,8 +225,11 @@ class Journal implements JournalPort {
   }
 
   async #deleteOld(): Promise<void> {
-    while (this.#isOld(this.#segments[0])) await this.#files.remove(this.#segments.shift()!.name);
-    await this.#files.sync();
+    while (this.#isOld(this.#segments[0])) {
+      await this.#files.remove(this.#segments.shift()!.name);
+      // One by one: after a power cut an older one must not be back without the ones that followed it.
+      await this.#files.sync();
+    }
   }
 
   /** D03: after a failed fsync nobody knows what is on the disk, and asking again may get a false yes. */
