@@ -204,6 +204,9 @@ function dropBelow(state: ReplicaState): void {
   for (const height of state.slots.keys()) if (height <= done) state.slots.delete(height);
   for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
   for (const height of state.ordered.keys()) if (height <= state.low) state.ordered.delete(height);
-  for (const height of state.ownVotes.keys()) if (height !== 0 && height <= done) state.ownVotes.delete(height);
+  // R6: what the others show at a start is compared with all that the disk had.
+  if (state.mode !== 'starting') {
+    for (const height of state.ownVotes.keys()) if (height !== 0 && height <= done) state.ownVotes.delete(height);
+  }
   forgetWitnessed(state, state.low);
 }

@@ -108,8 +108,9 @@ export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
 }
 
 /** R6: no own vote was signed above this. What is written now outlives the part of the journal that has them. */
-function highestOwn({ ownVotes, droppedOwn, view, asked }: ReplicaState): { view: number; height: number } {
-  let { height } = droppedOwn;
+function highestOwn({ ownVotes, droppedOwn, view, asked, low }: ReplicaState): { view: number; height: number } {
+  // Own votes at and below the stable height are not remembered any more.
+  let height = Math.max(droppedOwn.height, low);
   for (const known of ownVotes.keys()) height = Math.max(height, known);
   return { view: Math.max(view, asked), height };
 }

@@ -169,6 +169,8 @@ export interface ReplicaState {
   readonly ownVotes: Map<number, Map<string, Uint8Array>>;
   /** R6: up to where own votes were dropped together with their part of the journal. */
   droppedOwn: { readonly view: number; readonly height: number };
+  /** R6: what the disk had. */
+  readonly startedAt: { readonly low: number; readonly executed: number };
   /** R6: members that have shown what they hold of us since we started. */
   readonly answered: Set<number>;
   /** V2: views, not below ours, whose leader is proven faulty. */
@@ -259,6 +261,7 @@ export function createState(
     unwritten: [],
     ownVotes: new Map(),
     droppedOwn: { view: 0, height: 0 },
+    startedAt: { low: stable?.checkpoint.height ?? 0, executed: head.height },
     answered: new Set(),
     proven: new Set(),
     replay: [],

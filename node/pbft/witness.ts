@@ -101,14 +101,21 @@ export function shownTo(state: ReplicaState, member: number): Shown[] {
   return shown;
 }
 
-/** C2: nothing at or below `height` is shown any more. */
+/**
+ * C2: votes at and below a stable height are of no use, but the highest of each kind is kept: it shows a member that its
+ * disk is older than what it signed.
+ */
 export function forgetWitnessed(state: ReplicaState, height: number): void {
   for (const { votes, checkpoints } of state.witnessed.values()) {
-    for (const { byHeight } of votes.values()) {
-      for (const known of byHeight.keys()) if (known !== 0 && known <= height) byHeight.delete(known);
-    }
-    for (const known of checkpoints.keys()) if (known <= height) checkpoints.delete(known);
+    for (const { byHeight } of votes.values()) keepHighest(byHeight, height);
+    keepHighest(checkpoints, height);
   }
+}
+
+function keepHighest(byHeight: Map<number, unknown>, height: number): void {
+  if (byHeight.size < 2) return;
+  const highest = Math.max(...byHeight.keys());
+  for (const known of byHeight.keys()) if (known <= height && known !== highest) byHeight.delete(known);
 }
 
 function witnessedOf(state: ReplicaState, member: number): Witnessed {
@@ -165,7 +172,8 @@ export function lackingOwn(state: ReplicaState, shown: Shown): string | undefine
     if (known !== undefined && !equalBytes(known, digest)) return `another ${name} than ours`;
     return view > Math.max(state.asked, state.view) ? `a ${name} that is not in the journal` : undefined;
   }
-  if (height <= state.low) return undefined;
+  // What came since the start, by others' certificates, excuses nothing.
+  if (height <= (state.mode === 'starting' ? state.startedAt.low : state.low)) return undefined;
   const known = state.ownVotes.get(height)?.get(`${kind} ${view}`);
   if (known !== undefined) return equalBytes(known, digest) ? undefined : `another ${name} than ours`;
   // What was dropped with its part of the journal is not a hole.
@@ -174,8 +182,9 @@ export function lackingOwn(state: ReplicaState, shown: Shown): string | undefine
 }
 
 function lackingCheckpoint(state: ReplicaState, { height, ...rest }: Checkpoint): string | undefined {
+  const executed = state.mode === 'starting' ? state.startedAt.executed : state.executed.height;
+  if (height > executed) return `a CHECKPOINT of height ${height}, executed is ${executed}`;
   if (height <= state.low) return undefined;
-  if (height > state.executed.height) return `a CHECKPOINT of height ${height}, executed is ${state.executed.height}`;
   const own = state.checkpoints.get(height)?.own;
   if (own === undefined || sameEncoding(checkpointCodec, own, { height, ...rest })) return undefined;
   return `another CHECKPOINT of height ${height} than ours`;

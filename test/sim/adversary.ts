@@ -1,4 +1,4 @@
-import { batchDigest, nullBatch } from '../../ledger/block.ts';
+import { type Batch, batchDigest, nullBatch } from '../../ledger/block.ts';
 import { tryDecode } from '../../ledger/codec.ts';
 import { leaderIndex, multiSignature, quorum, validatorsHash } from '../../ledger/validators.ts';
 import { stableOf } from '../../node/pbft/carry.ts';
@@ -12,7 +12,7 @@ import {
   type ViewChangeBody,
   type Vote,
 } from '../../node/pbft/messages.ts';
-import { FRAME_MESSAGE, messageFrame } from '../../node/wire.ts';
+import { FRAME_MESSAGE, FRAME_TRANSACTIONS, messageFrame } from '../../node/wire.ts';
 import type { SimChain } from './chain.ts';
 import type { Loop } from './loop.ts';
 import type { Endpoint, SimNetwork } from './network.ts';
@@ -34,6 +34,12 @@ export const STRATEGIES = [
   'checkpointLiar',
   'garbage',
   'forger',
+  'withhold',
+  'gaps',
+  'emptyBatches',
+  'wrongTimes',
+  'duplicates',
+  'invalidBatches',
 ] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -55,8 +61,10 @@ export class Adversary {
   /** Frames of anybody, to be sent again. */
   readonly #seen: Uint8Array[] = [];
   #favoured: ReadonlySet<number> = new Set();
-  /** How often it did something that a correct member would not. */
-  acts = 0;
+  /** Ids that it proposed before. */
+  readonly #ids: Uint8Array[] = [];
+  /** How often it did what a correct member would not, by strategy. */
+  readonly acts = new Map<Strategy, number>();
 
   constructor(world: AdversaryWorld, member: number, strategies: readonly Strategy[]) {
     this.#world = world;
@@ -75,32 +83,35 @@ export class Adversary {
 
   /** Instead of `frame`. */
   corrupt(from: Endpoint, to: Endpoint, frame: Uint8Array): readonly Uint8Array[] {
-    if (this.strategies.includes('silent')) return this.#did([]);
-    if (this.strategies.includes('selective') && !this.#favoured.has(to.id)) return this.#did([]);
+    if (this.strategies.includes('silent')) return this.#did('silent', []);
+    if (this.strategies.includes('selective') && !this.#favoured.has(to.id)) return this.#did('selective', []);
     if (this.strategies.includes('slow')) {
       const { loop, network, random } = this.#world;
       loop.after(random.between(50, 900), () => network.inject(from, to, frame));
-      return this.#did([]);
+      return this.#did('slow', []);
     }
+    // L05, R24: what clients gave to it goes nowhere.
+    if (frame[0] === FRAME_TRANSACTIONS && this.strategies.includes('withhold')) return this.#did('withhold', []);
     const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, frame.subarray(1)) : undefined;
     if (decoded === undefined || !decoded.ok) return [frame];
     const messages = this.#change(to, decoded.value);
     if (messages === undefined) return [frame];
-    return this.#did(messages.map(messageFrame));
+    return messages.map(messageFrame);
   }
 
   /** An answer to a question, or what it says instead. */
   answer(bytes: Uint8Array): Uint8Array {
     const { random } = this.#world;
+    if (this.strategies.includes('withhold')) return this.#did('withhold', new Uint8Array(0));
     if (!this.strategies.includes('garbage') || bytes.length === 0) return bytes;
-    this.acts++;
+    this.#did('garbage', undefined);
     const changed = bytes.slice(0, random.chance(0.3) ? random.int(bytes.length) : bytes.length);
     if (changed.length > 0) changed[random.int(changed.length)]! ^= 1 << random.int(8);
     return changed;
   }
 
-  #did<T>(result: T): T {
-    this.acts++;
+  #did<T>(strategy: Strategy, result: T): T {
+    this.acts.set(strategy, (this.acts.get(strategy) ?? 0) + 1);
     return result;
   }
 
@@ -109,25 +120,26 @@ export class Adversary {
     const has = (strategy: Strategy): boolean => this.strategies.includes(strategy);
     switch (message.kind) {
       case 'prePrepare':
-        if (has('equivocate') && other) return [this.#alternative(message.value.vote, message.value.batch)];
-        if (has('censor')) return this.#censored(message.value.vote, message.value.batch);
-        return undefined;
+        if (has('equivocate') && other)
+          return this.#did('equivocate', [this.#alternative(message.value.vote, message.value.batch)]);
+        if (has('censor')) return this.#did('censor', this.#censored(message.value.vote, message.value.batch));
+        return this.#otherProposal(message.value.vote, message.value.batch);
       case 'prepare':
       case 'commit': {
         if (!has('equivocate') || !other) return undefined;
         const { vote } = message.value;
         const told = this.#alternatives.get(`${vote.view} ${vote.height}`);
-        if (told !== undefined) return [this.#sign({ kind: message.kind, vote: told })];
+        if (told !== undefined) return this.#did('equivocate', [this.#sign({ kind: message.kind, vote: told })]);
         const { random } = this.#world;
         if (!random.chance(0.3)) return undefined;
         // Both contents of one slot, to the same member.
         const second = { ...vote, digest: random.bytes(32) };
-        return [message, this.#sign({ kind: message.kind, vote: second })];
+        return this.#did('equivocate', [message, this.#sign({ kind: message.kind, vote: second })]);
       }
       case 'checkpoint': {
         if (!has('checkpointLiar') || !other) return undefined;
         const checkpoint = { ...message.value.checkpoint, stateRoot: this.#world.random.bytes(32) };
-        return [this.#sign({ kind: 'checkpoint', checkpoint })];
+        return this.#did('checkpointLiar', [this.#sign({ kind: 'checkpoint', checkpoint })]);
       }
       case 'viewChange': {
         if (!has('viewChangeLiar')) return undefined;
@@ -136,12 +148,13 @@ export class Adversary {
         if (this.#world.random.chance(0.3)) {
           // R09: a certificate that nobody made, of a higher view.
           const view = Math.max(0, body.view - 1);
-          return [this.#sign({ kind: 'viewChange', body: { ...body, prepared: this.#forgedPrepared(body, view) } })];
+          const forged = { ...body, prepared: this.#forgedPrepared(body, view) };
+          return this.#did('viewChangeLiar', [this.#sign({ kind: 'viewChange', body: forged })]);
         }
-        return [this.#sign({ kind: 'viewChange', body: { ...body, prepared } })];
+        return this.#did('viewChangeLiar', [this.#sign({ kind: 'viewChange', body: { ...body, prepared } })]);
       }
       case 'newView':
-        return has('newViewLiar') ? [this.#otherNewView(message)] : undefined;
+        return has('newViewLiar') ? this.#did('newViewLiar', [this.#otherNewView(message)]) : undefined;
       case 'status': {
         if (!has('statusLiar')) return undefined;
         const { random } = this.#world;
@@ -149,14 +162,15 @@ export class Adversary {
         const view = random.chance(0.5) ? body.view : random.int(12);
         const viewAsked = random.chance(0.5) ? view : view + random.int(1_000);
         const executed = random.chance(0.5) ? body.executed : random.int(40);
-        return [this.#sign({ kind: 'status', body: { ...body, view, viewAsked, executed, suspects: true } })];
+        const lie = { ...body, view, viewAsked, executed, suspects: true };
+        return this.#did('statusLiar', [this.#sign({ kind: 'status', body: lie })]);
       }
       default:
         return undefined;
     }
   }
 
-  #alternative(vote: Vote, batch: Extract<Message, { kind: 'prePrepare' }>['value']['batch']): Message {
+  #alternative(vote: Vote, batch: Batch): Message {
     const { random } = this.#world;
     const transactions = random.chance(0.5) ? batch.transactions.slice(0, -1) : batch.transactions;
     const changed = { ...batch, transactions, timestamp: batch.timestamp + 1 };
@@ -166,10 +180,38 @@ export class Adversary {
   }
 
   /** The same for everybody: without the transactions that it does not like. */
-  #censored(vote: Vote, batch: Extract<Message, { kind: 'prePrepare' }>['value']['batch']): readonly Message[] {
+  #censored(vote: Vote, batch: Batch): readonly Message[] {
     const transactions = batch.transactions.filter((id) => (id[0]! & 1) === 0);
     const changed = { ...batch, transactions };
     return [this.#sign({ kind: 'prePrepare', vote: { ...vote, digest: batchDigest(changed) }, batch: changed })];
+  }
+
+  /** L03, L06, L13, L14, L16, L19: the same for everybody, and not what a leader should propose. */
+  #otherProposal(vote: Vote, batch: Batch): readonly Message[] | undefined {
+    const { random, chain } = this.#world;
+    const strategy = random.pick(this.strategies);
+    const propose = (changed: Batch): readonly Message[] =>
+      this.#did(strategy, [
+        this.#sign({ kind: 'prePrepare', vote: { ...vote, digest: batchDigest(changed) }, batch: changed }),
+      ]);
+    switch (strategy) {
+      case 'gaps':
+        return batch.height % 3 === 0 ? this.#did('gaps', []) : undefined;
+      case 'emptyBatches':
+        return propose({ ...batch, transactions: [] });
+      case 'wrongTimes':
+        return propose({ ...batch, timestamp: random.pick([0, 1, chain.genesis.time, batch.timestamp + 86_400_000]) });
+      case 'duplicates': {
+        // Twice in one batch, or again in every batch: the ids are the adversary's to repeat.
+        this.#ids.push(...batch.transactions.slice(0, 2));
+        const twice = random.chance(0.3) ? batch.transactions : this.#ids.slice(-3);
+        return propose({ ...batch, transactions: [...batch.transactions, ...twice] });
+      }
+      case 'invalidBatches':
+        return propose({ ...batch, transactions: [...batch.transactions, random.bytes(32)] });
+      default:
+        return undefined;
+    }
   }
 
   /** L20, L21, L22: a carry that it was not its to choose. */
@@ -253,11 +295,11 @@ export class Adversary {
     if (self === undefined || !self.isUp() || others.length === 0) return;
     if (this.strategies.includes('replay') && this.#seen.length > 0) {
       for (let i = 0; i < 3; i++) network.inject(self, random.pick(others), random.pick(this.#seen));
-      this.acts++;
+      this.#did('replay', undefined);
     }
     if (this.strategies.includes('forger')) {
       for (const other of others) network.inject(self, other, messageFrame(this.#forged()));
-      this.acts++;
+      this.#did('forger', undefined);
     }
     if (this.strategies.includes('highViews')) {
       const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 200]) + random.int(2);
@@ -272,7 +314,7 @@ export class Adversary {
         const vote = { epoch: 0, view: led, height, digest: batchDigest(batch) };
         network.inject(self, random.pick(others), messageFrame(this.#sign({ kind: 'prePrepare', vote, batch })));
       }
-      this.acts++;
+      this.#did('highViews', undefined);
     }
   }
 }

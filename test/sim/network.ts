@@ -50,6 +50,13 @@ export class SimNetwork {
   readonly #open = new Set<string>();
   weather: Weather = CALM;
   corrupt: Corrupt = (_from, _to, frame) => [frame];
+  /** What a member answers to a question, or says instead. */
+  corruptAnswer: (from: Endpoint, to: Endpoint, question: Uint8Array, answer: Uint8Array) => Uint8Array = (
+    _from,
+    _to,
+    _question,
+    answer,
+  ) => answer;
   /** Sees every frame that is put on a wire. */
   tap: (from: Endpoint, to: Endpoint, frame: Uint8Array) => void = () => {};
   readonly counts: NetworkCounts = { sent: 0, delivered: 0, lost: 0, duplicated: 0, late: 0, blocked: 0 };
@@ -252,7 +259,11 @@ export class SimNetwork {
         const answer = (bytes: Uint8Array | undefined): void => {
           if (this.#isLost(to, from)) return;
           loop.after(this.#delay(), () =>
-            finish(() => (bytes === undefined ? reject(new P2pError('REFUSED', 'refused')) : resolve(bytes))),
+            finish(() =>
+              bytes === undefined
+                ? reject(new P2pError('REFUSED', 'refused'))
+                : resolve(this.corruptAnswer(to, from, body, bytes)),
+            ),
           );
         };
         to.request(from.member, body).then(answer, () => answer(undefined));

@@ -1,5 +1,9 @@
 import { toHex } from '../../ledger/bytes.ts';
+import { encode, tryDecode } from '../../ledger/codec.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
+import { messageCodec } from '../../node/pbft/messages.ts';
+import { ownIn } from '../../node/pbft/witness.ts';
+import { FRAME_MESSAGE, shownAnswerCodec } from '../../node/wire.ts';
 import { Adversary } from './adversary.ts';
 import { type SimChain, simChain } from './chain.ts';
 import { Checker, type Violation } from './checker.ts';
@@ -125,6 +129,11 @@ class Run {
       log: (text) => this.#note(text),
     });
     this.#network.corrupt = (from, to, frame) => this.#corrupt(from as SimNode, to as SimNode, frame);
+    this.#network.corruptAnswer = (from, to, question, bytes) => {
+      // R6 would stop a twin as soon as it hears of its other copy: it does not want to know.
+      if (this.#plan.twins.includes(to.member) && question[0] === SHOWN_REQUEST) return encode(shownAnswerCodec, []);
+      return this.#adversaries.get(from.member)?.answer(bytes) ?? bytes;
+    };
   }
 
   async run(): Promise<RunResult> {
@@ -149,8 +158,10 @@ class Run {
     for (const kind of ['lost', 'duplicated', 'late', 'blocked'] as const) this.#faults.count(kind, counts[kind]);
     let byzantineActs = 0;
     for (const adversary of this.#adversaries.values()) {
-      byzantineActs += adversary.acts;
-      for (const strategy of adversary.strategies) this.#faults.count(strategy, adversary.acts > 0 ? 1 : 0);
+      for (const [strategy, acts] of adversary.acts) {
+        byzantineActs += acts;
+        this.#faults.count(strategy, acts);
+      }
     }
     if (this.#plan.twins.length > 0) this.#faults.count('twins', this.#plan.twins.length);
     return {
@@ -298,7 +309,8 @@ class Run {
     for (const adversary of this.#adversaries.values()) adversary.saw(frame);
     const adversary = this.#adversaries.get(from.member);
     const frames = adversary === undefined ? [frame] : adversary.corrupt(from, to, frame);
-    return frames.filter((one) => this.#faults.passes(to, one));
+    const passing = frames.filter((one) => this.#faults.passes(to, one));
+    return this.#plan.twins.includes(to.member) ? passing.filter((one) => !isOwnOf(to, one)) : passing;
   }
 
   #tap(): NodeTap {
@@ -375,4 +387,15 @@ class Run {
   #mix(value: number): void {
     this.#trace = Math.imul(this.#trace ^ value, 0x01000193);
   }
+}
+
+/** Tag of a request for own signatures (docs/formats.md, Request). */
+const SHOWN_REQUEST = 4;
+
+/** Whether a frame holds what this node's member has signed, so that its other copy must have. */
+function isOwnOf(node: SimNode, frame: Uint8Array): boolean {
+  const state = node.validator?.state;
+  if (state === undefined || frame[0] !== FRAME_MESSAGE) return false;
+  const decoded = tryDecode(messageCodec, frame.subarray(1));
+  return decoded.ok && ownIn(state, decoded.value) !== undefined;
 }
