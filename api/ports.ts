@@ -24,6 +24,7 @@ export interface NodePort {
   consensus(): ConsensusView;
   peers(): readonly PeerView[];
   mempool(): MempoolView;
+  evidence(): readonly EvidenceView[];
 }
 
 export type Wait = 'none' | 'committed' | 'final';
@@ -134,7 +135,14 @@ export interface ConsensusView {
   /** Why, when the mode is not active. */
   readonly reason?: string;
   readonly epoch: number;
+  /** The view entered last. */
   readonly view: number;
+  /** The view asked for; above `view` while waiting for its NEW-VIEW. */
+  readonly viewAsked: number;
+  /** Why this node suspects that view, if it does. */
+  readonly suspicion?: string;
+  /** Of the current view, in ms. */
+  readonly viewTimeoutMs: number;
   readonly leader: number;
   readonly low: number;
   readonly executed: number;
@@ -143,6 +151,18 @@ export interface ConsensusView {
   readonly inFlight: number;
   /** Members with a live channel, this one included. */
   readonly connected: number;
+}
+
+/** Two different signed contents of one slot. */
+export interface EvidenceView {
+  /** Whose signatures they are. */
+  readonly member: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly view?: number;
+  readonly height: number;
+  /** Canonical bytes (docs/formats.md, Evidence): anybody can check them with the genesis file. */
+  readonly evidence: Uint8Array;
 }
 
 export interface PeerView {

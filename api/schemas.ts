@@ -160,6 +160,9 @@ export const consensus = named(
     reason: z.string().optional(),
     epoch: count,
     view: count,
+    viewAsked: count,
+    suspicion: z.string().optional(),
+    viewTimeoutMs: z.number(),
     leader: count,
     low: count,
     executed: count,
@@ -208,6 +211,21 @@ export const nodeStatus = named(
     consensus,
     mempool,
     peers: z.array(peer),
+  }),
+);
+export const evidence = named(
+  'EvidenceList',
+  z.strictObject({
+    items: z.array(
+      z.strictObject({
+        member: count,
+        name: z.string(),
+        kind: z.string(),
+        view: count.optional(),
+        height: count,
+        evidence: anyHex,
+      }),
+    ),
   }),
 );
 export const live = z.strictObject({ live: z.literal(true) });

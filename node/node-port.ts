@@ -1,6 +1,7 @@
 import type {
   BlockView,
   ConsensusView,
+  EvidenceView,
   HeaderView,
   NodeInfo,
   NodePort,
@@ -11,10 +12,12 @@ import type {
 import type { Genesis } from '../genesis/genesis.ts';
 import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
-import { decode } from '../ledger/codec.ts';
+import { decode, encode } from '../ledger/codec.ts';
 import type { Network } from '../p2p/index.ts';
 import { idKey } from './id-key.ts';
 import { RECENT_IDS_MAX } from './limits.ts';
+import { culpritOf } from './pbft/evidence.ts';
+import { type Evidence, evidenceCodec } from './pbft/messages.ts';
 import { inFlight, leaderOf } from './pbft/state.ts';
 import type { LedgerPort } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
@@ -137,6 +140,9 @@ export function createNodePort(
         ...(state.reason === '' ? {} : { reason: state.reason }),
         epoch: state.config.epoch,
         view: state.view,
+        viewAsked: state.asked,
+        ...(state.timer.suspicion === undefined ? {} : { suspicion: state.timer.suspicion }),
+        viewTimeoutMs: state.timer.timeoutMs,
         leader: leaderOf(state),
         low: state.low,
         executed: state.executed.height,
@@ -147,12 +153,24 @@ export function createNodePort(
       };
     },
     peers: () => network.peerStatus(),
+    evidence: () =>
+      [...validator.state.evidence.values()].flat().map((one): EvidenceView => {
+        const member = culpritOf(one);
+        const { name } = genesis.validators[member]!;
+        return { member, name, ...placeOf(one), evidence: encode(evidenceCodec, one) };
+      }),
     mempool() {
       const { size, bytes, limits } = validator.pool;
       return { transactions: size, bytes, ...limits };
     },
     close: () => waiters.close(),
   };
+}
+
+function placeOf(evidence: Evidence): { kind: string; view?: number; height: number } {
+  if (evidence.kind === 'checkpoint') return { kind: 'checkpoint', height: evidence.value.first.checkpoint.height };
+  const { kind, first } = evidence.value;
+  return { kind, view: first.vote.view, height: first.vote.height };
 }
 
 function stateOf(receipt: Receipt, final: boolean): TransactionState {

@@ -23,6 +23,8 @@ export interface NodeOptions {
   /** Of the package. */
   readonly version: string;
   readonly log: Log;
+  /** Stands between this validator and the network; tests put a faulty one there. */
+  readonly wrapNetwork?: (network: Network) => Network;
   /** Disk, ledger or a thread failed: the process must end, and starts again from what is durable. Called once. */
   onFatal(error: unknown): void;
 }
@@ -49,7 +51,8 @@ export class StartError extends Error {
 }
 
 /** Starts one validator from its files; rejects with an error that has a `code` if anything does not fit. */
-export async function startNode({ config, version, log, onFatal }: NodeOptions): Promise<RunningNode> {
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, version, log, onFatal, wrapNetwork = (network) => network } = options;
   let failed = false;
   const fatal = (error: unknown): void => {
     if (failed) return;
@@ -90,7 +93,7 @@ export async function startNode({ config, version, log, onFatal }: NodeOptions):
     });
     closing.push(() => journal.close());
     if (doubt !== undefined) log.error({ reason: doubt }, 'the journal is in doubt: this validator will not vote');
-    const network = await connect(config, genesis, self, peerKey, signer, verify, log);
+    const network = wrapNetwork(await connect(config, genesis, self, peerKey, signer, verify, log));
     closing.push(() => network.close());
     const running = new Validator({
       genesis,

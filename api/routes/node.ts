@@ -4,7 +4,18 @@ import type { Json } from '../../ledger/codec.ts';
 import type { NodePort } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { none, type Route, route } from '../route.ts';
-import { anyObject, chain, consensus, live, mempool, nodeStatus, peers, ready, validators } from '../schemas.ts';
+import {
+  anyObject,
+  chain,
+  consensus,
+  evidence,
+  live,
+  mempool,
+  nodeStatus,
+  peers,
+  ready,
+  validators,
+} from '../schemas.ts';
 
 type Row = Pick<Route, 'path' | 'name' | 'summary'> & Partial<Pick<Route, 'problems'>>;
 
@@ -69,6 +80,13 @@ export const nodeRoutes: readonly Route[] = [
   get({ path: '/v1/mempool', name: 'getMempool', summary: 'What waits to be ordered' }, mempool, (node) => ({
     ...node.mempool(),
   })),
+  get(
+    { path: '/v1/evidence', name: 'listEvidence', summary: 'Validators that signed two contents for one slot' },
+    evidence,
+    (node) => ({
+      items: node.evidence().map((one) => ({ ...one, evidence: toHex(one.evidence) })),
+    }),
+  ),
   get({ path: '/livez', name: 'getLive', summary: 'The process answers' }, live, () => ({ live: true })),
   get(
     {

@@ -29,7 +29,20 @@ export function onPrepare(state: ReplicaState, message: SignedVote, effects: Eff
   const first = slot.prepares.get(sender);
   if (first !== undefined) return compareVotes(state, 'prepare', sender, first, message, effects);
   slot.prepares.set(sender, message);
+  showProposal(slot, message, effects);
   tryPrepared(state, slot, effects);
+}
+
+/** C6: whoever PREPAREs another digest was told another: the two PRE-PREPAREs together prove the leader faulty. */
+function showProposal({ proposal }: Slot, { vote, sender }: SignedVote, effects: Effect[]): void {
+  if (proposal?.signature === undefined || proposal.batch === undefined) return;
+  if (equalBytes(proposal.vote.digest, vote.digest)) return;
+  const { signature, batch } = proposal;
+  effects.push({
+    type: 'send',
+    to: sender,
+    message: { kind: 'prePrepare', value: { vote: proposal.vote, signature, batch } },
+  });
 }
 
 /** N8: COMMITs count in whatever view they were sent, also above our own. */

@@ -125,6 +125,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
     'consensus',
     'peers',
     'mempool',
+    'evidence',
     'state/records.entries',
   ]) {
     await api.call(`/v1/${path}`);

@@ -7,8 +7,8 @@ import { packTransactions, type Transaction } from '../../ledger/transaction.ts'
 import { assertAgreement, type Dev, getJson, startDev, temporaryFolder } from '../support/processes.ts';
 import { signRecords } from '../support/sign-records.ts';
 
-const ROUNDS = 3;
-const PER_ROUND = 400;
+const ROUNDS = 20;
+const PER_ROUND = 100;
 const SEED = Number(process.env.QUORATE_SEED ?? Math.floor(Math.random() * 1e9));
 
 describe('all four validators killed at once (N13, D01, I7)', () => {
@@ -32,7 +32,7 @@ describe('all four validators killed at once (N13, D01, I7)', () => {
           }),
         );
         random = (random * 1_103_515_245 + 12_345) % 2_147_483_648;
-        await delay(100 + (random % 900));
+        await delay(20 + (random % 500));
         for (const { pid } of validators) process.kill(pid, 'SIGKILL');
         await sending;
         await dev.stop();

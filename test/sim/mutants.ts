@@ -299,12 +299,22 @@ export const MUTANTS: readonly Mutant[] = [
     'ordered: undefined,',
     'crash',
   ),
-  of(
-    'the content of carried digests is not asked for',
-    'node/pbft/accepting.ts',
-    "effects.push({ type: 'requestBatch', height: slot.height, digest: vote.digest, from: leaderOf(state) });",
-    '',
-  ),
+  {
+    name: 'the content of carried digests is not asked for',
+    patches: [
+      patch(
+        'node/pbft/accepting.ts',
+        "effects.push({ type: 'requestBatch', height: slot.height, digest: vote.digest, from: leaderOf(state) });",
+        '',
+      ),
+      patch(
+        'node/pbft/status.ts',
+        'if (sameView && proposal?.signature !== undefined && proposal.batch !== undefined && held?.prePrepare !== true) {',
+        'if (proposal?.batch !== undefined && proposal.signature !== undefined && !proposal.carried && held?.prePrepare !== true) {',
+      ),
+    ],
+    profile: 'network',
+  },
   of(
     'bodies are dropped when a view is entered',
     'node/validator.ts',

@@ -188,6 +188,8 @@ export function fakeNode(): FakeNode {
       ...(node.mode === 'active' ? {} : { reason: 'a reason' }),
       epoch: 0,
       view: 0,
+      viewAsked: 0,
+      viewTimeoutMs: 2_000,
       leader: 0,
       low: FINAL,
       executed: NEWEST,
@@ -196,6 +198,9 @@ export function fakeNode(): FakeNode {
       inFlight: 1,
       connected: node.connected,
     }),
+    evidence: () => [
+      { member: 2, name: 'node-2', kind: 'prepare', view: 0, height: 7, evidence: new Uint8Array([1, 2, 3]) },
+    ],
     peers: () => [
       {
         index: 1,
