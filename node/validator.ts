@@ -11,7 +11,7 @@ import { Bodies } from './bodies.ts';
 import { checkBodies } from './check-bodies.ts';
 import { Forwarding } from './forwarding.ts';
 import { SigningGuard } from './guard.ts';
-import { idKey } from './id-key.ts';
+import { idKey, idKeys } from './id-key.ts';
 import { Intake, type Wanted } from './intake.ts';
 import {
   CATCH_UP_DELAY_MS,
@@ -110,10 +110,7 @@ export class Validator {
       isVerified: (viewChange) => isHeld(this.state, viewChange),
     };
     this.pool = new Mempool({ transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX }, validators.length);
-    const recent = opened.recentIds;
-    for (let at = Math.max(0, recent.length - 32 * RECENT_IDS_MAX); at < recent.length; at += 32) {
-      this.#recent.add(idKey(recent.subarray(at, at + 32)));
-    }
+    for (const key of idKeys(opened.recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
     const stable = opened.certificate === undefined ? undefined : decode(certificateCodec, opened.certificate);
     this.finalHeight = stable?.checkpoint.height ?? 0;
     const records = options.records.map(decodeRecord);
@@ -187,7 +184,7 @@ export class Validator {
       self,
       pool: this.pool,
       verifyPool: options.verifyPool,
-      accounts: accountKeys(opened.accounts),
+      accounts: new Set(idKeys(opened.accounts)),
       chainNow: () => this.chainNow(),
       now: () => options.now().monotonic,
       body: (key) => this.#bodies.body(key),
@@ -491,10 +488,4 @@ export class Validator {
     this.counters.blamed++;
     this.#options.log.debug({ member, reason }, 'refused what a peer sent');
   }
-}
-
-function accountKeys(packed: Uint8Array): ReadonlySet<string> {
-  const keys = new Set<string>();
-  for (let at = 0; at < packed.length; at += 32) keys.add(idKey(packed.subarray(at, at + 32)));
-  return keys;
 }

@@ -4,6 +4,7 @@ import { sameEncoding } from '../../ledger/codec.ts';
 import { multiSignature } from '../../ledger/validators.ts';
 import type { Effect, Event, Head, Now } from './events.ts';
 import { keepEvidence } from './evidence.ts';
+import { forgetFuture } from './future.ts';
 import { halt } from './halt.ts';
 import type { SignedCheckpoint } from './messages.ts';
 import { persist } from './persist.ts';
@@ -100,6 +101,7 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
   state.low = checkpoint.height;
   state.stable = certificate;
   onStable(state);
+  forgetFuture(state);
   state.certificatesAhead.set(checkpoint.height, certificate);
   effects.push({ type: 'stable', certificate });
   keepCertificates(state, effects);

@@ -21,3 +21,13 @@ export function keepForLater(
   const key = `${message.kind} ${height}`;
   if (!future.messages.has(key)) future.messages.set(key, message);
 }
+
+/** C2: what is stable needs no votes in any view. */
+export function forgetFuture(state: ReplicaState): void {
+  for (const { future } of state.peers) {
+    for (const [key, { kind, value }] of future.messages) {
+      const height = kind === 'prePrepare' || kind === 'prepare' ? value.vote.height : 0;
+      if (height <= state.low) future.messages.delete(key);
+    }
+  }
+}

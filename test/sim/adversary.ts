@@ -40,6 +40,7 @@ export const STRATEGIES = [
   'wrongTimes',
   'duplicates',
   'invalidBatches',
+  'doublePrepare',
 ] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -123,6 +124,11 @@ export class Adversary {
         if (has('equivocate') && other)
           return this.#did('equivocate', [this.#alternative(message.value.vote, message.value.batch)]);
         if (has('censor')) return this.#did('censor', this.#censored(message.value.vote, message.value.batch));
+        if (has('doublePrepare')) {
+          // R04: a leader that also PREPAREs.
+          const { vote } = message.value;
+          return this.#did('doublePrepare', [message, this.#sign({ kind: 'prepare', vote })]);
+        }
         return this.#otherProposal(message.value.vote, message.value.batch);
       case 'prepare':
       case 'commit': {
@@ -307,12 +313,14 @@ export class Adversary {
       const message = this.#sign({ kind: 'viewChange', body: { epoch: 0, view, stable, prepared: [] } });
       for (const other of others) network.inject(self, other, messageFrame(message));
       const n = chain.genesis.validators.length;
-      const led = view - (leaderIndex(0, view, n) - this.member);
-      const height = random.pick([1, 5, 2 ** 31, Number.MAX_SAFE_INTEGER]);
-      if (led >= 0 && leaderIndex(0, led, n) === this.member) {
+      const led = view + random.int(1_000) * n - (leaderIndex(0, view, n) - this.member);
+      const low = (self as SimNode).validator?.state.low ?? 0;
+      const height = random.pick([low + 1, low + 2, low + 3, 2 ** 31, Number.MAX_SAFE_INTEGER]);
+      if (led >= 0 && Number.isSafeInteger(led) && leaderIndex(0, led, n) === this.member) {
         const batch = nullBatch(height);
         const vote = { epoch: 0, view: led, height, digest: batchDigest(batch) };
-        network.inject(self, random.pick(others), messageFrame(this.#sign({ kind: 'prePrepare', vote, batch })));
+        const message = messageFrame(this.#sign({ kind: 'prePrepare', vote, batch }));
+        for (const other of others) network.inject(self, other, message);
       }
       this.#did('highViews', undefined);
     }

@@ -60,6 +60,9 @@ export class Checker {
   readonly #preparers = new Map<string, Set<number>>();
   readonly #asked = new Map<string, Set<number>>();
   readonly #nodes = new Map<number, NodeRecord>();
+  /** N11: digests that a process executed, by node and height. */
+  readonly #executedDigests = new Map<string, string>();
+  #touches = 0;
   certificates = 0;
   checks = 0;
   highestView = 0;
@@ -107,6 +110,7 @@ export class Checker {
           this.fail('I12', `${node.name} begins view ${vote.view}, which too few asked for`);
         this.#once(node, `${kind} ${vote.view} ${vote.height}`, toHex(vote.digest));
         this.#viewsRise(node, kind, vote);
+        this.#isWhatWasExecuted(node, kind, vote);
         this.#voteIsDurable(node, kind, vote);
         return;
       }
@@ -117,7 +121,10 @@ export class Checker {
 
   executed(node: SimNode, executed: Executed, ordered: Ordered | undefined): void {
     if (this.faulty.has(node.member)) return;
-    if (ordered !== undefined) this.#isCommitted(node, executed.height, ordered);
+    if (ordered !== undefined) {
+      this.#isCommitted(node, executed.height, ordered);
+      this.#executedDigests.set(`${node.id} ${executed.height}`, toHex(ordered.digest));
+    }
     this.checks++;
     const { height } = executed;
     const record = this.#record(node);
@@ -176,6 +183,7 @@ export class Checker {
       this.#carriesCommitted(node);
       this.#isBounded(node);
     }
+    if (++this.#touches % 64 === 0) this.#isBounded(node);
     if (state.mode === 'halted') this.fail('C3', `${node.name} halted: ${state.reason}`);
     for (const [member, kept] of state.evidence) {
       if (kept.length > 0 && !this.faulty.has(member))
@@ -287,6 +295,13 @@ export class Checker {
     if (kind === 'viewChange') record.asked = Math.max(record.asked, view);
     else if (view < record.asked)
       this.fail('V5', `${node.name} signs ${kind} in view ${view} after a VIEW-CHANGE for view ${record.asked}`);
+  }
+
+  /** N11: at an executed height nothing else is voted for. */
+  #isWhatWasExecuted(node: SimNode, kind: SignKind, { height, digest }: Vote): void {
+    const executed = kind === 'newView' ? undefined : this.#executedDigests.get(`${node.id} ${height}`);
+    if (executed !== undefined && executed !== toHex(digest))
+      this.fail('N11', `${node.name} signs ${kind} at height ${height}, where it executed another digest`);
   }
 
   /** I9: what the vote rests on is on the disk, not in a cache. Searched as bytes, as a reader after a power cut would. */

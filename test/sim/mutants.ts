@@ -100,7 +100,13 @@ export const MUTANTS: readonly Mutant[] = [
     'if (equal.size < state.quorum && sameEncoding(checkpointCodec, vote.checkpoint, checkpoint))',
     'if (equal.size < state.quorum)',
   ),
-  of("the leader's PREPARE counts beside its PRE-PREPARE", 'node/pbft/voting.ts', 'sender === leaderOf(state) ||', ''),
+  of(
+    "the leader's PREPARE counts beside its PRE-PREPARE",
+    'node/pbft/voting.ts',
+    'sender === leaderOf(state) ||',
+    '',
+    'byzantine',
+  ),
   // Durability
   of(
     'sent before it is persisted',
@@ -285,6 +291,7 @@ export const MUTANTS: readonly Mutant[] = [
     'node/pbft/state.ts',
     'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
     'return height > state.executed.height || sameDigest(vote.digest, vote.digest);',
+    'twins',
   ),
   of(
     'at an executed height nothing is voted for',
@@ -324,8 +331,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'far views are buffered',
     'node/pbft/future.ts',
-    'if (future === undefined || view < future.view || !inBuffer(state, height)) return;\n  if (view > future.view) {\n    future.view = view;\n    future.messages.clear();\n  }\n  const key = `${message.kind} ${height}`;',
-    'if (future === undefined || inBuffer(state, -height)) return;\n  const key = `${message.kind} ${view} ${height}`;',
+    'if (future === undefined || view < future.view || !inBuffer(state, height)) return;\n  if (view > future.view) {\n    future.view = view;\n    future.messages.clear();\n  }\n',
+    'if (future === undefined || inBuffer(state, -height)) return;\n  future.messages.set(message.kind + view + height, message);\n',
     'byzantine',
   ),
   // Timers
@@ -346,19 +353,13 @@ export const MUTANTS: readonly Mutant[] = [
     'node/pbft/view-timer.ts',
     "if (waiting.overdue) return 'a transaction is left out';",
     '',
-    'byzantine',
+    'censor',
   ),
   of(
     'while waiting for a NEW-VIEW there is no timer',
     'node/pbft/view-timer.ts',
     'const runs = state.asked > state.view ? askersOf(state, state.asked) >= state.quorum : hasReason(state, now);',
     'const runs = state.asked === state.view && hasReason(state, now);',
-  ),
-  of(
-    'nobody leaves for a member that waits in a higher view',
-    'node/pbft/view-timer.ts',
-    'peer.limbo = state.view;',
-    '',
   ),
   // Messages
   of(

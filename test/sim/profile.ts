@@ -4,7 +4,7 @@ import { STRATEGIES, type Strategy } from './adversary.ts';
 import type { Random } from './random.ts';
 
 /** What a run may contain; `all` draws from everything. */
-export const PROFILES = ['all', 'crash', 'network', 'byzantine', 'twins', 'disk', 'clock', 'calm'] as const;
+export const PROFILES = ['all', 'crash', 'network', 'byzantine', 'twins', 'disk', 'clock', 'censor', 'calm'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Everything about a run that is drawn before it begins. */
@@ -54,6 +54,7 @@ const OF_PROFILE: Readonly<Record<Profile, readonly FaultKind[]>> = {
   twins: ['storm', 'partition', 'oneWay', 'flap'],
   disk: ['crashAtPoint', 'powerCut', 'ioError', 'bitRot', 'rollback', 'slowDisk', 'crashAll'],
   clock: ['wallJump', 'drift', 'pause', 'storm'],
+  censor: [],
   calm: [],
 };
 
@@ -86,6 +87,8 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
     if (kind === 'fragile') fragile.push(member);
     if (kind === 'scripted') scripted.set(member, random.shuffle(STRATEGIES).slice(0, 1 + random.int(3)));
   }
+  // One that goes on leading and leaving transactions out, and nothing else.
+  if (profile === 'censor') scripted.set(0, ['censor']);
   const kinds = random.shuffle(OF_PROFILE[profile]).slice(0, profile === 'all' ? 3 + random.int(5) : 20);
   return {
     n,
@@ -96,7 +99,7 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
     fragile,
     kinds,
     stormMs: 3_000 + random.int(7_000),
-    relentless: random.chance(0.5),
+    relentless: profile === 'censor' || random.chance(0.5),
   };
 }
 

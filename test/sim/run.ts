@@ -84,6 +84,8 @@ class Run {
   readonly #owed = new Set<string>();
   #nonce = 0;
   #healed = false;
+  /** Nothing is submitted any more. */
+  #loaded = false;
   #stopped = false;
   #trace = 0x811c9dc5;
   readonly #totals = { viewChanges: 0, stateTransfers: 0 };
@@ -199,8 +201,16 @@ class Run {
     if (away.length > 0) this.#note(`away: ${away.map(({ name }) => name)}`);
     const core = correct.filter((node) => !away.includes(node));
     await this.#loop.run(this.#loop.now + WARM_MS, stop);
+    // I23: while others are ordered all the time, what was accepted first is too.
+    const owed = new Set(this.#owed);
     const bound = this.#loop.now + this.#boundMs(core, f);
-    while (!stop() && this.#loop.now < bound && !this.#agreed(core)) {
+    while (!stop() && this.#loop.now < bound && !this.#areDone(owed, core)) {
+      await this.#loop.run(this.#loop.now + 100, stop);
+    }
+    if (stop()) return;
+    if (!this.#areDone(owed, core)) this.#checker.fail('I13', `not executed in time: ${this.#describe(core)}`);
+    this.#loaded = true;
+    while (!stop() && this.#loop.now < bound + WARM_MS && !this.#agreed(core)) {
       await this.#loop.run(this.#loop.now + 100, stop);
     }
     if (stop()) return;
@@ -227,11 +237,13 @@ class Run {
     if (states.some((state) => state === undefined || state.mode !== 'active')) return false;
     if (states.some((state) => state!.low < state!.executed.height)) return false;
     if (core.some((node) => node.validator!.pool.size > 0)) return false;
-    return this.#owedAreDone(core);
+    // Nobody waits in a view that the others don't come to.
+    if (states.some((state) => state!.asked > state!.view)) return false;
+    return this.#areDone(this.#owed, core);
   }
 
-  #owedAreDone(core: readonly SimNode[]): boolean {
-    for (const id of this.#owed) {
+  #areDone(owed: ReadonlySet<string>, core: readonly SimNode[]): boolean {
+    for (const id of owed) {
       const key = Buffer.concat([Uint8Array.of(5), Buffer.from(id.slice(2), 'hex')]).toString('latin1');
       if (!core.every((node) => node.disk.rows.has(key))) return false;
     }
@@ -256,7 +268,7 @@ class Run {
     this.#loop.after(nextMs + this.#random.between(10, this.#healed ? 400 : 120), () => {
       if (this.#stopped) return;
       const up = this.#nodes.filter((node) => node.isUp() && node.pausedUntil <= this.#loop.now);
-      if (up.length > 0 && this.#loop.now < this.#plan.stormMs + WARM_MS) {
+      if (up.length > 0 && !this.#loaded) {
         const transaction = this.#chain.transaction(
           this.#nonce++,
           START_WALL + Math.floor(this.#loop.now) + validUntilMs,

@@ -287,8 +287,8 @@ function fingerprint({ processes }: World): string {
   const twin = processes.at(-1)!.member;
   const swapped = [...processes];
   [swapped[twin], swapped[PROCESSES - 1]] = [processes[PROCESSES - 1]!, processes[twin]!];
-  const [a, b] = [describe(processes), describe(swapped)];
-  return toHex(sha256(utf8Encode(a < b ? a : b)));
+  const [smaller] = [describe(processes), describe(swapped)].sort();
+  return toHex(sha256(utf8Encode(smaller!)));
 }
 
 function describe(processes: readonly Process[]): string {

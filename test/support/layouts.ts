@@ -20,13 +20,14 @@ import {
   newViewCodec,
   prePrepareCodec,
   preparedCertificateCodec,
+  shownCodec,
   signedCheckpointCodec,
   signedVoteCodec,
   statusCodec,
   viewChangeCodec,
   voteCodec,
 } from '../../node/pbft/messages.ts';
-import { batchAnswerCodec, blocksAnswerCodec, requestCodec } from '../../node/wire.ts';
+import { batchAnswerCodec, blocksAnswerCodec, requestCodec, shownAnswerCodec } from '../../node/wire.ts';
 import { helloCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
@@ -62,6 +63,8 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['Message', messageCodec],
   ['Hello', helloCodec],
   ['Request', requestCodec],
+  ['Shown', shownCodec],
+  ['ShownAnswer', shownAnswerCodec],
   ['BatchAnswer', batchAnswerCodec],
   ['BlocksAnswer', blocksAnswerCodec],
 ];
