@@ -23,6 +23,9 @@ import { sendStatus } from './status.ts';
 import { onViewLeft, restartViewTimer, suspicionOf } from './view-timer.ts';
 import { tryPrepared } from './voting.ts';
 
+/** V2: why a view is left without waiting. */
+const PROVEN = 'its leader is proven faulty';
+
 /** Tells a changed suspicion at once (V1), and leaves when enough members share it (V2). */
 export function judgeView(state: ReplicaState, now: Now, effects: Effect[]): void {
   const suspicion = suspicionOf(state);
@@ -32,7 +35,7 @@ export function judgeView(state: ReplicaState, now: Now, effects: Effect[]): voi
   const target = targetView(state);
   for (const view of state.proven) if (view < target) state.proven.delete(view);
   // V2: a leader that is proven faulty is left at once, without asking others.
-  if (state.proven.has(target)) leave(state, 'its leader is proven faulty', now, effects);
+  if (state.proven.has(target)) leave(state, PROVEN, now, effects);
   else tryLeave(state, now, effects);
 }
 
@@ -64,7 +67,7 @@ function leave(state: ReplicaState, reason: string, now: Now, effects: Effect[])
   if (state.mode !== 'active' || connectedCount(state, now) < state.quorum) return;
   const left = targetView(state);
   const asked = Math.max(left + 1, nthHighestAsked(state));
-  onViewLeft(state);
+  onViewLeft(state, reason === PROVEN);
   state.asked = asked;
   state.timer.suspicion = undefined;
   state.choosing = undefined;

@@ -74,9 +74,12 @@ export function onStable({ timer, config }: ReplicaState): void {
   if (timer.timeoutMs <= CAP_FACTOR * base) timer.capMs = CAP_FACTOR * base;
 }
 
-/** T5: a view that is left without a new stable checkpoint has failed. */
-export function onViewLeft({ timer, config, faults }: ReplicaState): void {
-  if (!timer.stableInView) {
+/**
+ * T5: a view that is left without a new stable checkpoint has failed, unless its leader was `proven` faulty: that says
+ * nothing about how long the network takes.
+ */
+export function onViewLeft({ timer, config, faults }: ReplicaState, proven: boolean): void {
+  if (!timer.stableInView && !proven) {
     if (timer.timeoutMs >= timer.capMs && ++timer.atCap > faults) {
       timer.atCap = 0;
       timer.capMs = Math.min(2 * timer.capMs, Math.max(CAP_MAX_MS, CAP_FACTOR * config.parameters.viewTimeoutMs));

@@ -57,6 +57,8 @@ export interface RunResult {
 }
 
 const START_WALL = 1_700_000_001_000;
+/** Far more than any run needs; a run that takes more is a storm of messages that does not end. */
+const STEPS_MAX = 300_000;
 /** After the network has healed, transactions are submitted for this long before everybody must agree. */
 const WARM_MS = 500;
 
@@ -151,7 +153,10 @@ class Run {
     for (const node of this.#nodes) node.start();
     this.#separateTwins();
     this.#load();
-    const stop = (): boolean => this.#checker.violations.length > 0;
+    const stop = (): boolean => {
+      if (this.#loop.steps > STEPS_MAX) this.#checker.fail('I15', `more than ${STEPS_MAX} steps`);
+      return this.#checker.violations.length > 0;
+    };
     await this.#loop.run(this.#plan.stormMs, stop);
     if (!stop()) await this.#heal(stop);
     this.#stopped = true;
