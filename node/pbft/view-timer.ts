@@ -74,9 +74,10 @@ export function onStable({ timer, config }: ReplicaState): void {
   if (timer.timeoutMs <= CAP_FACTOR * base) timer.capMs = CAP_FACTOR * base;
 }
 
-/** T5: a view that is left without a new stable checkpoint has failed. */
-export function onViewLeft({ timer, config, faults }: ReplicaState): void {
-  if (!timer.stableInView) {
+/** T5: a view that is left without a new stable checkpoint has failed, unless its leader's term is over. */
+export function onViewLeft(state: ReplicaState): void {
+  const { timer, config, faults } = state;
+  if (!timer.stableInView && !isTermOver(state)) {
     if (timer.timeoutMs >= timer.capMs && ++timer.atCap > faults) {
       timer.atCap = 0;
       timer.capMs = Math.min(2 * timer.capMs, Math.max(CAP_MAX_MS, CAP_FACTOR * config.parameters.viewTimeoutMs));
@@ -92,12 +93,17 @@ export function restartViewTimer(timer: ReplicaState['timer']): void {
   timer.stableInView = false;
 }
 
+/** V1: a planned hand-over is due in the view that we are in. */
+function isTermOver({ asked, view, executed, carryTop, config }: ReplicaState): boolean {
+  return asked <= view && executed.height >= carryTop + config.parameters.leaderTerm;
+}
+
 /** V1: why the view (or the one asked for) is suspected now; undefined when it is not, so it can be withdrawn. */
 export function suspicionOf(state: ReplicaState): string | undefined {
   const { timer, config, waiting } = state;
   if (state.mode !== 'active') return undefined;
   if (state.asked > state.view) return timer.silent ? `no NEW-VIEW of view ${state.asked}` : undefined;
-  if (state.executed.height >= state.carryTop + config.parameters.leaderTerm) return 'the term is over';
+  if (isTermOver(state)) return 'the term is over';
   if (timer.silent) return 'silence';
   if (waiting.overdue) return 'a transaction is left out';
   const leader = leaderOf(state);
