@@ -39,11 +39,23 @@ function contentOf(cluster: Cluster, names: Names, viewChanges: readonly ViewCha
     case 'viewChange':
       // One that hides whatever the member had prepared.
       return { kind, body: { epoch: 0, view: words.number('a view'), stable: GENESIS, prepared: [] } };
+    case 'checkpoint':
+      return checkpointOf(cluster, words);
     case 'newView':
       return newViewOf(cluster, names, viewChanges, words);
     default:
       throw new Error(`no faulty ${kind} can be made`);
   }
+}
+
+/** `CHECKPOINT 1 like v2`: for the block that v2 has executed there. */
+function checkpointOf(cluster: Cluster, words: Words): Unsigned {
+  const height = words.number('a height');
+  assert(words.take('like'), 'expected like');
+  const member = words.member();
+  const checkpoint = cluster.members[member]!.state.checkpoints.get(height)?.own;
+  assert(checkpoint !== undefined, `v${member} has no CHECKPOINT ${height} that is not stable`);
+  return { kind: 'checkpoint', checkpoint };
 }
 
 const GENESIS = { kind: 'genesis', value: {} } as const;

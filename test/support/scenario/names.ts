@@ -53,7 +53,7 @@ export class Names {
   /** A text of the core, with names for the digests and members in it. */
   text(reason: string): string {
     return reason
-      .replace(/[0-9a-f]{64}/g, (key) => this.#batches.get(key)?.name ?? this.#numbered(key))
+      .replace(/0x[0-9a-f]{64}/g, (key) => this.#batches.get(key)?.name ?? this.#numbered(key))
       .replace(/\bmembers? (\d+(?:, \d+)*)/g, (_, list: string) => list.replace(/\d+/g, (index) => `v${index}`));
   }
 
