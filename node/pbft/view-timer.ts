@@ -75,11 +75,12 @@ export function onStable({ timer, config }: ReplicaState): void {
 }
 
 /**
- * T5: a view that is left without a new stable checkpoint has failed, unless its leader was `proven` faulty: that says
- * nothing about how long the network takes.
+ * T5: a view that is left without a new stable checkpoint has failed, unless its leader's term is over, or its leader is
+ * `proven` faulty: that says nothing about how long the network takes.
  */
-export function onViewLeft({ timer, config, faults }: ReplicaState, proven: boolean): void {
-  if (!timer.stableInView && !proven) {
+export function onViewLeft(state: ReplicaState, proven: boolean): void {
+  const { timer, config, faults } = state;
+  if (!timer.stableInView && !proven && !isTermOver(state)) {
     if (timer.timeoutMs >= timer.capMs && ++timer.atCap > faults) {
       timer.atCap = 0;
       timer.capMs = Math.min(2 * timer.capMs, Math.max(CAP_MAX_MS, CAP_FACTOR * config.parameters.viewTimeoutMs));
@@ -95,12 +96,17 @@ export function restartViewTimer(timer: ReplicaState['timer']): void {
   timer.stableInView = false;
 }
 
+/** V1: a planned hand-over is due in the view that we are in. */
+function isTermOver({ asked, view, executed, carryTop, config }: ReplicaState): boolean {
+  return asked <= view && executed.height >= carryTop + config.parameters.leaderTerm;
+}
+
 /** V1: why the view (or the one asked for) is suspected now; undefined when it is not, so it can be withdrawn. */
 export function suspicionOf(state: ReplicaState): string | undefined {
   const { timer, config, waiting } = state;
   if (state.mode !== 'active') return undefined;
   if (state.asked > state.view) return timer.silent ? `no NEW-VIEW of view ${state.asked}` : undefined;
-  if (state.executed.height >= state.carryTop + config.parameters.leaderTerm) return 'the term is over';
+  if (isTermOver(state)) return 'the term is over';
   if (timer.silent) return 'silence';
   if (waiting.overdue) return 'a transaction is left out';
   const leader = leaderOf(state);

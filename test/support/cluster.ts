@@ -35,7 +35,12 @@ export interface Member {
   guard: SigningGuard;
   up: boolean;
   /** Survives a crash. */
-  readonly disk: { records: Uint8Array[]; heads: UncertifiedHead[]; certificate: Uint8Array | undefined };
+  readonly disk: {
+    records: Uint8Array[];
+    heads: UncertifiedHead[];
+    certificate: Uint8Array | undefined;
+    doubt: string | undefined;
+  };
   readonly timers: Map<TimerName, number>;
   readonly effects: Effect[];
 }
@@ -44,6 +49,15 @@ export interface Sent {
   readonly from: number;
   readonly to: number;
   readonly message: Message;
+  /** R4: because a STATUS showed that it lacks there. */
+  readonly again?: boolean;
+}
+
+/** Sees everything that happens to the members, in order. */
+export interface Watch {
+  before(member: Member, event: Event): void;
+  /** `step` has returned; none of its effects is carried out yet. */
+  stepped(member: Member, event: Event, effects: readonly Effect[]): void;
 }
 
 /**
@@ -59,6 +73,11 @@ export class Cluster {
   readonly parameters: Parameters;
   /** Messages for which this is false are lost. */
   passes: (sent: Sent) => boolean = () => true;
+  /** Whether one member reaches another, when it asks what was seen of it (R6). */
+  reaches: (from: number, to: number) => boolean = () => true;
+  watch: Watch | undefined;
+  /** Batches of transactions that a member could order (N13); undefined: the common `pool`, each batch taken once. */
+  pendingOf: ((index: number) => readonly Uint8Array[][]) | undefined;
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.parameters = { ...defaultParameters, ...parameters };
@@ -71,7 +90,7 @@ export class Cluster {
     }));
     this.members = signers.map((signer, index) => {
       const head = { ...genesisHead(this.genesisId), ordered: undefined };
-      const disk = { records: [], heads: [head], certificate: undefined };
+      const disk = { records: [], heads: [head], certificate: undefined, doubt: undefined };
       const member = { index, signer, up: false, disk, timers: new Map(), effects: [] } as unknown as Member;
       this.#boot(member);
       return member;
@@ -86,10 +105,12 @@ export class Cluster {
   /** Feeds one event and carries out its effects. */
   feed(index: number, event: Event): Effect[] {
     const member = this.members[index]!;
+    this.watch?.before(member, event);
     const effects = step(member.state, event, this.now());
+    this.watch?.stepped(member, event, effects);
     for (const effect of effects) {
       member.effects.push(effect);
-      this.#carryOut(member, effect);
+      this.#carryOut(member, effect, event);
     }
     return effects;
   }
@@ -130,7 +151,7 @@ export class Cluster {
         member.timers.delete(timer);
         this.feed(
           member.index,
-          timer === 'tick' ? { type: 'tick', waiting: this.#waiting() } : { type: 'timer', timer },
+          timer === 'tick' ? { type: 'tick', waiting: this.#waiting(member.index) } : { type: 'timer', timer },
         );
       }
     }
@@ -139,7 +160,7 @@ export class Cluster {
   /** The leader is told of a batch that could be ordered; `chooseBatch` will give it. */
   order(...names: readonly string[]): void {
     if (names.length > 0) this.pool.push(names.map((name) => sha256(new TextEncoder().encode(name))));
-    for (const { index, up } of this.members) if (up) this.feed(index, { type: 'pool', view: this.#poolView() });
+    for (const { index, up } of this.members) if (up) this.feed(index, { type: 'pool', view: this.#poolView(index) });
   }
 
   readonly pool: Uint8Array[][] = [];
@@ -160,6 +181,8 @@ export class Cluster {
   start(index: number): void {
     const member = this.members[index]!;
     member.up = true;
+    const { doubt } = member.disk;
+    if (doubt !== undefined) this.feed(index, { type: 'doubt', reason: doubt });
     const certified = member.state.low;
     const uncertified = member.disk.heads.filter(({ height }) => height > certified);
     this.feed(index, { type: 'started', uncertified });
@@ -168,10 +191,15 @@ export class Cluster {
       this.feed(index, { type: 'channel', member: other.index, open: true });
       this.feed(other.index, { type: 'channel', member: index, open: true });
     }
-    // R6: whoever is starting asks everybody that is up.
+    this.askForOwn();
+  }
+
+  /** R6: whoever is starting asks everybody that is up and reached. */
+  askForOwn(): void {
     for (const asking of this.members) {
       for (const asked of this.members) {
         if (asking === asked || !asking.up || !asked.up || asking.state.mode !== 'starting') continue;
+        if (!this.reaches(asking.index, asked.index) || asking.state.answered.has(asked.index)) continue;
         this.feed(asking.index, { type: 'shown', from: asked.index, shown: shownTo(asked.state, asking.index) });
       }
     }
@@ -200,7 +228,7 @@ export class Cluster {
     member.state = restoreState(config, { head: disk.heads.at(-1)!, stable, records }, this.now());
   }
 
-  #carryOut(member: Member, effect: Effect): void {
+  #carryOut(member: Member, effect: Effect, event: Event): void {
     const { disk, index } = member;
     switch (effect.type) {
       case 'persist':
@@ -208,7 +236,8 @@ export class Cluster {
         for (const unsigned of effect.then) this.#sign(member, unsigned);
         return;
       case 'send':
-        return this.inject(index, effect.to, effect.message);
+        this.wire.push({ from: index, to: effect.to, message: effect.message, again: isStatus(event) });
+        return;
       case 'relay':
         for (const other of this.members) if (other !== member) this.inject(index, other.index, effect.message);
         return;
@@ -219,9 +248,9 @@ export class Cluster {
         member.timers.delete(effect.timer);
         return;
       case 'chooseBatch': {
-        const transactions = this.pool.shift();
+        const transactions = this.pendingOf === undefined ? this.pool.shift() : this.pendingOf(index)[0];
         const batch = transactions && { height: effect.height, timestamp: effect.timestamp, transactions };
-        this.feed(index, { type: 'batchReady', height: effect.height, batch, pool: this.#poolView() });
+        this.feed(index, { type: 'batchReady', height: effect.height, batch, pool: this.#poolView(index, batch) });
         return;
       }
       case 'requestBodies':
@@ -241,14 +270,16 @@ export class Cluster {
         member.guard.forget(effect.certificate.checkpoint.height);
         return;
       case 'requestBatch': {
-        const batch = this.#findBatch(effect.height, effect.digest);
+        const batch = this.#findBatch(index, effect.height, effect.digest);
         if (batch !== undefined) this.feed(index, { type: 'batch', batch, digest: effect.digest });
         return;
       }
+      case 'doubt':
+        disk.doubt = effect.reason;
+        return;
       case 'evidence':
       case 'refused':
       case 'accepted':
-      case 'doubt':
       case 'entered':
       case 'left':
       case 'halt':
@@ -274,7 +305,9 @@ export class Cluster {
 
   /** Blocks of any member that has them, as the real catch-up would deliver them. */
   #sync(member: Member, target: number): void {
-    const source = this.members.find(({ up, disk }) => up && disk.heads.length > target);
+    const source = this.members.find(
+      ({ index, up, disk }) => up && disk.heads.length > target && this.reaches(member.index, index),
+    );
     for (const head of source?.disk.heads.slice(member.disk.heads.length, target + 1) ?? []) {
       member.disk.heads.push({ ...head, ordered: undefined });
       this.feed(member.index, { type: 'executed', head, transactions: 1, ordered: undefined });
@@ -282,9 +315,9 @@ export class Cluster {
     this.feed(member.index, { type: 'syncEnded' });
   }
 
-  #findBatch(height: number, digest: Uint8Array): Batch | undefined {
-    for (const { up, state } of this.members) {
-      const slot = up ? state.slots.get(height) : undefined;
+  #findBatch(asking: number, height: number, digest: Uint8Array): Batch | undefined {
+    for (const { index, up, state } of this.members) {
+      const slot = up && this.reaches(asking, index) ? state.slots.get(height) : undefined;
       const batch = slot && batchOf(slot, digest);
       if (batch !== undefined) return batch;
     }
@@ -292,14 +325,20 @@ export class Cluster {
   }
 
   /** Whatever is in the pool was handed to the leader. */
-  #waiting(): PoolWaiting {
-    return { handed: this.pool.length > 0, overdue: false };
+  #waiting(index: number): PoolWaiting {
+    return { handed: (this.pendingOf?.(index) ?? this.pool).length > 0, overdue: false };
   }
 
-  #poolView() {
-    const orderable = this.pool.length + this.unorderable;
+  /** `taken` is about to be proposed. */
+  #poolView(index: number, taken?: Batch) {
+    const pending = this.pendingOf?.(index).length;
+    const orderable = pending === undefined ? this.pool.length + this.unorderable : pending - (taken ? 1 : 0);
     return { orderable, full: orderable > 0 };
   }
+}
+
+export function isStatus(event: Event): boolean {
+  return event.type === 'message' && event.message.kind === 'status';
 }
 
 export function genesisHead(genesisId: Uint8Array): Head {
