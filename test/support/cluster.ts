@@ -59,6 +59,8 @@ export class Cluster {
   readonly parameters: Parameters;
   /** Messages for which this is false are lost. */
   passes: (sent: Sent) => boolean = () => true;
+  /** What is wrong with the bodies of a batch (N4). */
+  bodiesProblem: (batch: Batch) => string | undefined = () => undefined;
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.parameters = { ...defaultParameters, ...parameters };
@@ -225,7 +227,12 @@ export class Cluster {
         return;
       }
       case 'requestBodies':
-        this.feed(index, { type: 'bodies', height: effect.batch.height, digest: effect.digest, problem: undefined });
+        this.feed(index, {
+          type: 'bodies',
+          height: effect.batch.height,
+          digest: effect.digest,
+          problem: this.bodiesProblem(effect.batch),
+        });
         return;
       case 'execute':
         return this.#execute(member, effect.batch, effect.ordered);
