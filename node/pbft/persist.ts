@@ -15,13 +15,18 @@ export function persist(
 ): void {
   if (state.mode === 'doubt') return;
   for (const unsigned of then) rememberOwn(state, unsigned);
-  const all = records.length === 0 ? records : [...records, ...state.unwritten.splice(0)];
+  const all = records.length === 0 ? records : [...records, ...takeUnwritten(state)];
   effects.push({ type: 'persist', records: all, then });
 }
 
 /** R5: durable soon, although nothing waits for it. */
 export function writeWitnessed(state: ReplicaState, effects: Effect[]): void {
-  if (state.unwritten.length === 0) return;
-  if (state.mode === 'doubt') state.unwritten.length = 0;
-  else effects.push({ type: 'persist', records: state.unwritten.splice(0), then: [] });
+  const records = takeUnwritten(state);
+  if (records.length > 0 && state.mode !== 'doubt') effects.push({ type: 'persist', records, then: [] });
+}
+
+function takeUnwritten({ unwritten }: ReplicaState): JournalRecord[] {
+  const records = [...unwritten.values()];
+  unwritten.clear();
+  return records;
 }

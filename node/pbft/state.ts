@@ -163,8 +163,8 @@ export interface ReplicaState {
   readonly evidence: Map<number, Evidence[]>;
   /** R5: what the others were seen to sign. */
   readonly witnessed: Map<number, Witnessed>;
-  /** R5: records that go into the journal with the next group. */
-  readonly unwritten: JournalRecord[];
+  /** R5: records that go into the journal with the next group, by member, kind and height. */
+  readonly unwritten: Map<string, JournalRecord>;
   /** R6: digests of our own votes above the stable, executed height, by height (0: VIEW-CHANGE), kind and view. */
   readonly ownVotes: Map<number, Map<string, Uint8Array>>;
   /** R6: up to where own votes were dropped together with their part of the journal. */
@@ -258,7 +258,7 @@ export function createState(
     },
     evidence: new Map(),
     witnessed: new Map(),
-    unwritten: [],
+    unwritten: new Map(),
     ownVotes: new Map(),
     droppedOwn: { view: 0, height: 0 },
     startedAt: { low: stable?.checkpoint.height ?? 0, executed: head.height },

@@ -55,7 +55,7 @@ export function witness(state: ReplicaState, message: Message): void {
       const { checkpoints } = witnessedOf(state, sender);
       if (checkpoints.has(checkpoint.height)) return;
       checkpoints.set(checkpoint.height, message.value);
-      state.unwritten.push({ kind: 'witness', member: sender, shown: { kind: 'checkpoint', value: message.value } });
+      writeLater(state, sender, `checkpoint ${checkpoint.height}`, { kind: 'checkpoint', value: message.value });
       return;
     }
     default:
@@ -75,7 +75,12 @@ function keepVote(state: ReplicaState, kind: VoteKind, member: number, signed: S
   }
   if (known.byHeight.has(vote.height)) return;
   known.byHeight.set(vote.height, signed);
-  state.unwritten.push({ kind: 'witness', member, shown: { kind: 'vote', value: { kind, vote, signature } } });
+  writeLater(state, member, `${kind} ${vote.height}`, { kind: 'vote', value: { kind, vote, signature } });
+}
+
+/** One place for each member, kind and height: whoever names ever higher views fills neither memory nor journal (R12). */
+function writeLater(state: ReplicaState, member: number, place: string, shown: Shown): void {
+  state.unwritten.set(`${member} ${place}`, { kind: 'witness', member, shown });
 }
 
 /** A record of the journal, when it is replayed. */
@@ -86,7 +91,7 @@ export function restoreWitness(state: ReplicaState, member: number, shown: Shown
     const { kind, vote, signature } = shown.value;
     keepVote(state, kind, member, { vote, signature });
   }
-  state.unwritten.length = 0;
+  state.unwritten.clear();
 }
 
 /** R5: the signed messages of `member`, for itself after a restart. */

@@ -148,7 +148,7 @@ test('a handler can not survive its own failure by catching it', () => {
   assert.equal(outcomeOf(['read-for-ever-swallowing']), 'limit');
 });
 
-test('N10: calls, reads, writes, bytes and events are metered over the whole transaction, to the exact number', () => {
+test('rule N10: calls, reads, writes, bytes and events are metered over the whole transaction, to the exact number', () => {
   const table: readonly (readonly [string, ...(readonly [string, number?])[]])[] = [
     ['ok', ['nothing'], ['nothing'], ['nothing'], ['nothing']],
     ['limit', ['nothing'], ['nothing'], ['nothing'], ['nothing'], ['nothing']],
@@ -170,7 +170,7 @@ test('N10: calls, reads, writes, bytes and events are metered over the whole tra
   for (const [expected, ...calls] of table) assert.equal(outcomeOf(...calls), expected, JSON.stringify(calls));
 });
 
-test('N10: a receipt holds at most 512 events', () => {
+test('rule N10: a receipt holds at most 512 events', () => {
   const chain = new TestChain(application);
   assert.equal(verdict(chain.send('cleo', 'probe', 'run', { what: 'emit', count: 512 })), 'ok');
   assert.equal(verdict(chain.send('cleo', 'probe', 'run', { what: 'emit', count: 513 })), 'limit');

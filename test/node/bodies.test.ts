@@ -123,7 +123,7 @@ describe('bodies of a proposed batch', { timeout: 20_000 }, () => {
     }
   });
 
-  it('V10: stay, whatever the pool does, until their height is executed and stable', async () => {
+  it('rule V10: stay, whatever the pool does, until their height is executed and stable', async () => {
     const a = entry(1);
     const { pool, bodies, finished, request } = setUp();
     pool.add(a, 0);

@@ -11,7 +11,7 @@ function entry(name: string, options: { origin?: number; bytes?: number; validUn
 }
 
 describe('mempool', () => {
-  it('chooses the oldest orderable transactions that fit, and none that is in an accepted batch (N13)', () => {
+  it('chooses the oldest orderable transactions that fit, and none that is in an accepted batch (rule N13)', () => {
     const pool = new Mempool(LIMITS, 4);
     for (const name of 'abcde') pool.add(entry(name), 0);
     assert.deepEqual(names(pool.choose(0, 2, 1_000)), ['a', 'b']);

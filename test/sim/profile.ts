@@ -22,6 +22,8 @@ export interface Plan {
   readonly stormMs: number;
   /** Faulty members go on after the network has healed. */
   readonly relentless: boolean;
+  /** At most this long between two submissions of the random clients; 0 for none. */
+  readonly loadMs?: number;
 }
 
 /** Faults that the schedule draws from. A campaign that never saw one of them has not been one. */

@@ -1,5 +1,7 @@
+import type { SubmitOutcome } from '../../api/ports.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { encode, tryDecode } from '../../ledger/codec.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { messageCodec } from '../../node/pbft/messages.ts';
 import { ownIn } from '../../node/pbft/witness.ts';
@@ -36,6 +38,10 @@ export interface ScriptWorld {
   readonly chain: SimChain;
   readonly checker: Checker;
   note(text: string): void;
+  /** A client's transaction, valid for this long from now, with the next nonce. */
+  transaction(validForMs?: number): Transaction;
+  /** A client of its own submits it to this node; how that ended, unless the node is down. */
+  submit(node: SimNode, transaction: Transaction): Promise<SubmitOutcome | undefined>;
 }
 
 export interface RunResult {
@@ -149,6 +155,8 @@ class Run {
       chain: this.#chain,
       checker: this.#checker,
       note: (text) => this.#note(text),
+      transaction: (validForMs = 600_000) => this.#transaction(validForMs),
+      submit: (node, transaction) => this.#submitOwn(node, transaction),
     });
     for (const node of this.#nodes) node.start();
     this.#separateTwins();
@@ -270,14 +278,13 @@ class Run {
   /** Clients submit to whoever is up, sometimes to several, sometimes twice, sometimes to die early. */
   #load(): void {
     const { validUntilMs, nextMs } = { validUntilMs: this.#random.pick([600_000, 600_000, 3_000]), nextMs: 0 };
-    this.#loop.after(nextMs + this.#random.between(10, this.#healed ? 400 : 120), () => {
+    const { loadMs = 120 } = this.#plan;
+    if (loadMs === 0) return;
+    this.#loop.after(nextMs + this.#random.between(10, this.#healed ? Math.max(400, loadMs) : loadMs), () => {
       if (this.#stopped) return;
       const up = this.#nodes.filter((node) => node.isUp() && node.pausedUntil <= this.#loop.now);
       if (up.length > 0 && !this.#loaded) {
-        const transaction = this.#chain.transaction(
-          this.#nonce++,
-          START_WALL + Math.floor(this.#loop.now) + validUntilMs,
-        );
+        const transaction = this.#transaction(validUntilMs);
         const id = toHex(transaction.id);
         this.#submitted.add(id);
         const times = this.#random.pick([1, 1, 1, 2, 3]);
@@ -285,6 +292,17 @@ class Run {
       }
       this.#load();
     });
+  }
+
+  #transaction(validForMs: number): Transaction {
+    return this.#chain.transaction(this.#nonce++, START_WALL + Math.floor(this.#loop.now) + validForMs);
+  }
+
+  async #submitOwn(node: SimNode, transaction: Transaction): Promise<SubmitOutcome | undefined> {
+    this.#submitted.add(toHex(transaction.id));
+    this.#loop.settle();
+    const outcomes = await node.validator?.intake.fromClient([transaction.bytes]);
+    return outcomes?.[0];
   }
 
   #submit(node: SimNode, bytes: Uint8Array, id: string, validUntilMs: number): void {

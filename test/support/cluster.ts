@@ -78,6 +78,8 @@ export class Cluster {
   watch: Watch | undefined;
   /** Batches of transactions that a member could order (N13); undefined: the common `pool`, each batch taken once. */
   pendingOf: ((index: number) => readonly Uint8Array[][]) | undefined;
+  /** What is wrong with the bodies of a batch (N4). */
+  bodiesProblem: (batch: Batch) => string | undefined = () => undefined;
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.parameters = { ...defaultParameters, ...parameters };
@@ -254,7 +256,12 @@ export class Cluster {
         return;
       }
       case 'requestBodies':
-        this.feed(index, { type: 'bodies', height: effect.batch.height, digest: effect.digest, problem: undefined });
+        this.feed(index, {
+          type: 'bodies',
+          height: effect.batch.height,
+          digest: effect.digest,
+          problem: this.bodiesProblem(effect.batch),
+        });
         return;
       case 'execute':
         return this.#execute(member, effect.batch, effect.ordered);

@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { batchDigest } from '../../../ledger/block.ts';
 import { toHex } from '../../../ledger/bytes.ts';
 import { sha256 } from '../../../ledger/hash.ts';
-import type { Effect, Head } from '../../../node/pbft/events.ts';
-import { type Message, signableBytes, signMessage, type Unsigned, type Vote } from '../../../node/pbft/messages.ts';
+import type { Effect } from '../../../node/pbft/events.ts';
+import type { Message, Vote } from '../../../node/pbft/messages.ts';
 import { recordHeight } from '../../../node/pbft/records.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { assertAgreement, deliverTo, heights, pass, settle, signed, signedKinds } from '../../support/cluster-steps.ts';
 
 describe('normal operation (rules N, C)', () => {
   it('four validators execute the same batches and certify every block', () => {
@@ -367,7 +368,7 @@ describe('loss and restart (R4, R2)', () => {
     assert.deepEqual(heights(cluster), [9, 9, 9, 8]);
   });
 
-  it('N11: what is executed is never voted against, also when neither certificate nor journal record is left of it', () => {
+  it('rule N11: what is executed is never voted against, also when neither certificate nor journal record is left of it', () => {
     const cluster = new Cluster(4);
     cluster.passes = ({ to, message }) => to !== 1 || message.kind !== 'checkpoint';
     cluster.order('a');
@@ -385,9 +386,7 @@ describe('loss and restart (R4, R2)', () => {
     const vote = { epoch: 0, view: 0, height: 1, digest: batchDigest(batch) };
     deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
     for (const sender of [2, 3]) deliverTo(cluster, 1, signed(cluster, sender, { kind: 'prepare', vote }));
-    const kinds = member.effects.flatMap((effect) =>
-      effect.type === 'persist' ? effect.then.map(({ kind }) => kind) : [],
-    );
+    const kinds = signedKinds(member.effects);
     assert.deepEqual(
       kinds.filter((kind) => kind === 'prepare' || kind === 'commit'),
       [],
@@ -400,9 +399,7 @@ describe('loss and restart (R4, R2)', () => {
     cluster.members[3]!.effects.length = 0;
     cluster.order('a');
     settle(cluster);
-    const kinds = cluster.members[3]!.effects.flatMap((effect) =>
-      effect.type === 'persist' ? effect.then.map(({ kind }) => kind) : [],
-    );
+    const kinds = signedKinds(cluster.members[3]!.effects);
     assert.deepEqual([...new Set(kinds)], ['status']);
     assert.equal(cluster.members[3]!.state.executed.height, 1);
   });
@@ -419,42 +416,6 @@ function proposed(): { cluster: Cluster; vote: Vote } {
   cluster.members[1]!.state.slots.get(1)!.prepares.clear();
   assert(sent.message.kind === 'prePrepare');
   return { cluster, vote: sent.message.value.vote };
-}
-
-function signed(cluster: Cluster, sender: number, unsigned: Unsigned): Message {
-  const { signer } = cluster.members[sender]!;
-  return signMessage(unsigned, sender, (one) => signer.sign(signableBytes(cluster.genesisId, one)));
-}
-
-function deliverTo(cluster: Cluster, to: number, message: Message): readonly Effect[] {
-  const member = cluster.members[to]!;
-  const before = member.effects.length;
-  cluster.deliverOne({ from: 0, to, message });
-  return member.effects.slice(before);
-}
-
-function pass(cluster: Cluster, ms: number): void {
-  cluster.advance(ms);
-  cluster.deliver();
-}
-
-/** Lets STATUS, resending and catch-up do their work. */
-function settle(cluster: Cluster): void {
-  for (let i = 0; i < 8; i++) pass(cluster, 300);
-}
-
-function heights(cluster: Cluster): number[] {
-  return cluster.members.map(({ state }) => state.executed.height);
-}
-
-function assertAgreement(cluster: Cluster, height: number): void {
-  assert.deepEqual(
-    heights(cluster),
-    cluster.members.map(() => height),
-  );
-  const [first] = cluster.members;
-  const blocks = (heads: readonly Head[]) => heads.map(({ blockHash }) => toHex(blockHash));
-  for (const { disk } of cluster.members) assert.deepEqual(blocks(disk.heads), blocks(first!.disk.heads));
 }
 
 function persisted(effects: readonly Effect[]): string[] {
