@@ -18,7 +18,10 @@ export interface OwnSignaturesContext {
   fatal(error: unknown): void;
 }
 
-/** R6: a validator that starts asks the others what they hold of its own signatures, until enough have answered. */
+/**
+ * R6: a validator that starts asks the others what they hold of its own signatures, again and again until enough have
+ * answered; each of the rest is asked when its channel opens.
+ */
 export class OwnSignatures {
   readonly #context: OwnSignaturesContext;
 
@@ -35,7 +38,8 @@ export class OwnSignatures {
 
   ask(member: number): void {
     const { fatal, state } = this.#context;
-    if (state().mode !== 'starting' || state().answered.has(member)) return;
+    // Also when enough have answered: this one may know more.
+    if (state().answered.has(member)) return;
     this.#ask(member).catch(fatal);
   }
 

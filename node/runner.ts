@@ -30,6 +30,8 @@ export interface RunnerPorts {
   requestBodies(batch: Batch, digest: Uint8Array, from: number): void;
   execute(batch: Batch, ordered: Ordered): void;
   stable(certificate: Certificate): void;
+  /** R2: the low mark is in the journal up to this height. */
+  stableDurable(height: number): void;
   keepCertificate(certificate: Certificate): void;
   startSync(certificate: Certificate): void;
   evidence(evidence: Evidence): void;
@@ -127,7 +129,11 @@ export class Runner {
     if (records.length === 0) return this.#signAndSend(then);
     const stored = records.map((record) => this.#entryOf(record));
     this.#ports.journal.append(stored).then(
-      () => this.#signAndSend(then),
+      () => {
+        for (const record of records)
+          if (record.kind === 'stable') this.#ports.stableDurable(record.certificate.checkpoint.height);
+        this.#signAndSend(then);
+      },
       (error) => this.#ports.fatal(error),
     );
   }

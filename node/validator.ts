@@ -96,6 +96,8 @@ export class Validator {
   readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, catchUps: 0 };
   #observer: Observer | undefined;
   #poolAnnounced = false;
+  /** Up to where the low mark is in the journal. */
+  #durable = 0;
 
   constructor(options: ValidatorOptions) {
     this.#options = options;
@@ -270,6 +272,10 @@ export class Validator {
       },
       execute: (batch, ordered) => void this.#execute(batch, ordered),
       stable: (certificate) => this.#stable(certificate.checkpoint.height),
+      stableDurable: (height) => {
+        this.#durable = Math.max(this.#durable, height);
+        this.#prune();
+      },
       keepCertificate: (certificate) => {
         ledger.storeCertificate(encode(certificateCodec, certificate)).catch(fatal);
         this.#final();
@@ -289,7 +295,10 @@ export class Validator {
         log.error({ reason }, 'in doubt: this validator signs nothing any more in this epoch');
         this.#options.journal.doubt(reason).catch(fatal);
       },
-      halted: (reason) => log.error({ reason }, 'halted: this node signs nothing any more'),
+      halted: (reason) => {
+        log.error({ reason }, 'halted: this node signs nothing any more');
+        this.#options.journal.doubt(`halted: ${reason}`).catch(fatal);
+      },
     };
   }
 
@@ -398,16 +407,20 @@ export class Validator {
 
   /** Moves the final height: certified and executed here. C4: what can't execute any more by certified time is expired. */
   #final(): void {
-    const { low, executed, stable } = this.state;
-    const height = Math.min(low, executed.height);
+    const { low, executed, stable, certified: height } = this.state;
     if (height <= this.finalHeight) return;
     this.finalHeight = height;
     this.#bodies.stable(height);
-    this.#options.journal.prune(height);
+    this.#prune();
     this.#observer?.final(height);
     if (stable === undefined || low > executed.height) return;
     const expired = this.pool.expire(stable.checkpoint.timestamp);
     if (expired.length > 0) this.#observer?.expired(expired.map(({ key }) => key));
+  }
+
+  /** V10: what the journal has is needed until block and certificate above it are durable. */
+  #prune(): void {
+    this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));
   }
 
   async #sync(certificate: Certificate): Promise<void> {

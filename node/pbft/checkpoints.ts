@@ -8,10 +8,14 @@ import { forgetFuture } from './future.ts';
 import { halt } from './halt.ts';
 import type { SignedCheckpoint } from './messages.ts';
 import { persist } from './persist.ts';
+import { stableRecord } from './records.ts';
 import { type CheckpointVotes, inBuffer, type ReplicaState } from './state.ts';
 import { onProgress, onStable } from './view-timer.ts';
 import { tryExecute } from './voting.ts';
 import { forgetWitnessed } from './witness.ts';
+
+/** Windows above the executed height in which everything is kept, although it is stable. */
+const NEAR_WINDOWS = 4;
 
 type ExecutedEvent = Extract<Event, { type: 'executed' }>;
 
@@ -99,7 +103,10 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
     );
   }
   state.low = checkpoint.height;
+  if (own !== undefined) state.certified = checkpoint.height;
   state.stable = certificate;
+  // R2: durable before any vote in the window that it opens.
+  for (const record of stableRecord(state)) state.unwritten.set(record.kind, record);
   onStable(state);
   forgetFuture(state);
   state.certificatesAhead.set(checkpoint.height, certificate);
@@ -175,7 +182,10 @@ function checkSplit(state: ReplicaState, votes: CheckpointVotes, effects: Effect
 
 function compareWithCertificate(state: ReplicaState, certificate: Certificate, head: Head, effects: Effect[]): void {
   const own = checkpointOf(state, head);
-  if (sameEncoding(checkpointCodec, own, certificate.checkpoint)) return;
+  if (sameEncoding(checkpointCodec, own, certificate.checkpoint)) {
+    state.certified = head.height;
+    return;
+  }
   halt(
     state,
     `executed block ${head.height} differs from its certificate: ${difference(own, certificate.checkpoint)}`,
@@ -202,13 +212,18 @@ function keepCertificates(state: ReplicaState, effects: Effect[]): void {
 
 /** C2: nothing at or below the low mark is needed once it is executed here. */
 function dropBelow(state: ReplicaState): void {
-  const done = Math.min(state.low, state.executed.height);
-  for (const height of state.slots.keys()) if (height <= done) state.slots.delete(height);
+  const { low, executed, handedOver, config, startedAt } = state;
+  const done = Math.min(low, executed.height);
+  // Whoever is far behind gets blocks by catch-up; slots and certificates up to the newest would only pile up.
+  const near = Math.max(handedOver, executed.height + NEAR_WINDOWS * config.parameters.window);
+  for (const height of state.slots.keys())
+    if (height <= done || (height > near && height <= low)) state.slots.delete(height);
+  for (const height of state.certificatesAhead.keys())
+    if (height > near && height < low) state.certificatesAhead.delete(height);
   for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
   for (const height of state.ordered.keys()) if (height <= state.low) state.ordered.delete(height);
-  // R6: what the others show at a start is compared with all that the disk had.
-  if (state.mode !== 'starting') {
-    for (const height of state.ownVotes.keys()) if (height !== 0 && height <= done) state.ownVotes.delete(height);
-  }
+  // R6: what the others show is compared with all that the disk had, now or ever after.
+  const first = startedAt.low + config.parameters.window;
+  for (const height of state.ownVotes.keys()) if (height > first && height <= done) state.ownVotes.delete(height);
   forgetWitnessed(state, state.low);
 }

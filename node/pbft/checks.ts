@@ -1,7 +1,7 @@
 import type { Trust } from '../../ledger/checkpoint.ts';
 import type { VerifySignature } from '../../ledger/signature.ts';
 import { checkMultiSignature, leaderIndex, type MultiSignature, type ValidatorSet } from '../../ledger/validators.ts';
-import { type Vote, type VoteKind, voteBytes } from './messages.ts';
+import { type ViewChange, type Vote, type VoteKind, voteBytes } from './messages.ts';
 
 export interface Reject {
   readonly code:
@@ -21,8 +21,8 @@ export interface MessageContext extends Trust {
   readonly verify: VerifySignature;
   /** Heights above a stable checkpoint that certificates may be about. */
   readonly window: number;
-  /** Whether these are bytes of a VIEW-CHANGE that was verified before: NEW-VIEWs repeat what came already. */
-  readonly isVerified?: (viewChange: Uint8Array) => boolean;
+  /** Whether this very VIEW-CHANGE was verified before: NEW-VIEWs repeat what came already. */
+  readonly isVerified?: (viewChange: ViewChange) => boolean;
 }
 
 export function wrongEpoch(epoch: number, context: MessageContext): Reject | undefined {

@@ -110,8 +110,8 @@ export type JournalRecord =
   | { readonly kind: 'evidence'; readonly evidence: Evidence }
   /** R5: a message of another member. */
   | { readonly kind: 'witness'; readonly member: number; readonly shown: Shown }
-  /** R6: up to where own votes may be missing, since their part of the journal is gone. */
-  | { readonly kind: 'dropped'; readonly view: number; readonly height: number };
+  /** R2: the certificate that the window of later votes rests on, and a height that the ledger has durably executed. */
+  | { readonly kind: 'stable'; readonly certificate: Certificate; readonly executed: number };
 
 /** What a replica wants from the world. */
 export type Effect =

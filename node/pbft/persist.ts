@@ -5,7 +5,7 @@ import { rememberOwn } from './witness.ts';
 
 /**
  * S1: the only way by which an own message leaves. S8: a member in doubt has no journal that could be trusted, so it
- * writes nothing and signs nothing. R5: what others signed is written along.
+ * writes nothing and signs nothing; nor does one that is halted. R2, R5: the low mark and what others signed are written along.
  */
 export function persist(
   state: ReplicaState,
@@ -13,7 +13,7 @@ export function persist(
   then: readonly Unsigned[],
   effects: Effect[],
 ): void {
-  if (state.mode === 'doubt') return;
+  if (state.mode === 'doubt' || state.mode === 'halted') return;
   for (const unsigned of then) rememberOwn(state, unsigned);
   const all = records.length === 0 ? records : [...records, ...takeUnwritten(state)];
   effects.push({ type: 'persist', records: all, then });

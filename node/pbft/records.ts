@@ -1,4 +1,5 @@
 import { batchCodec } from '../../ledger/block.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { blob, bytes64, type CodecType, decode, encode, struct, u16, u64, union } from '../../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 import type { JournalRecord } from './events.ts';
@@ -23,7 +24,7 @@ const recordCodec = union({
   newView: [4, newViewCodec],
   evidence: [5, evidenceCodec],
   witness: [6, struct({ member: u16, shown: shownCodec })],
-  dropped: [7, struct({ view: u64, height: u64 })],
+  stable: [7, struct({ certificate: certificateCodec, executed: u64 })],
 });
 export type StoredRecord = CodecType<typeof recordCodec>;
 
@@ -53,8 +54,8 @@ function storedRecord(record: JournalRecord, bodies: Uint8Array): StoredRecord {
       return { kind: 'evidence', value: record.evidence };
     case 'witness':
       return { kind: 'witness', value: { member: record.member, shown: record.shown } };
-    case 'dropped':
-      return { kind: 'dropped', value: { view: record.view, height: record.height } };
+    case 'stable':
+      return { kind: 'stable', value: { certificate: record.certificate, executed: record.executed } };
   }
 }
 
@@ -83,10 +84,10 @@ export function recordHeight(record: JournalRecord): number | undefined {
   }
 }
 
-/** What every new part of the journal begins with: where this member stands among views, and evidence. */
+/** What every new part of the journal begins with: the low mark, where this member stands among views, and evidence. */
 export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
   const { asking, newView, leading, view, config } = state;
-  const records: JournalRecord[] = [];
+  const records: JournalRecord[] = stableRecord(state);
   if (asking !== undefined) records.push({ kind: 'viewChange', body: asking });
   if (leading !== undefined) {
     const prePrepares = leading.votes.map((vote) => ({ vote, signature: NO_SIGNATURE }));
@@ -95,7 +96,6 @@ export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
   } else if (newView !== undefined) {
     records.push({ kind: 'newView', newView });
   }
-  records.push({ kind: 'dropped', ...highestOwn(state) });
   for (const [member, { votes }] of state.witnessed) {
     for (const kind of ['viewChange', 'newView'] as const) {
       const signed = votes.get(kind)?.byHeight.get(0);
@@ -107,10 +107,7 @@ export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
   return records;
 }
 
-/** R6: no own vote was signed above this. What is written now outlives the part of the journal that has them. */
-function highestOwn({ ownVotes, droppedOwn, view, asked, low }: ReplicaState): { view: number; height: number } {
-  // Own votes at and below the stable height are not remembered any more.
-  let height = Math.max(droppedOwn.height, low);
-  for (const known of ownVotes.keys()) height = Math.max(height, known);
-  return { view: Math.max(view, asked), height };
+/** R2: what the window rests on; nothing at genesis. */
+export function stableRecord({ stable, executed }: ReplicaState): JournalRecord[] {
+  return stable === undefined ? [] : [{ kind: 'stable', certificate: stable, executed: executed.height }];
 }

@@ -7,7 +7,7 @@ import type { Effect, Head, Now, UncertifiedHead } from './events.ts';
 import { keepEvidence } from './evidence.ts';
 import { type NewView, type Shown, type Unsigned, viewChangeVote } from './messages.ts';
 import { persist } from './persist.ts';
-import type { StoredRecord } from './records.ts';
+import { type StoredRecord, stableRecord } from './records.ts';
 import {
   createState,
   digestKey,
@@ -22,7 +22,7 @@ import { sendStatus } from './status.ts';
 import { enterView } from './view-change.ts';
 import { tickMs } from './view-timer.ts';
 import { tryExecute } from './voting.ts';
-import { lackingOwn, rememberVote, restoreWitness } from './witness.ts';
+import { forgetWitnessed, lackingOwn, rememberVote, restoreWitness } from './witness.ts';
 
 /** What a validator finds on its own disk when it starts. */
 export interface Restored {
@@ -37,7 +37,19 @@ export interface Restored {
 export function restoreState(config: ReplicaConfig, restored: Restored, now: Now): ReplicaState {
   const state = createState(config, restored.head, restored.stable, now);
   for (const record of restored.records) restoreRecord(state, record);
+  state.unwritten.clear();
   return state;
+}
+
+/** R2: votes rest on this low mark, although LevelDB may have an older one. */
+function restoreStable(
+  state: ReplicaState,
+  { certificate, executed }: Extract<StoredRecord, { kind: 'stable' }>['value'],
+): void {
+  const { height } = certificate.checkpoint;
+  if (height > (state.restoredStable?.checkpoint.height ?? 0)) state.restoredStable = certificate;
+  const { startedAt } = state;
+  state.startedAt = { low: Math.max(startedAt.low, height), executed: Math.max(startedAt.executed, executed) };
 }
 
 function restoreRecord(state: ReplicaState, record: StoredRecord): void {
@@ -57,9 +69,8 @@ function restoreRecord(state: ReplicaState, record: StoredRecord): void {
       return keepEvidence(state, record.value, []);
     case 'witness':
       return restoreWitness(state, record.value.member, record.value.shown);
-    case 'dropped':
-      state.droppedOwn = record.value;
-      return;
+    case 'stable':
+      return restoreStable(state, record.value);
   }
 }
 
@@ -126,6 +137,11 @@ export function onStarted(
   now: Now,
   effects: Effect[],
 ): void {
+  if (state.executed.height < state.startedAt.executed) {
+    // R1: each block is synced before the journal names it.
+    const { executed } = state.startedAt;
+    enterDoubt(state, `the ledger ends at height ${state.executed.height}, it had executed ${executed}`, effects);
+  }
   for (const { ordered, ...head } of uncertified) {
     if (head.height <= state.low) continue;
     if (ordered !== undefined) state.ordered.set(head.height, ordered);
@@ -134,7 +150,12 @@ export function onStarted(
   if (state.mode === 'starting') state.reason = 'asking the others what they have seen of this validator';
   const viewChanges = state.newView?.body.viewChanges ?? state.leading?.viewChanges;
   const stable = viewChanges && carryOf(state.config.epoch, state.view, viewChanges).stable;
+  if (state.restoredStable !== undefined) onCertificate(state, state.restoredStable, effects);
+  state.restoredStable = undefined;
   if (stable !== undefined && !isHalted(state)) onCertificate(state, stable, effects);
+  // What LevelDB has may be lost in a power cut, and votes will rest on it.
+  for (const record of stableRecord(state)) state.unwritten.set(record.kind, record);
+  forgetWitnessed(state, state.low);
   state.timer.tickedAt = now.monotonic;
   effects.push({ type: 'entered', view: state.view, leader: leaderIndexOf(state) });
   for (const { proposal } of state.slots.values()) {
@@ -188,7 +209,7 @@ function signedBefore(state: ReplicaState): Unsigned[] {
   if (asked > view) return asking === undefined ? [] : [{ kind: 'viewChange', body: asking }];
   const then: Unsigned[] = [];
   if (leading !== undefined) then.push({ kind: 'newView', epoch: config.epoch, view, ...leading });
-  for (const slot of state.slots.values()) then.push(...votesBefore(state, slot));
+  for (const slot of state.slots.values()) if (slot.height > state.low) then.push(...votesBefore(state, slot));
   return then;
 }
 

@@ -131,6 +131,10 @@ export interface ReplicaState {
   /** Height of the newest stable checkpoint. */
   low: number;
   stable: Certificate | undefined;
+  /** C3: the newest certificate that was compared with the block executed here; what is below is final here. */
+  certified: number;
+  /** The newest certificate of the journal, until it is adopted. */
+  restoredStable: Certificate | undefined;
   executed: Head;
   /** When `executed` was executed here, on the monotonic clock. */
   executedAt: number;
@@ -167,10 +171,8 @@ export interface ReplicaState {
   readonly unwritten: Map<string, JournalRecord>;
   /** R6: digests of our own votes above the stable, executed height, by height (0: VIEW-CHANGE), kind and view. */
   readonly ownVotes: Map<number, Map<string, Uint8Array>>;
-  /** R6: up to where own votes were dropped together with their part of the journal. */
-  droppedOwn: { readonly view: number; readonly height: number };
-  /** R6: what the disk had. */
-  readonly startedAt: { readonly low: number; readonly executed: number };
+  /** R6: what the disk had: what was signed before is above `low` and within the window. */
+  startedAt: { readonly low: number; readonly executed: number };
   /** R6: members that have shown what they hold of us since we started. */
   readonly answered: Set<number>;
   /** V2: views, not below ours, whose leader is proven faulty. */
@@ -227,6 +229,8 @@ export function createState(
     viewChanges: new Map(),
     low: stable?.checkpoint.height ?? 0,
     stable,
+    certified: stable?.checkpoint.height ?? 0,
+    restoredStable: undefined,
     executed: head,
     executedAt: now.monotonic,
     ordered: new Map(),
@@ -260,7 +264,6 @@ export function createState(
     witnessed: new Map(),
     unwritten: new Map(),
     ownVotes: new Map(),
-    droppedOwn: { view: 0, height: 0 },
     startedAt: { low: stable?.checkpoint.height ?? 0, executed: head.height },
     answered: new Set(),
     proven: new Set(),

@@ -1,6 +1,6 @@
 import type { Effect, Now } from './events.ts';
 import type { Message, Status, StatusBody } from './messages.ts';
-import { COMMIT_VIEWS, type Peer, type ReplicaState, type Slot } from './state.ts';
+import type { Peer, ReplicaState, Slot } from './state.ts';
 
 /** Messages sent again to one member for one STATUS of it. */
 const RESEND_MAX = 64;
@@ -95,10 +95,10 @@ function* lacking(state: ReplicaState, body: StatusBody): Generator<Message> {
     if (view > body.view && view > (body.viewChanges[member] ?? 0)) yield { kind: 'viewChange', value: viewChange };
   }
   const { window } = state.config.parameters;
-  for (const slot of [...state.slots.values()].sort((a, b) => a.height - b.height)) {
-    if (slot.height <= body.executed || slot.height > body.low + 2 * window) continue;
-    yield* lackingVotes(state, slot, body);
-  }
+  const slots = [...state.slots.values()]
+    .filter(({ height }) => height > body.executed && height <= body.low + 2 * window)
+    .sort((a, b) => a.height - b.height);
+  for (const slot of slots) yield* lackingVotes(state, slot, body);
   for (const [height, { votes }] of state.checkpoints) {
     if (height <= body.low || height > body.low + 2 * window) continue;
     const held = body.held.find((one) => one.height === height)?.checkpoints;
@@ -110,6 +110,8 @@ function* lacking(state: ReplicaState, body: StatusBody): Generator<Message> {
     if (kept.length <= (body.evidence[member] ?? 0)) continue;
     for (const value of kept) yield { kind: 'evidence', value };
   }
+  // Last: STATUS says nothing about them, so they are sent again each time.
+  for (const slot of slots) yield* otherCommits(state, slot, body);
 }
 
 function* lackingVotes(state: ReplicaState, slot: Slot, body: StatusBody): Generator<Message> {
@@ -132,9 +134,16 @@ function* lackingVotes(state: ReplicaState, slot: Slot, body: StatusBody): Gener
     return;
   }
   for (const [member, votes] of ownFirst(state, slot.commits)) {
-    for (const vote of votes.slice(0, COMMIT_VIEWS)) {
-      if (vote.vote.view !== body.view || !has(held?.commits, member)) yield { kind: 'commit', value: vote };
-    }
+    const vote = votes.find((one) => one.vote.view === body.view);
+    if (vote !== undefined && !has(held?.commits, member)) yield { kind: 'commit', value: vote };
+  }
+}
+
+/** N8: COMMITs of other views than the asker's may be the ones that it needs. */
+function* otherCommits(state: ReplicaState, { commits, committed }: Slot, { view }: StatusBody): Generator<Message> {
+  if (committed?.batch !== undefined) return;
+  for (const [, votes] of ownFirst(state, commits)) {
+    for (const value of votes) if (value.vote.view !== view) yield { kind: 'commit', value };
   }
 }
 
@@ -159,7 +168,7 @@ function statusBody(state: ReplicaState): StatusBody {
     executed: state.executed.height,
     held: [...heights]
       .sort((a, b) => a - b)
-      .slice(0, 2 * state.config.parameters.window)
+      .slice(-2 * state.config.parameters.window)
       .map((height) => {
         const slot = state.slots.get(height);
         const { proposal } = slot ?? {};

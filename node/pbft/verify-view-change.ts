@@ -1,6 +1,5 @@
 import { equalBytes } from '../../ledger/bytes.ts';
 import { verifyCertificate } from '../../ledger/checkpoint.ts';
-import { encode } from '../../ledger/codec.ts';
 import { leaderIndex, quorum, signerIndexes } from '../../ledger/validators.ts';
 import { carryOf, stableOf } from './carry.ts';
 import { badProposal, badQuorum, badVote, type MessageContext, type Reject } from './checks.ts';
@@ -9,7 +8,6 @@ import {
   newViewVote,
   type PreparedCertificate,
   type ViewChange,
-  viewChangeCodec,
   viewChangeVote,
   voteBytes,
 } from './messages.ts';
@@ -29,7 +27,7 @@ export function viewChangeProblem(message: ViewChange, context: MessageContext):
     if (height > base + context.window) return malformed(`prepared at height ${height}, stable is ${base}`);
     below = height;
   }
-  if (context.isVerified?.(encode(viewChangeCodec, message)) === true) return undefined;
+  if (context.isVerified?.(message) === true) return undefined;
   const outer = badVote('viewChange', sender, { vote: viewChangeVote(body), signature }, context);
   if (outer !== undefined) return outer;
   if (stable !== undefined) {

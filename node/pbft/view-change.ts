@@ -18,7 +18,7 @@ import {
 import { persist } from './persist.ts';
 import { stopDelay } from './proposing.ts';
 import { NO_SIGNATURE } from './records.ts';
-import { batchOf, connectedCount, leaderOf, type ReplicaState, slotAt, targetView } from './state.ts';
+import { batchOf, connectedCount, isHalted, leaderOf, type ReplicaState, slotAt, targetView } from './state.ts';
 import { sendStatus } from './status.ts';
 import { onViewLeft, restartViewTimer, suspicionOf } from './view-timer.ts';
 import { tryPrepared } from './voting.ts';
@@ -37,6 +37,8 @@ export function judgeView(state: ReplicaState, now: Now, effects: Effect[]): voi
   // V2: a leader that is proven faulty is left at once, without asking others.
   if (state.proven.has(target)) leave(state, PROVEN, now, effects);
   else tryLeave(state, now, effects);
+  // V6: its leader may have had to wait until it was active again.
+  if (state.asked > state.view) tryNewView(state, state.asked, effects);
 }
 
 /** V2: f+1 members suspect the view; the own suspicion counts as one and is not required. */
@@ -129,6 +131,7 @@ function tryNewView(state: ReplicaState, view: number, effects: Effect[]): void 
   const carry = carryOf(epoch, view, viewChanges);
   const { votes } = carry;
   enterView(state, view, carry, effects);
+  if (isHalted(state)) return;
   state.leading = { viewChanges, votes };
   const unsigned = votes.map((vote) => ({ vote, signature: NO_SIGNATURE }));
   const newView = { body: { epoch, view, viewChanges, prePrepares: unsigned }, signature: NO_SIGNATURE };
@@ -142,6 +145,7 @@ export function onNewView(state: ReplicaState, message: NewView, effects: Effect
   if (view <= state.view || view < state.asked) return;
   const carry = carryOf(epoch, view, viewChanges);
   enterView(state, view, carry, effects);
+  if (isHalted(state)) return;
   state.newView = message;
   for (const { vote, signature } of prePrepares) setSignature(state, vote, signature);
   // R2: durable before anything in this view; the journal keeps the order.

@@ -30,23 +30,23 @@ export function witness(state: ReplicaState, message: Message): void {
   switch (message.kind) {
     case 'prePrepare': {
       const { vote, signature } = message.value;
-      return keepVote(state, 'prePrepare', leaderOfVote(state, vote), { vote, signature });
+      return witnessVote(state, 'prePrepare', leaderOfVote(state, vote), { vote, signature });
     }
     case 'prepare':
     case 'commit': {
       const { vote, sender, signature } = message.value;
-      return keepVote(state, message.kind, sender, { vote, signature });
+      return witnessVote(state, message.kind, sender, { vote, signature });
     }
     case 'viewChange': {
       const { body, sender, signature } = message.value;
-      return keepVote(state, 'viewChange', sender, { vote: viewChangeVote(body), signature });
+      return witnessVote(state, 'viewChange', sender, { vote: viewChangeVote(body), signature });
     }
     case 'newView': {
       const { body, signature } = message.value;
       const vote = newViewVote(body);
       const leader = leaderOfVote(state, vote);
-      keepVote(state, 'newView', leader, { vote, signature });
-      for (const one of body.prePrepares) keepVote(state, 'prePrepare', leader, one);
+      witnessVote(state, 'newView', leader, { vote, signature });
+      for (const one of body.prePrepares) witnessVote(state, 'prePrepare', leader, one);
       return;
     }
     case 'checkpoint': {
@@ -63,9 +63,14 @@ export function witness(state: ReplicaState, message: Message): void {
   }
 }
 
+function witnessVote(state: ReplicaState, kind: VoteKind, member: number, signed: SignedBy): void {
+  const { height } = signed.vote;
+  if (height === 0 || inBuffer(state, height)) keepVote(state, kind, member, signed);
+}
+
 function keepVote(state: ReplicaState, kind: VoteKind, member: number, signed: SignedBy): void {
   const { vote, signature } = signed;
-  if (member === state.config.self || !(vote.height === 0 || inBuffer(state, vote.height))) return;
+  if (member === state.config.self) return;
   const { votes } = witnessedOf(state, member);
   let known = votes.get(kind);
   if (known !== undefined && known.view > vote.view) return;
@@ -91,10 +96,9 @@ export function restoreWitness(state: ReplicaState, member: number, shown: Shown
     const { kind, vote, signature } = shown.value;
     keepVote(state, kind, member, { vote, signature });
   }
-  state.unwritten.clear();
 }
 
-/** R5: the signed messages of `member`, for itself after a restart. */
+/** R5: the signed messages of `member`, for itself after a restart; the highest first, if not all can be told. */
 export function shownTo(state: ReplicaState, member: number): Shown[] {
   const witnessed = state.witnessed.get(member);
   if (witnessed === undefined) return [];
@@ -103,7 +107,11 @@ export function shownTo(state: ReplicaState, member: number): Shown[] {
     for (const { vote, signature } of byHeight.values()) shown.push({ kind: 'vote', value: { kind, vote, signature } });
   }
   for (const value of witnessed.checkpoints.values()) shown.push({ kind: 'checkpoint', value });
-  return shown;
+  return shown.sort((a, b) => heightOf(b) - heightOf(a));
+}
+
+function heightOf(shown: Shown): number {
+  return shown.kind === 'vote' ? shown.value.vote.height : shown.value.checkpoint.height;
 }
 
 /**
@@ -172,17 +180,24 @@ export function lackingOwn(state: ReplicaState, shown: Shown): string | undefine
   const { kind, vote } = shown.value;
   const { view, height, digest } = vote;
   const name = `${kind} of view ${view}, height ${height}`;
-  if (kind === 'viewChange' || kind === 'newView') {
-    const known = kind === 'viewChange' ? state.ownVotes.get(0)?.get(`viewChange ${view}`) : undefined;
+  if (kind === 'viewChange') {
+    const known = state.ownVotes.get(0)?.get(`viewChange ${view}`);
     if (known !== undefined && !equalBytes(known, digest)) return `another ${name} than ours`;
     return view > Math.max(state.asked, state.view) ? `a ${name} that is not in the journal` : undefined;
   }
-  // What came since the start, by others' certificates, excuses nothing.
-  if (height <= (state.mode === 'starting' ? state.startedAt.low : state.low)) return undefined;
+  if (kind === 'newView') {
+    // Whoever begins a view has entered it before.
+    const { newView } = state;
+    const own = view === state.view ? newView && newViewVote(newView.body) : undefined;
+    if (own !== undefined && !equalBytes(own.digest, digest)) return `another ${name} than ours`;
+    return view > state.view ? `a ${name} that is not in the journal` : undefined;
+  }
+  // What became stable since the start excuses nothing that can have been signed before it.
+  const { low } = state.startedAt;
+  const wasSignable = height > low && height <= low + state.config.parameters.window;
+  if (height <= state.low && !wasSignable) return undefined;
   const known = state.ownVotes.get(height)?.get(`${kind} ${view}`);
   if (known !== undefined) return equalBytes(known, digest) ? undefined : `another ${name} than ours`;
-  // What was dropped with its part of the journal is not a hole.
-  if (height <= state.droppedOwn.height && view <= state.droppedOwn.view) return undefined;
   return `a ${name} that is not in the journal`;
 }
 

@@ -62,6 +62,8 @@ export class Checker {
   readonly #nodes = new Map<number, NodeRecord>();
   /** N11: digests that a process executed, by node and height. */
   readonly #executedDigests = new Map<string, string>();
+  /** The highest view in which a member sent COMMIT, by member and height. */
+  readonly #commitViews = new Map<number, Map<number, number>>();
   #touches = 0;
   certificates = 0;
   checks = 0;
@@ -102,6 +104,8 @@ export class Checker {
         const vote = decode(voteCodec, body);
         if (kind === 'commit') this.#countCommit(node, vote, correct);
         if (!correct) return;
+        if (kind === 'commit') this.#rememberCommit(node, vote);
+        if (kind === 'viewChange') this.#showsItsCommits(node);
         if (kind === 'prePrepare' || kind === 'prepare') this.#prepared(vote).add(node.member);
         if (kind === 'viewChange') this.#askers(vote.view).add(node.member);
         if (kind === 'commit' && !this.#suffices(this.#prepared(vote)))
@@ -257,6 +261,27 @@ export class Checker {
     else if (known.digest !== name)
       this.fail('I2', `height ${height}: ${known.digest} committed in view ${known.view}, ${name} in view ${view}`);
     else if (view < known.view) this.#committed.set(height, { digest: name, view });
+  }
+
+  #rememberCommit({ member }: SimNode, { height, view }: Vote): void {
+    const views = this.#commitViews.get(member) ?? new Map<number, number>();
+    this.#commitViews.set(member, views);
+    views.set(height, Math.max(view, views.get(height) ?? 0));
+  }
+
+  /** V4, V10: a VIEW-CHANGE shows a certificate for each COMMIT its member ever sent above the base it shows. */
+  #showsItsCommits(node: SimNode): void {
+    const body = node.validator?.state.asking;
+    if (body === undefined) return;
+    const base = body.stable.kind === 'certificate' ? body.stable.value.checkpoint.height : 0;
+    for (const [height, view] of this.#commitViews.get(node.member) ?? []) {
+      if (height <= base || view >= body.view) continue;
+      const shown = body.prepared.find(({ vote }) => vote.height === height);
+      if (shown !== undefined && shown.vote.view >= view) continue;
+      const what = shown === undefined ? 'nothing' : `view ${shown.vote.view}`;
+      const asks = `VIEW-CHANGE ${body.view} of ${node.name}`;
+      this.fail('V10', `${asks} shows ${what} at height ${height}, it sent COMMIT there in view ${view}; base ${base}`);
+    }
   }
 
   /** I12: recounted from the signatures, not from what the core says. */

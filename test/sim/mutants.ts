@@ -145,6 +145,13 @@ export const MUTANTS: readonly Mutant[] = [
     "persist(state, [], batch === undefined ? [] : [{ kind: 'commit', vote }], effects);",
   ),
   of(
+    'the low mark is not in the journal',
+    'node/pbft/checkpoints.ts',
+    'for (const record of stableRecord(state)) state.unwritten.set(record.kind, record);',
+    "for (const record of stableRecord(state)) if (record.kind !== 'stable') state.unwritten.set(record.kind, record);",
+    'crash',
+  ),
+  of(
     'the VIEW-CHANGE is not in the journal',
     'node/pbft/view-change.ts',
     "persist(state, [{ kind: 'viewChange', body: state.asking }], [{",
@@ -184,8 +191,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'the journal is pruned above the stable height',
     'node/validator.ts',
-    'this.#options.journal.prune(height);',
-    'this.#options.journal.prune(height + 1_000);',
+    'this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));',
+    'this.#options.journal.prune(this.finalHeight + 1_000 * Math.min(1, this.#durable));',
     'crash',
   ),
   // View change

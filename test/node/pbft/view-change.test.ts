@@ -322,7 +322,7 @@ describe('timeouts (T5)', () => {
       return timer.timeoutMs;
     };
     assert.deepEqual(
-      [1, 2, 3, 4].map(() => after(onViewLeft)),
+      [1, 2, 3, 4].map(() => after((one) => onViewLeft(one, false))),
       [1_000, 2_000, 4_000, 4_000],
     );
     assert.equal(timer.capMs, 4_000);
@@ -333,11 +333,11 @@ describe('timeouts (T5)', () => {
     // A view with a stable checkpoint has not failed: storms and calms in turn don't add up.
     for (let i = 0; i < 50; i++) {
       onStable(state);
-      onViewLeft(state);
+      onViewLeft(state, false);
     }
     assert.equal(timer.timeoutMs, 500);
     // Only f+1 failures in a row at the cap raise it, and never above ten minutes.
-    for (let i = 0; i < 100; i++) onViewLeft(state);
+    for (let i = 0; i < 100; i++) onViewLeft(state, false);
     assert.equal(timer.timeoutMs, 600_000);
     for (let i = 0; i < 20; i++) onStable(state);
     assert.deepEqual([timer.timeoutMs, timer.capMs], [500, 4_000]);
