@@ -1,7 +1,10 @@
-import type { Header } from '../../ledger/block.ts';
+import { blockHash, type Header } from '../../ledger/block.ts';
 import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { decode } from '../../ledger/codec.ts';
 import { perfectSubtrees } from '../../ledger/history.ts';
 import type { Head } from '../ports.ts';
+import { heightKey, historyKey, type Store } from '../store/store.ts';
+import { blockIdsCodec } from '../wire.ts';
 import type { Staging } from './staging.ts';
 
 /** What differs between the header that execution made and a certified one, if anything does. */
@@ -27,17 +30,16 @@ export function headDifference(made: Head, expected: Head): string | undefined {
     : `timestamp ${made.timestamp} here, certified ${expected.timestamp}`;
 }
 
-/** Promise 6: whether the certified history goes on from ours, as far as its peaks show. `node` is of our own history. */
-export function historyDifference(
-  { certificate, peaks }: Staging,
-  own: Head,
-  node: (level: number, index: number) => Uint8Array | undefined,
-): string | undefined {
+/** Promise 6: whether the certified chain goes on from ours, as far as peaks and carried blocks show. */
+export function chainDifference({ certificate, peaks }: Staging, own: Head, store: Store): string | undefined {
   for (const [i, { level, index }] of perfectSubtrees(certificate.checkpoint.height + 1).entries()) {
-    if ((index + 1) * 2 ** level > own.height + 1) return undefined;
-    const known = node(level, index);
+    if ((index + 1) * 2 ** level > own.height + 1) break;
+    const known = store.get('history', historyKey(level, index));
     if (known !== undefined && !equalBytes(known, peaks[i]!))
       return `history ${level}/${index} is ${toHex(known)} here, certified ${toHex(peaks[i]!)}`;
   }
-  return undefined;
+  const carried = store.get('blockIds', heightKey(own.height));
+  const hash = carried && blockHash(decode(blockIdsCodec, carried).header);
+  if (hash === undefined || equalBytes(hash, own.blockHash)) return undefined;
+  return `block ${own.height} is ${toHex(own.blockHash)} here, certified ${toHex(hash)}`;
 }

@@ -37,7 +37,7 @@ import type {
   SyncBlock,
 } from '../ports.ts';
 import { heightKey, historyKey, Store, type StoreBatch, stateKey } from '../store/store.ts';
-import { headDifference, headerDifference, historyDifference } from './difference.ts';
+import { chainDifference, headDifference, headerDifference } from './difference.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
 import { activeAccounts, carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind } from './opening.ts';
@@ -234,10 +234,6 @@ export class Ledger implements LedgerPort {
     const target = { store: this.#store, rowsKind, idHorizonMs: this.#idHorizonMs, above: this.#head.height };
     const staging = await Staging.begin(target, snapshot, this.#staging);
     if (typeof staging === 'string') return { problem: staging, parts: 0, rows: undefined, blocks: undefined };
-    const problem = historyDifference(staging, this.#head, (level, index) =>
-      this.#store.get('history', historyKey(level, index)),
-    );
-    if (problem !== undefined) throw new LedgerError('DIVERGED', problem);
     this.#staging = staging;
     return staging.progress();
   }
@@ -248,6 +244,8 @@ export class Ledger implements LedgerPort {
     const { height, blockHash: hash, stateRoot, historyRoot: root, timestamp } = certificate.checkpoint;
     const head: Head = { height, blockHash: hash, stateRoot, historyRoot: root, timestamp };
     if (!equalBytes(tree.root(), stateRoot)) throw new LedgerError('STATE_DAMAGED', 'staged rows have another root');
+    const difference = chainDifference(staging, this.#head, this.#store);
+    if (difference !== undefined) throw new LedgerError('DIVERGED', difference);
     // Without a gap in time, what was at hand before still is.
     const gap = staging.idsSince > this.#head.timestamp;
     const base: Base = { height, rows: rowsKind, idsSince: gap ? staging.idsSince : this.#base.idsSince };
