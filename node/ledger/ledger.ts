@@ -225,6 +225,7 @@ export class Ledger implements LedgerPort {
 
   async close(): Promise<void> {
     await this.#last.catch(() => {});
+    await this.#served?.drop();
     // Undefined if opening failed: LevelDB may be in another process's hands.
     await this.#store?.close();
   }

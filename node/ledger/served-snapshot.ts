@@ -7,7 +7,7 @@ import type { SubtreePart } from '../../ledger/state-subtree.ts';
 import { idKey } from '../id-key.ts';
 import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_PARTS_MAX, STORE_BATCH_BYTES } from '../limits.ts';
 import type { Store, StoredRecord } from '../store/store.ts';
-import { rowsAnswerCodec, type StateRow, snapshotAnswerCodec, stateRowCodec } from '../wire.ts';
+import { rowsAnswerCodec, snapshotAnswerCodec, stateRowCodec } from '../wire.ts';
 import { type LedgerState, splitStateKey } from './state.ts';
 
 export interface SnapshotOptions {
@@ -96,13 +96,14 @@ export class ServedSnapshot {
   async rows(height: number, prefix: Uint8Array, depth: number, now: number): Promise<Uint8Array> {
     if (this.#ready?.height !== height || depth > STATE_PROOF_MAX) return NO_ROWS;
     this.#ready.usedAt = now;
-    const rows: StateRow[] = [];
+    const found: Uint8Array[] = [];
     let bytes = 0;
     for await (const { value } of this.#store.range('snapshotRow', subtreeRange(prefix, depth))) {
       bytes += value.length;
       if (bytes > SNAPSHOT_ANSWER_BYTES_MAX) return NO_ROWS;
-      rows.push(decode(stateRowCodec, value));
+      found.push(value);
     }
+    const rows = found.map((row) => decode(stateRowCodec, row));
     return encode(rowsAnswerCodec, { kind: 'rows', value: { rows } });
   }
 

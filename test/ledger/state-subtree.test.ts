@@ -76,6 +76,13 @@ describe('subtrees of the state tree (R8)', () => {
     }
   });
 
+  it('rows that are the same below the prefix and not in it are refused', () => {
+    const { path, valueHash } = rowOf(1);
+    const twin = { path: path.with(0, path[0]! ^ 0x80), valueHash };
+    const rows = [{ path, valueHash }, twin].sort((a, b) => compareBytes(a.path, b.path));
+    assert.equal(subtreeHash(rows, { depth: 1, prefix: new Uint8Array(32) }), undefined);
+  });
+
   it('parts that are not exactly those of the root are refused', () => {
     const rows = Array.from({ length: 40 }, (_, key) => rowOf(key));
     const root = treeOf(rows).root();

@@ -342,18 +342,13 @@ describe('snapshots (R8)', () => {
     const offer = ask(busy, snapshot, snapshotAnswerCodec);
     const changes = [];
     for (let height = 13; height <= 20; height++) {
-      const revoke = chain.sign(
-        'writer',
-        'records',
-        'revoke',
-        { key: `a${height - 12}` },
-        { validUntil: timeOf(height) },
-      );
-      changes.push(execute(busy, height, revoke, registration(height, `n${height}`)));
+      const key = `a${height - 12}`;
+      const revoke = chain.sign('writer', 'records', 'revoke', { key }, { validUntil: timeOf(height) });
+      const executed = execute(busy, height, revoke, registration(height, `n${height}`));
+      changes.push(executed.then((head) => certify(busy, head)));
     }
-    const answer = await offer;
-    for (const change of changes) await certify(busy, await change);
-    assert.equal(answer.kind, 'snapshot');
+    assert.equal((await offer).kind, 'snapshot');
+    await Promise.all(changes);
     await catchUp([{ source: busy }], 20);
     assert.equal(installed[0]!.head.height, 12);
     assert.deepEqual([blamed, diverged], [[], []]);

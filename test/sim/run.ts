@@ -36,6 +36,8 @@ export interface ScriptWorld {
   readonly faults: Faults;
   readonly chain: SimChain;
   readonly checker: Checker;
+  /** Ids of all that was submitted; what a script submits belongs here too. */
+  readonly submitted: Set<string>;
   note(text: string): void;
 }
 
@@ -149,6 +151,7 @@ class Run {
       faults: this.#faults,
       chain: this.#chain,
       checker: this.#checker,
+      submitted: this.#submitted,
       note: (text) => this.#note(text),
     });
     for (const node of this.#nodes) node.start();

@@ -59,6 +59,8 @@ export class Cluster {
   readonly parameters: Parameters;
   /** Messages for which this is false are lost. */
   passes: (sent: Sent) => boolean = () => true;
+  /** R8: catch-up is by a snapshot of the newest certified block. */
+  jumps = false;
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.parameters = { ...defaultParameters, ...parameters };
@@ -274,8 +276,10 @@ export class Cluster {
 
   /** Blocks of any member that has them, as the real catch-up would deliver them. */
   #sync(member: Member, target: number): void {
-    const source = this.members.find(({ up, disk }) => up && disk.heads.length > target);
-    for (const head of source?.disk.heads.slice(member.disk.heads.length, target + 1) ?? []) {
+    const { height } = member.disk.heads.at(-1)!;
+    const source = this.members.find(({ up, disk }) => up && disk.heads.at(-1)!.height >= target);
+    const blocks = source?.disk.heads.filter((head) => head.height > height && head.height <= target) ?? [];
+    for (const head of this.jumps ? blocks.slice(-1) : blocks) {
       member.disk.heads.push({ ...head, ordered: undefined });
       this.feed(member.index, { type: 'executed', head, transactions: 1, ordered: undefined });
     }
