@@ -71,8 +71,8 @@ function bag(peaks: readonly Uint8Array[]): Uint8Array {
   return peaks.reduceRight((right, left) => innerHash(left, right));
 }
 
-/** The perfect subtrees of a tree of `count` leaves, from left to right. */
-function perfectSubtrees(count: number): { level: number; index: number }[] {
+/** Places of the peaks: the perfect subtrees of a tree of `count` leaves, from left to right. */
+export function perfectSubtrees(count: number): { level: number; index: number }[] {
   const subtrees: { level: number; index: number }[] = [];
   let start = 0;
   for (let level = Math.floor(Math.log2(Math.max(count, 1))); level >= 0; level--) {

@@ -1,5 +1,6 @@
 import { hashPairs, sha256 } from './hash.ts';
 import { bitAt, type StateProof } from './state-proof.ts';
+import type { SubtreePart } from './state-subtree.ts';
 
 /** A changed row: its path and SHA-256 of the new value, or null if the row is gone. */
 export interface StateUpdate {
@@ -71,6 +72,28 @@ export class StateTree {
     const leaf = this.#nodes.leafOf(node);
     if (comparePaths(leaf.path, path) === 0) return { siblings, other: undefined, present: true };
     return { siblings, other: leaf, present: false };
+  }
+
+  /**
+   * Subtrees that are all of a version together, from left to right: cut where `isLarge`, asked with a subtree's prefix and
+   * depth, says so and more than one row is below.
+   */
+  parts(isLarge: (prefix: Uint8Array, depth: number) => boolean, version = this.version): SubtreePart[] {
+    const parts: SubtreePart[] = [];
+    const prefix = new Uint8Array(32);
+    const visit = (node: number, depth: number): void => {
+      if (!this.#nodes.isInner(node) || !isLarge(prefix, depth)) {
+        parts.push({ depth, hash: this.#nodes.hashOf(node) });
+        return;
+      }
+      visit(this.#nodes.child(node, 0), depth + 1);
+      const bit = 0x80 >> (depth & 7);
+      prefix[depth >> 3]! |= bit;
+      visit(this.#nodes.child(node, 1), depth + 1);
+      prefix[depth >> 3]! &= ~bit;
+    };
+    visit(this.#rootNode(version), 0);
+    return parts;
   }
 
   /** Versions below this one are no longer needed. */

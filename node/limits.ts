@@ -15,6 +15,22 @@ export const BODIES_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 export const SYNC_ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 /** Blocks whose headers one catch-up answer covers. */
 export const SYNC_BLOCKS_MAX = 256;
+/** R8: a validator that is this many blocks behind a certificate takes a snapshot of the state instead of executing them. */
+export const SNAPSHOT_BLOCKS_MIN = 4_096;
+/** Bytes of rows in one chunk of a snapshot; a chunk of one row may be larger. */
+export const SNAPSHOT_CHUNK_BYTES = 512 * 1024;
+/** Rows, or headers and ids of blocks, in one answer, whatever they are cut into: all answers stay below 4 MiB. */
+export const SNAPSHOT_ANSWER_BYTES_MAX = 2 * 1024 * 1024;
+export const SNAPSHOT_ROWS_MAX = 65_536;
+export const SNAPSHOT_BLOCKS_MAX = 4_096;
+/** Chunks of one snapshot; a larger state is not offered. */
+export const SNAPSHOT_PARTS_MAX = 65_536;
+/** Requests to one member that may get lost during one transfer of a snapshot. */
+export const SNAPSHOT_TRIES = 3;
+/** Block time for which a snapshot that is not read any more is kept for others, before another may be made. */
+export const SNAPSHOT_KEPT_MS = 60_000;
+/** Rows of a snapshot for others in one write. */
+export const STORE_BATCH_BYTES = 1024 * 1024;
 /** Calls waiting for a transaction to become committed or final. */
 export const WAITERS_MAX = 50_000;
 /** How long a proposal's bodies may still be on their way by themselves before they are asked for. */

@@ -148,15 +148,18 @@ export class Mempool {
   /** The block at `height` is executed: its transactions are done. */
   executed(height: number, keys: readonly string[]): void {
     this.leaveBatch(height);
-    for (const key of keys) {
-      const entry = this.body(key);
-      if (entry !== undefined) this.#remove(entry);
-    }
+    this.remove(keys);
+  }
+
+  /** R8: blocks up to `height` are behind us all at once, and these transactions in some of them. */
+  skipTo(height: number, keys: readonly string[]): void {
+    for (const batch of [...this.#batches.keys()]) if (batch <= height) this.leaveBatch(batch);
+    this.remove(keys);
   }
 
   /** These are executed already. */
-  remove(entries: readonly PoolEntry[]): void {
-    for (const { key } of entries) {
+  remove(keys: readonly string[]): void {
+    for (const key of keys) {
       const entry = this.body(key);
       if (entry !== undefined) this.#remove(entry);
     }
@@ -227,6 +230,11 @@ export class Mempool {
   /** All pending transactions that are in no accepted batch, oldest first. */
   *pending(): Generator<PoolEntry> {
     for (const { entry } of this.#entries.values()) if (!this.#inBatch.has(entry.key)) yield entry;
+  }
+
+  /** Everything, oldest first. */
+  *entries(): Generator<PoolEntry> {
+    for (const { entry } of this.#entries.values()) yield entry;
   }
 
   #remove(entry: PoolEntry): void {

@@ -29,6 +29,12 @@ export async function answerPeer(from: number, body: Uint8Array, context: PeerSe
       return answerBlocks(request.value.value.above, context.ledger);
     case 'shown':
       return encode(shownAnswerCodec, context.shownTo(from).slice(0, SHOWN_MAX));
+    case 'snapshot':
+      return context.ledger.query('snapshot', request.value.value);
+    case 'snapshotRows':
+      return context.ledger.query('snapshotRows', request.value.value);
+    case 'blockIds':
+      return context.ledger.query('blockIds', request.value.value);
     case 'batch': {
       const { height, digest } = request.value.value;
       const batch = context.batch(height, digest);

@@ -39,6 +39,35 @@ export interface OpenedLedger {
   readonly recentIds: Uint8Array;
   /** Public keys of the accounts that may send, 32 bytes each. */
   readonly accounts: Uint8Array;
+  /** C4: executed ids of all blocks from this block time on are at hand, within the horizon. */
+  readonly idsSince: number;
+}
+
+/** R8: a piece of a snapshot as a peer gave it, not yet trusted. */
+export type SnapshotStep =
+  /** Encoded Snapshot, whose certificate is verified. */
+  | { readonly kind: 'begin'; readonly snapshot: Uint8Array }
+  /** Encoded RowsAnswer: rows of the part that `rows` of the last progress names. */
+  | { readonly kind: 'rows'; readonly answer: Uint8Array }
+  /** Encoded BlockIdsAnswer: from the height that `blocks` of the last progress names. */
+  | { readonly kind: 'blocks'; readonly answer: Uint8Array };
+
+/** What a snapshot on its way still lacks: it is complete when it is neither rows nor blocks. */
+export interface SnapshotProgress {
+  /** Why the last piece was refused. */
+  readonly problem: string | undefined;
+  /** How many parts still lack their rows, and the first of them. */
+  readonly parts: number;
+  readonly rows: { readonly prefix: Uint8Array; readonly depth: number } | undefined;
+  /** Height of the next block whose ids lack. */
+  readonly blocks: number | undefined;
+}
+
+/** What a node goes on from after it took a snapshot. */
+export interface Installed {
+  readonly head: Head;
+  readonly recentIds: Uint8Array;
+  readonly idsSince: number;
 }
 
 /** One block as a peer hands it to a node that is behind (R7): header and the transactions that have a receipt. */
@@ -70,6 +99,10 @@ export interface LedgerPort {
    * when no such certificate is here.
    */
   blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined>;
+  /** R8: takes the next piece of a snapshot. Nothing of it is seen before `install`. */
+  stage(step: SnapshotStep): Promise<SnapshotProgress>;
+  /** R8: the complete snapshot becomes the state, in one synced batch; undefined if the own height has reached it. */
+  install(mark: JournalMark): Promise<Installed | undefined>;
   query<Q extends keyof LedgerQueries>(name: Q, args: LedgerQueries[Q]['args']): Promise<LedgerQueries[Q]['result']>;
   close(): Promise<void>;
 }
@@ -138,6 +171,12 @@ export interface LedgerQueries {
       readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
     };
   };
+  /** R8: encoded SnapshotAnswer for a peer that has executed up to `above`. May begin to make one. */
+  snapshot: { args: { above: number }; result: Uint8Array };
+  /** Encoded RowsAnswer. */
+  snapshotRows: { args: { height: number; prefix: Uint8Array; depth: number }; result: Uint8Array };
+  /** Encoded BlockIdsAnswer. */
+  blockIds: { args: { from: number }; result: Uint8Array };
   sizes: {
     args: Record<string, never>;
     result: { readonly rows: number; readonly stateTreeBytes: number };

@@ -1,52 +1,50 @@
 import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
-import type { Certificate } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
 import { REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
-import type { Executed, Head, JournalMark, LedgerPort } from './ports.ts';
+import type { Executed, Head } from './ports.ts';
+import { type SnapshotContext, takeSnapshot } from './snapshot-sync.ts';
 import { type BlocksAnswer, blocksAnswerCodec, requestCodec } from './wire.ts';
 
-export interface SyncContext {
-  readonly ledger: LedgerPort;
-  mark(): JournalMark;
-  executed(): Head;
-  /** Members that may have blocks above a height, the best first. */
-  sources(above: number): readonly number[];
-  ask(member: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
-  /** A certificate of a peer, judged as every message is. */
-  verifyCertificate(certificate: Certificate): Verified<Message> | string;
+export interface SyncContext extends SnapshotContext {
+  /** R8: how many blocks behind its target a snapshot is taken. */
+  readonly snapshotBlocks: number;
   /** Whether all signatures of packed transactions are valid, and they are `count`. */
   checkBodies(packed: Uint8Array, count: number): Promise<string | undefined>;
-  certified(message: Verified<Message>): void;
   onExecuted(executed: Executed): void;
-  onDiverged(reason: string): void;
-  blame(member: number, reason: string): void;
 }
 
 /**
  * R7: catches up from peers. Nothing a peer claims is believed: its certificate is verified, the headers lead back from
- * it to our own block, bodies are checked against roots, and every block is executed and compared.
+ * it to our own block, bodies are checked against roots, and every block is executed and compared. Far behind, or where
+ * blocks lack, a snapshot takes their place (R8).
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && context.executed().height < target) {
-    if (!(await syncOnce(context, signal))) return;
+  for (let own = context.executed().height; own < target && !signal.aborted; own = context.executed().height) {
+    const isFar = target - own >= context.snapshotBlocks;
+    if (isFar && (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal))) continue;
+    const someoneLacks = await syncOnce(context, signal);
+    if (context.executed().height > own) continue;
+    // R8: whoever keeps only what is newer has its state.
+    if (!someoneLacks || !(await takeSnapshot(context, own, signal))) return;
   }
 }
 
-/** One answer of the first member that gives a useful one; false if nobody does. */
+/** One answer of the first member that gives a useful one. True if some member said that it lacks the blocks. */
 async function syncOnce(context: SyncContext, signal: AbortSignal): Promise<boolean> {
   const { height: above } = context.executed();
+  let someoneLacks = false;
   for (const member of context.sources(above)) {
-    if (signal.aborted) return false;
+    if (signal.aborted) break;
     const answer = await askBlocks(context, member, above);
-    if (answer === undefined || context.executed().height !== above) continue;
-    const before = context.executed().height;
+    someoneLacks ||= answer === 'nothing';
+    if (answer === undefined || answer === 'nothing' || context.executed().height !== above) continue;
     await applyAnswer(context, member, answer, signal);
-    if (context.executed().height > before) return true;
+    if (context.executed().height > above) break;
   }
-  return false;
+  return someoneLacks;
 }
 
 async function askBlocks(context: SyncContext, member: number, above: number) {
@@ -57,7 +55,7 @@ async function askBlocks(context: SyncContext, member: number, above: number) {
       context.blame(member, `blocks: ${decoded.problem}`);
       return undefined;
     }
-    return decoded.value.kind === 'blocks' ? decoded.value.value : undefined;
+    return decoded.value.kind === 'blocks' ? decoded.value.value : 'nothing';
   } catch {
     // Unreachable or too slow: the next member is asked.
     return undefined;

@@ -1,14 +1,13 @@
 import type { Genesis } from '../genesis/genesis.ts';
 import type { Application } from '../ledger/application.ts';
 import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
-import { concatBytes } from '../ledger/bytes.ts';
-import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
+import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
 import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
-import { checkBodies } from './check-bodies.ts';
+import { CatchUp } from './catch-up.ts';
 import { Forwarding } from './forwarding.ts';
 import { SigningGuard } from './guard.ts';
 import { idKey, idKeys } from './id-key.ts';
@@ -19,6 +18,7 @@ import {
   POOL_BYTES_MAX,
   POOL_TRANSACTIONS_MAX,
   RECENT_IDS_MAX,
+  SNAPSHOT_BLOCKS_MIN,
   STATUS_INTERVAL_MS,
 } from './limits.ts';
 import { Mempool, type PoolEntry } from './mempool.ts';
@@ -34,12 +34,11 @@ import { type MessageContext, verifyMessage } from './pbft/verify.ts';
 import { shownTo } from './pbft/witness.ts';
 import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
-import type { Executed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
+import type { Executed, Installed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
 import type { Signer } from './signatures.ts';
-import { syncTo } from './sync.ts';
 import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 import { FRAME_MESSAGE, FRAME_OFFER, FRAME_TRANSACTIONS, messageFrame } from './wire.ts';
@@ -61,6 +60,8 @@ export interface ValidatorOptions {
   readonly network: Network;
   readonly log: Log;
   readonly scheduler: Scheduler;
+  /** R8: how many blocks behind a certificate a snapshot is taken instead. */
+  readonly snapshotBlocks?: number;
   now(): Now;
   fatal(error: unknown): void;
 }
@@ -86,6 +87,7 @@ export class Validator {
   readonly #forwarding: Forwarding;
   readonly #peers: PeerClient;
   readonly #own: OwnSignatures;
+  readonly #catchUp: CatchUp;
   readonly #guard: SigningGuard;
   readonly #recent = new RecentIds(RECENT_IDS_MAX);
   readonly #abort = new AbortController();
@@ -93,7 +95,9 @@ export class Validator {
   readonly intake: Intake;
   /** Newest height that is executed and certified here. */
   finalHeight: number;
-  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, catchUps: 0 };
+  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0 };
+  /** C4: executed ids of all blocks from this block time on are at hand. */
+  #idsSince: number;
   #observer: Observer | undefined;
   #poolAnnounced = false;
   /** Up to where the low mark is in the journal. */
@@ -119,6 +123,7 @@ export class Validator {
     this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
     const { scheduler, network, log, fatal } = options;
+    this.#idsSince = opened.idsSince;
     this.#peers = new PeerClient({
       network,
       log,
@@ -138,6 +143,17 @@ export class Validator {
       state: () => this.state,
       dispatch: (event) => this.#runner.dispatch(event),
       fatal,
+    });
+    this.#catchUp = new CatchUp({
+      ...options,
+      messages: this.#context,
+      signal: this.#abort.signal,
+      snapshotBlocks: options.snapshotBlocks ?? SNAPSHOT_BLOCKS_MIN,
+      state: () => this.state,
+      dispatch: (event) => this.#runner.dispatch(event),
+      executed: (executed, keys) => this.#executed(executed, keys, undefined),
+      installed: (installed) => this.#installed(installed),
+      blame: (member, reason) => this.#blame(member, reason),
     });
     const config = {
       genesisId: genesis.id,
@@ -196,6 +212,11 @@ export class Validator {
       added: (entries, own) => this.#added(entries, own),
       blame: (member, reason) => this.#blame(member, reason),
     });
+  }
+
+  /** How often it caught up, and how often by a snapshot. */
+  get catchUps(): CatchUp['counters'] {
+    return this.#catchUp.counters;
   }
 
   get state(): ReplicaState {
@@ -280,7 +301,7 @@ export class Validator {
         ledger.storeCertificate(encode(certificateCodec, certificate)).catch(fatal);
         this.#final();
       },
-      startSync: (certificate) => void this.#sync(certificate),
+      startSync: (certificate) => void this.#catchUp.run(certificate),
       evidence: (evidence) => {
         // X09: an equivocator must not fill our log.
         if (++this.counters.evidence > EVIDENCE_LOGGED_MAX) return;
@@ -327,11 +348,16 @@ export class Validator {
 
   /** N13: what waits for long may have been executed before it came here; nobody would ever order it again. */
   #dropExecuted(entries: readonly PoolEntry[]): void {
-    const { ledger, fatal } = this.#options;
-    ledger
-      .query('executedAmong', { ids: concatBytes(...entries.map(({ id }) => id)) })
-      .then((bits) => this.pool.remove(entries.filter((_, i) => isValid(bits, i))))
-      .catch(fatal);
+    this.#executedAmong(entries)
+      .then((keys) => this.pool.remove(keys))
+      .catch(this.#options.fatal);
+  }
+
+  async #executedAmong(entries: readonly PoolEntry[]): Promise<readonly string[]> {
+    const ids = new Uint8Array(32 * entries.length);
+    for (const [i, { id }] of entries.entries()) ids.set(id, 32 * i);
+    const bits = await this.#options.ledger.query('executedAmong', { ids });
+    return entries.filter((_, i) => isValid(bits, i)).map(({ key }) => key);
   }
 
   /** N13: it leaves what is orderable. T7: and shows whether the leader left something out. */
@@ -400,6 +426,18 @@ export class Validator {
     this.#announcePool();
   }
 
+  /** R8: what the snapshot says was executed is pending no more, before anything is taken for expired. */
+  async #installed({ head, recentIds, idsSince }: Installed): Promise<void> {
+    for (const key of idKeys(recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
+    const keys = await this.#executedAmong([...this.pool.entries()]);
+    this.#idsSince = idsSince;
+    this.pool.skipTo(head.height, keys);
+    this.#observer?.executed(head.height, keys);
+    this.#runner.dispatch({ type: 'executed', head, transactions: recentIds.length / 32, ordered: undefined });
+    this.#final();
+    this.#announcePool();
+  }
+
   #stable(height: number): void {
     this.#guard.forget(height);
     this.#final();
@@ -414,7 +452,7 @@ export class Validator {
     this.#prune();
     this.#observer?.final(height);
     if (stable === undefined || low > executed.height) return;
-    const expired = this.pool.expire(stable.checkpoint.timestamp);
+    const expired = this.pool.expire(stable.checkpoint.timestamp).filter((entry) => this.#couldBeSeen(entry));
     if (expired.length > 0) this.#observer?.expired(expired.map(({ key }) => key));
   }
 
@@ -423,57 +461,15 @@ export class Validator {
     this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));
   }
 
-  async #sync(certificate: Certificate): Promise<void> {
-    const { ledger, journal, log, network, fatal } = this.#options;
-    const context = this.#context;
-    this.counters.catchUps++;
-    log.info({ executed: this.state.executed.height, certified: certificate.checkpoint.height }, 'catching up');
-    let keys: readonly string[] = [];
-    try {
-      await syncTo(
-        {
-          ledger,
-          mark: () => journal.mark(),
-          executed: () => this.state.executed,
-          sources: (above) => this.#syncSources(above),
-          ask: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal: this.#abort.signal }),
-          verifyCertificate(value) {
-            const judged = verifyMessage({ kind: 'certificate', value }, context);
-            return judged.ok ? judged.message : judged.reject.detail;
-          },
-          checkBodies: async (packed, count) => {
-            const checked = await checkBodies(this.#context.genesisId, packed, count, this.#options.verifyPool);
-            if (typeof checked === 'string') return checked;
-            keys = checked;
-            return undefined;
-          },
-          certified: (message) => this.#runner.dispatch({ type: 'message', message }),
-          onExecuted: (executed) => this.#executed(executed, keys, undefined),
-          onDiverged: (reason) => this.#runner.dispatch({ type: 'diverged', reason }),
-          blame: (member, reason) => this.#blame(member, reason),
-        },
-        certificate.checkpoint.height,
-        this.#abort.signal,
-      );
-    } catch (error) {
-      if (!this.#abort.signal.aborted) fatal(error);
-    }
-    this.#runner.dispatch({ type: 'syncEnded' });
-    log.info({ executed: this.state.executed.height, certified: this.state.low }, 'caught up');
+  /** C4: only if it were seen to be executed can it be called expired. */
+  #couldBeSeen({ validUntil }: PoolEntry): boolean {
+    const { maxLifetimeMs } = this.#options.genesis.parameters;
+    return this.#idsSince === 0 || validUntil - maxLifetimeMs >= this.#idsSince;
   }
 
   #sources(first: number): readonly number[] {
     const others = this.#options.network.connected().filter((member) => member !== first);
     return first === this.#options.self ? others : [first, ...others];
-  }
-
-  #syncSources(above: number): readonly number[] {
-    const connected = this.#options.network.connected();
-    return connected
-      .map((member) => ({ member, executed: this.state.peers[member]?.status?.body.executed ?? 0 }))
-      .filter(({ executed }) => executed > above)
-      .sort((a, b) => b.executed - a.executed)
-      .map(({ member }) => member);
   }
 
   #added(entries: readonly PoolEntry[], own: boolean): void {

@@ -1,9 +1,16 @@
 import { batchCodec, headerCodec } from '../ledger/block.ts';
 import { concatBytes } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
-import { blob, bytes32, type CodecType, encode, list, struct, u64, union } from '../ledger/codec.ts';
-import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../ledger/limits.ts';
-import { SHOWN_MAX, SYNC_BLOCKS_MAX } from './limits.ts';
+import { blob, bytes32, type CodecType, encode, list, struct, text, u16, u64, union } from '../ledger/codec.ts';
+import {
+  BATCH_BYTES_MAX,
+  BATCH_TRANSACTIONS_MAX,
+  LIST_PROOF_MAX,
+  NAME_BYTES_MAX,
+  TABLE_KEY_BYTES_MAX,
+  TABLE_VALUE_BYTES_MAX,
+} from '../ledger/limits.ts';
+import { SHOWN_MAX, SNAPSHOT_BLOCKS_MAX, SNAPSHOT_PARTS_MAX, SNAPSHOT_ROWS_MAX, SYNC_BLOCKS_MAX } from './limits.ts';
 import { type Message, messageCodec, shownCodec } from './pbft/messages.ts';
 
 /** First byte of a frame on the channel between two validators. */
@@ -34,6 +41,12 @@ export const requestCodec = union({
   batch: [3, struct({ height: u64, digest: bytes32 })],
   /** R6: what was seen to be signed by whoever asks. */
   shown: [4, struct({})],
+  /** R8: a snapshot of the state above a height. */
+  snapshot: [5, struct({ above: u64 })],
+  /** R8: the rows of the snapshot of this height whose paths begin with the first `depth` bits of `prefix`. */
+  snapshotRows: [6, struct({ height: u64, prefix: bytes32, depth: u16 })],
+  /** R8: headers and ids of blocks, from this height downwards. */
+  blockIds: [7, struct({ from: u64 })],
 });
 
 /** The answer to `shown` (R5). */
@@ -55,3 +68,39 @@ export const blocksAnswerCodec = union({
   ],
 });
 export type BlocksAnswer = CodecType<typeof blocksAnswerCodec>;
+
+/** R8: what a snapshot is made of. Everything in it is proven by the certificate. */
+export const snapshotCodec = struct({
+  certificate: certificateCodec,
+  /** Of the history of block hashes: they give the certificate's historyRoot. */
+  peaks: list(bytes32, LIST_PROOF_MAX),
+  /** Subtrees of the state tree from left to right: they give its stateRoot. Each is one chunk of rows. */
+  parts: list(struct({ depth: u16, hash: bytes32 }), SNAPSHOT_PARTS_MAX),
+});
+export type Snapshot = CodecType<typeof snapshotCodec>;
+
+/** The answer to `snapshot`; nothing also while one is being made. */
+export const snapshotAnswerCodec = union({ nothing: [0, struct({})], snapshot: [1, snapshotCodec] });
+
+export const stateRowCodec = struct({
+  table: text(2 * NAME_BYTES_MAX + 1, 3),
+  key: blob(TABLE_KEY_BYTES_MAX),
+  value: blob(TABLE_VALUE_BYTES_MAX),
+});
+export type StateRow = CodecType<typeof stateRowCodec>;
+
+/** The answer to `snapshotRows`, in the order of their paths. */
+export const rowsAnswerCodec = union({
+  nothing: [0, struct({})],
+  rows: [1, struct({ rows: list(stateRowCodec, SNAPSHOT_ROWS_MAX) })],
+});
+
+/** A block as a snapshot carries it: what it executed, by id. */
+export const blockIdsCodec = struct({ header: headerCodec, ids: list(bytes32, BATCH_TRANSACTIONS_MAX) });
+export type BlockIds = CodecType<typeof blockIdsCodec>;
+
+/** The answer to `blockIds`, newest first. */
+export const blockIdsAnswerCodec = union({
+  nothing: [0, struct({})],
+  blocks: [1, struct({ blocks: list(blockIdsCodec, SNAPSHOT_BLOCKS_MAX) })],
+});

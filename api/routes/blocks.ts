@@ -40,6 +40,7 @@ export const blocksRoute = route({
         from,
         query,
         height,
+        blocks.at(-1)?.header.height,
       ),
     };
   },

@@ -56,6 +56,8 @@ export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => v
     executeSynced: (block, expected, mark) => call('executeSynced', block, expected, mark),
     storeCertificate: (certificate) => call('storeCertificate', certificate),
     blocksAbove: (above, bytesMax) => call('blocksAbove', above, bytesMax),
+    stage: (step) => call('stage', step),
+    install: (mark) => call('install', mark),
     query: <Q extends keyof LedgerQueries>(name: Q, args: LedgerQueries[Q]['args']) =>
       call<LedgerQueries[Q]['result']>('query', name, args),
     async close() {

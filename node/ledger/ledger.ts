@@ -1,5 +1,3 @@
-import type { Genesis } from '../../genesis/genesis.ts';
-import type { Application } from '../../ledger/application.ts';
 import {
   type Batch,
   batchCodec,
@@ -10,64 +8,59 @@ import {
   receiptsRoot,
   transactionsRoot,
 } from '../../ledger/block.ts';
-import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { equalBytes } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { type BatchResult, executeBatch, genesisState } from '../../ledger/execution.ts';
-import { appendHistory, emptyHistory, type History, historyOf, historyRoot } from '../../ledger/history.ts';
-import { accountCodec } from '../../ledger/modules/members.ts';
+import {
+  appendHistory,
+  emptyHistory,
+  type History,
+  historyOf,
+  historyRoot,
+  perfectSubtrees,
+} from '../../ledger/history.ts';
 import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../../ledger/transaction.ts';
+import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_KEPT_MS } from '../limits.ts';
 import type { Ordered, UncertifiedHead } from '../pbft/events.ts';
 import type {
   Executed,
   Head,
+  Installed,
   JournalMark,
   LedgerPort,
   LedgerQueries,
   OpenedLedger,
+  SnapshotProgress,
+  SnapshotStep,
   SyncAnswer,
   SyncBlock,
 } from '../ports.ts';
 import { heightKey, historyKey, Store, type StoreBatch, stateKey } from '../store/store.ts';
+import { chainDifference, headDifference, headerDifference } from './difference.ts';
+import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
+import { activeAccounts, carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind } from './opening.ts';
 import { LedgerQuery } from './queries.ts';
-import { type BlockRecord, blockCodec, headCodec, metaCodec, placeCodec, STORE_FORMAT } from './records.ts';
+import {
+  type Base,
+  type BlockRecord,
+  baseCodec,
+  blockCodec,
+  headCodec,
+  metaCodec,
+  placeCodec,
+  STORE_FORMAT,
+} from './records.ts';
+import { NO_SNAPSHOT, ServedSnapshot, type SnapshotOptions } from './served-snapshot.ts';
+import { Staging } from './staging.ts';
 import { LedgerState } from './state.ts';
-
-export type LedgerErrorCode =
-  | 'DIVERGED'
-  | 'BAD_BLOCK'
-  | 'OTHER_CHAIN'
-  | 'OTHER_VALIDATOR'
-  | 'OTHER_FORMAT'
-  | 'STATE_DAMAGED'
-  | 'BAD_INPUT';
-
-/**
- * `DIVERGED`: executing a certified block gave something else. `BAD_BLOCK`: a peer's block does not fit its header. The
- * others: the directory is not this validator's, or damaged.
- */
-export class LedgerError extends Error {
-  readonly code: LedgerErrorCode;
-
-  constructor(code: LedgerErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-export interface LedgerOptions {
-  readonly directory: string;
-  readonly genesis: Genesis;
-  readonly application: Application;
-  readonly validatorKey: Uint8Array;
-  /** Instead of LevelDB under `directory`. */
-  readonly openStore?: () => Promise<Store>;
-}
 
 const OUTCOMES = { ok: 0, failed: 1, skipped: 2 } as const;
 const CAUGHT_UP = { kind: 'caughtUp', value: {} } as const;
 const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
+const NO_BASE: Base = { height: 0, rows: 'state', idsSince: 0 };
+const SNAPSHOTS: SnapshotOptions = { chunkBytes: SNAPSHOT_CHUNK_BYTES, keptMs: SNAPSHOT_KEPT_MS };
 
 /**
  * The one owner of the chain's data (S4): executes, keeps and proves. Blocks are executed one after the other in the order
@@ -75,10 +68,13 @@ const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
  */
 export class Ledger implements LedgerPort {
   readonly #options: LedgerOptions;
-  readonly #ids = new ExecutedIds();
+  #ids = new ExecutedIds();
   #store!: Store;
   #state!: LedgerState;
   #query!: LedgerQuery;
+  #served!: ServedSnapshot;
+  #staging: Staging | undefined;
+  #base: Base = NO_BASE;
   #history: History = emptyHistory;
   #head!: Head;
   #finalHeight = 0;
@@ -105,19 +101,19 @@ export class Ledger implements LedgerPort {
   }
 
   async #read(): Promise<OpenedLedger> {
-    const isNew = this.#checkMeta();
+    const isNew = isNewStore(this.#store, this.#options);
     const mark = isNew ? undefined : this.#readHead();
     const changes = isNew ? genesisState(this.#options.genesis) : undefined;
-    this.#state = await LedgerState.open(this.#store, isNew ? 0 : this.#head.height, changes);
+    // D15: rows of a snapshot that was not installed, and of the state before one that was.
+    await this.#store.clear(otherKind(this.#base.rows));
+    await this.#store.clear('snapshotRow');
+    this.#state = await LedgerState.open(this.#store, this.#base.rows, isNew ? 0 : this.#head.height, changes);
     if (changes !== undefined) await this.#writeGenesis(changes);
     this.#history = historyOf(this.#head.height + 1, (level, index) => this.#historyNode(level, index));
     this.#checkRoots();
     const certificate = await this.#newestCertificate();
     this.#finalHeight = certificate?.checkpoint.height ?? 0;
-    this.#query = new LedgerQuery(this.#store, this.#state, () => ({
-      head: this.#head,
-      finalHeight: this.#finalHeight,
-    }));
+    this.#attach();
     const uncertified = await this.#restoreBlocks();
     return {
       head: this.#head,
@@ -125,8 +121,16 @@ export class Ledger implements LedgerPort {
       certificate: certificate && encode(certificateCodec, certificate),
       mark,
       recentIds: this.#ids.packed(),
-      accounts: await this.#accounts(),
+      accounts: await activeAccounts(this.#store, this.#base.rows),
+      idsSince: this.#base.idsSince,
     };
+  }
+
+  /** Readers of the state as it is now. */
+  #attach(): void {
+    const now = () => ({ head: this.#head, finalHeight: this.#finalHeight, base: this.#base.height });
+    this.#query = new LedgerQuery(this.#store, this.#state, now);
+    this.#served = new ServedSnapshot(this.#store, this.#options.snapshots ?? SNAPSHOTS);
   }
 
   execute(batch: Uint8Array, transactions: Uint8Array, ordered: Ordered, mark: JournalMark): Promise<Executed> {
@@ -178,19 +182,113 @@ export class Ledger implements LedgerPort {
     return this.#query.blocksAbove(above, bytesMax);
   }
 
+  stage(step: SnapshotStep): Promise<SnapshotProgress> {
+    return this.#inOrder(async () => {
+      if (step.kind === 'begin') return this.#beginStaging(step.snapshot);
+      if (this.#staging === undefined) throw new LedgerError('BAD_INPUT', 'a piece of no snapshot');
+      const problem = await this.#staging.take(step);
+      return { ...this.#staging.progress(), problem };
+    });
+  }
+
+  install(mark: JournalMark): Promise<Installed | undefined> {
+    return this.#inOrder(async () => {
+      const staging = this.#staging;
+      if (!staging?.isComplete) throw new LedgerError('BAD_INPUT', 'the snapshot is not complete');
+      this.#staging = undefined;
+      // S4: blocks that were executed meanwhile are not executed again.
+      return staging.certificate.checkpoint.height > this.#head.height ? this.#install(staging, mark) : undefined;
+    });
+  }
+
   async query<Q extends keyof LedgerQueries>(
     name: Q,
     args: LedgerQueries[Q]['args'],
   ): Promise<LedgerQueries[Q]['result']> {
-    if (name === 'executedAmong')
-      return this.#executedAmong((args as LedgerQueries['executedAmong']['args']).ids) as never;
-    return this.#query.answer(name, args);
+    return (await this.#answer(name, args)) as LedgerQueries[Q]['result'];
+  }
+
+  #answer<Q extends keyof LedgerQueries>(name: Q, args: unknown): Promise<unknown> | unknown {
+    switch (name) {
+      case 'executedAmong':
+        return this.#executedAmong((args as LedgerQueries['executedAmong']['args']).ids);
+      case 'snapshot':
+        return this.#offerSnapshot((args as LedgerQueries['snapshot']['args']).above);
+      case 'snapshotRows': {
+        const { height, prefix, depth } = args as LedgerQueries['snapshotRows']['args'];
+        return this.#served.rows(height, prefix, depth, this.#head.timestamp);
+      }
+      default:
+        return this.#query.answer(name, args as LedgerQueries[Q]['args']);
+    }
   }
 
   async close(): Promise<void> {
     await this.#last.catch(() => {});
+    await this.#served?.drop();
     // Undefined if opening failed: LevelDB may be in another process's hands.
     await this.#store?.close();
+  }
+
+  async #beginStaging(snapshot: Uint8Array): Promise<SnapshotProgress> {
+    const rowsKind = otherKind(this.#base.rows);
+    const target = { store: this.#store, rowsKind, idHorizonMs: this.#idHorizonMs, above: this.#head.height };
+    const staging = await Staging.begin(target, snapshot, this.#staging);
+    if (typeof staging === 'string') return { problem: staging, parts: 0, rows: undefined, blocks: undefined };
+    this.#staging = staging;
+    return staging.progress();
+  }
+
+  /** R8: what is staged becomes what is read. A crash before the batch leaves the old state, one after it the new one. */
+  async #install(staging: Staging, mark: JournalMark): Promise<Installed> {
+    const { certificate, peaks, tree, rowsKind } = staging;
+    const { height, blockHash: hash, stateRoot, historyRoot: root, timestamp } = certificate.checkpoint;
+    const head: Head = { height, blockHash: hash, stateRoot, historyRoot: root, timestamp };
+    if (!equalBytes(tree.root(), stateRoot)) throw new LedgerError('STATE_DAMAGED', 'staged rows have another root');
+    const difference = chainDifference(staging, this.#head, this.#store);
+    if (difference !== undefined) throw new LedgerError('DIVERGED', difference);
+    // Without a gap in time, what was at hand before still is.
+    const gap = staging.idsSince > this.#head.timestamp;
+    const base: Base = { height, rows: rowsKind, idsSince: gap ? staging.idsSince : this.#base.idsSince };
+    const batch = this.#store.batch();
+    for (const [i, { level, index }] of perfectSubtrees(height + 1).entries())
+      batch.put('history', historyKey(level, index), peaks[i]!);
+    batch.put('certificate', heightKey(height), encode(certificateCodec, certificate));
+    batch.put('base', NO_KEY, encode(baseCodec, base));
+    batch.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
+    await batch.write({ sync: true });
+    await this.#served.drop();
+    const left = this.#base.rows;
+    this.#base = base;
+    this.#head = head;
+    this.#finalHeight = height;
+    this.#history = { count: height + 1, peaks };
+    this.#state = new LedgerState(this.#store, rowsKind, tree, height);
+    this.#ids = new ExecutedIds();
+    this.#attach();
+    await this.#restoreBlocks();
+    await this.#store.clear(left);
+    return { head, recentIds: this.#ids.packed(), idsSince: base.idsSince };
+  }
+
+  /** R8: from the newest certified height that is readable, copied while no block is being written. */
+  async #offerSnapshot(above: number): Promise<Uint8Array> {
+    const served = this.#served;
+    const offered = await served.offer(above, this.#head.timestamp);
+    if (offered !== undefined || this.#finalHeight <= above) return offered ?? NO_SNAPSHOT;
+    await this.#inOrder(async () => {
+      const certificate = await this.#newestCertificate();
+      if (certificate === undefined || !this.#state.has(certificate.checkpoint.height)) return;
+      const count = certificate.checkpoint.height + 1;
+      const { peaks } = historyOf(count, (level, index) => this.#historyNode(level, index));
+      served.make({ state: this.#state, certificate, peaks }, this.#head.timestamp);
+    });
+    return (await served.offer(above, this.#head.timestamp)) ?? NO_SNAPSHOT;
+  }
+
+  /** E8. */
+  get #idHorizonMs(): number {
+    return this.#options.genesis.parameters.maxLifetimeMs;
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
@@ -288,7 +386,7 @@ export class Ledger implements LedgerPort {
     const root = historyRoot(next);
     this.#head = { height: 0, blockHash: hash, stateRoot, historyRoot: root, timestamp: header.timestamp };
     const stored = this.#store.batch();
-    for (const { table, key, value } of changes) stored.put('state', stateKey(table, key), value!);
+    for (const { table, key, value } of changes) stored.put(this.#base.rows, stateKey(table, key), value!);
     for (const node of nodes) stored.put('history', historyKey(node.level, node.index), node.hash);
     this.#putBlock(
       stored,
@@ -302,38 +400,14 @@ export class Ledger implements LedgerPort {
     await stored.write({ sync: true });
   }
 
-  /** D12: the directory of another chain or validator is refused. True if it is new. */
-  #checkMeta(): boolean {
-    const { genesis, validatorKey, directory } = this.#options;
-    const record = this.#store.get('meta', NO_KEY);
-    if (record === undefined) return true;
-    const meta = decode(metaCodec, record);
-    if (meta.format !== STORE_FORMAT)
-      throw new LedgerError(
-        'OTHER_FORMAT',
-        `database ${directory} has format ${meta.format}, expected ${STORE_FORMAT}`,
-      );
-    if (!equalBytes(meta.genesisId, genesis.id)) {
-      throw new LedgerError(
-        'OTHER_CHAIN',
-        `database ${directory} is of chain ${toHex(meta.genesisId)}, the genesis file is ${toHex(genesis.id)}`,
-      );
-    }
-    if (!equalBytes(meta.validatorKey, validatorKey)) {
-      throw new LedgerError(
-        'OTHER_VALIDATOR',
-        `database ${directory} is of validator ${toHex(meta.validatorKey)}, this is ${toHex(validatorKey)}`,
-      );
-    }
-    return false;
-  }
-
   #readHead(): JournalMark | undefined {
     const record = this.#store.get('head', NO_KEY);
     if (record === undefined)
       throw new LedgerError('STATE_DAMAGED', `database ${this.#options.directory} has no head record`);
     const { group, chain, ...head } = decode(headCodec, record);
     this.#head = head;
+    const base = this.#store.get('base', NO_KEY);
+    if (base !== undefined) this.#base = decode(baseCodec, base);
     return head.height === 0 ? undefined : { group, chain };
   }
 
@@ -370,10 +444,12 @@ export class Ledger implements LedgerPort {
 
   /** Fills the ids within the horizon; returns the heads above the newest certificate. */
   async #restoreBlocks(): Promise<UncertifiedHead[]> {
-    const { maxLifetimeMs } = this.#options.genesis.parameters;
-    const oldest = this.#head.timestamp - maxLifetimeMs;
+    const oldest = this.#head.timestamp - this.#idHorizonMs;
+    for (const { header, ids } of await carriedIds(this.#store, this.#base, oldest))
+      this.#ids.add(header.timestamp, ids);
     const blocks: BlockRecord[] = [];
-    for await (const { value } of this.#store.range('block', { reverse: true })) {
+    const above = { from: heightKey(this.#base.height === 0 ? 0 : this.#base.height + 1), reverse: true };
+    for await (const { value } of this.#store.range('block', above)) {
       const block = decode(blockCodec, value);
       if (block.header.timestamp < oldest && block.header.height <= this.#finalHeight) break;
       blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
@@ -392,16 +468,6 @@ export class Ledger implements LedgerPort {
       }));
   }
 
-  async #accounts(): Promise<Uint8Array> {
-    const keys: Uint8Array[] = [];
-    const from = stateKey('members.accounts', NO_KEY);
-    const to = from.with(from.length - 1, 1);
-    for await (const { key, value } of this.#store.range('state', { from, to })) {
-      if (decode(accountCodec, value).active) keys.push(key.slice(from.length));
-    }
-    return Buffer.concat(keys);
-  }
-
   #executedAmong(ids: Uint8Array): Uint8Array {
     const count = ids.length / 32;
     const bits = new Uint8Array(Math.ceil(count / 8));
@@ -411,27 +477,4 @@ export class Ledger implements LedgerPort {
     }
     return bits;
   }
-}
-
-const NO_KEY = new Uint8Array(0);
-
-function headerDifference(made: Header, header: Header): string | undefined {
-  for (const field of ['transactionsRoot', 'receiptsRoot'] as const) {
-    if (!equalBytes(made[field], header[field]))
-      return `${field} ${toHex(made[field])} here, certified ${toHex(header[field])}`;
-  }
-  for (const field of ['timestamp', 'count'] as const) {
-    if (made[field] !== header[field]) return `${field} ${made[field]} here, certified ${header[field]}`;
-  }
-  return undefined;
-}
-
-function headDifference(made: Head, expected: Head): string | undefined {
-  for (const field of ['blockHash', 'stateRoot', 'historyRoot'] as const) {
-    if (!equalBytes(made[field], expected[field]))
-      return `${field} ${toHex(made[field])} here, certified ${toHex(expected[field])}`;
-  }
-  return made.timestamp === expected.timestamp
-    ? undefined
-    : `timestamp ${made.timestamp} here, certified ${expected.timestamp}`;
 }

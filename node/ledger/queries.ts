@@ -7,21 +7,31 @@ import { BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 import { listProof } from '../../ledger/list-tree.ts';
 import { encodeStateProof } from '../../ledger/state-proof.ts';
 import { unpackTransactions } from '../../ledger/transaction.ts';
-import { SYNC_BLOCKS_MAX } from '../limits.ts';
+import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from '../limits.ts';
 import type { Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
 import { heightKey, heightOfKey, historyKey, type Store, stateKey } from '../store/store.ts';
+import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
 import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
 import type { LedgerState } from './state.ts';
 
+const NOTHING = { kind: 'nothing', value: {} } as const;
+
 type Args<Q extends keyof LedgerQueries> = LedgerQueries[Q]['args'];
+
+interface Now {
+  readonly head: Head;
+  readonly finalHeight: number;
+  /** Height of the installed snapshot: blocks at or below it may lack. */
+  readonly base: number;
+}
 
 /** Reads for the API and for peers; nothing here changes anything. */
 export class LedgerQuery {
   readonly #store: Store;
   readonly #state: LedgerState;
-  readonly #now: () => { readonly head: Head; readonly finalHeight: number };
+  readonly #now: () => Now;
 
-  constructor(store: Store, state: LedgerState, now: () => { readonly head: Head; readonly finalHeight: number }) {
+  constructor(store: Store, state: LedgerState, now: () => Now) {
     this.#store = store;
     this.#state = state;
     this.#now = now;
@@ -51,16 +61,22 @@ export class LedgerQuery {
         return this.#stateRows(args as Args<'stateRows'>);
       case 'sizes':
         return { rows: this.#state.rows, stateTreeBytes: this.#state.treeBytes };
+      case 'blockIds':
+        return this.#blockIds((args as Args<'blockIds'>).from);
       case 'executedAmong':
-        throw new Error('answered by the owner of the ids');
+      case 'snapshot':
+      case 'snapshotRows':
+        throw new Error(`${name} is answered by the ledger itself`);
     }
   }
 
   /** R7: see LedgerPort. */
   async blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined> {
-    const range = { from: heightKey(above + 1), to: heightKey(above + SYNC_BLOCKS_MAX + 1), limit: 1, reverse: true };
+    const from = heightKey(above + 1);
+    const top = await this.#lastOfRun(above + 1);
     let certificate: Uint8Array | undefined;
     let to = 0;
+    const range = { from, to: heightKey(top + 1), limit: 1, reverse: true };
     for await (const { key, value } of this.#store.range('certificate', range)) {
       certificate = value;
       to = heightOfKey(key);
@@ -69,7 +85,7 @@ export class LedgerQuery {
     const headers: Uint8Array[] = [];
     const transactions: Uint8Array[] = [];
     let size = 0;
-    for await (const { value } of this.#store.range('block', { from: heightKey(above + 1), to: heightKey(to + 1) })) {
+    for await (const { value } of this.#store.range('block', { from, to: heightKey(to + 1) })) {
       const block = decode(blockCodec, value);
       headers.push(encode(headerCodec, block.header));
       size += block.transactions.length;
@@ -78,6 +94,39 @@ export class LedgerQuery {
       }
     }
     return { certificate, headers, transactions };
+  }
+
+  /** The last block, within one answer, up to which none lacks from `from` on; `from - 1` if that one lacks. */
+  async #lastOfRun(from: number): Promise<number> {
+    const { head, base } = this.#now();
+    const most = Math.min(from + SYNC_BLOCKS_MAX - 1, head.height);
+    if (from > base || base === 0) return most;
+    let last = from - 1;
+    for await (const { key } of this.#store.range('block', { from: heightKey(from), to: heightKey(most + 1) })) {
+      if (heightOfKey(key) !== last + 1) break;
+      last++;
+    }
+    return last;
+  }
+
+  /** R8: blocks from a height downwards, their ids only, as many as are here without a gap and fit one answer. */
+  async #blockIds(from: number): Promise<Uint8Array> {
+    const blocks: BlockIds[] = [];
+    let bytes = 0;
+    for (let height = from; height >= 0 && blocks.length < SNAPSHOT_BLOCKS_MAX; height--) {
+      const block = await this.#idsOf(height);
+      bytes += 160 + 32 * (block?.ids.length ?? 0);
+      if (block === undefined || bytes > SNAPSHOT_ANSWER_BYTES_MAX) break;
+      blocks.push(block);
+    }
+    return encode(blockIdsAnswerCodec, blocks.length === 0 ? NOTHING : { kind: 'blocks', value: { blocks } });
+  }
+
+  async #idsOf(height: number): Promise<BlockIds | undefined> {
+    const block = await this.#block(height);
+    if (block !== undefined) return { header: block.header, ids: block.ids };
+    const record = await this.#store.getAsync('blockIds', heightKey(height));
+    return record && decode(blockIdsCodec, record);
   }
 
   async #transaction(id: Uint8Array): Promise<StoredTransaction | undefined> {
@@ -94,16 +143,16 @@ export class LedgerQuery {
 
   async #transactionBundle(id: Uint8Array): Promise<Uint8Array | undefined> {
     const found = await this.#place(id);
-    const certificate = await this.#finalCertificate();
-    if (found === undefined || certificate === undefined || found.height > certificate.checkpoint.height)
-      return undefined;
-    const { height, index, block } = found;
+    const proven = found && (await this.#provenBlock(found.height));
+    if (found === undefined || proven === undefined) return undefined;
+    const { index, block } = found;
     const { header, ids, receipts } = block;
+    const { certificate, historyProof: siblings } = proven;
     return this.#bundle(certificate, {
       kind: 'transaction',
       value: {
         header,
-        historyProof: this.#historyProof(certificate, height),
+        historyProof: siblings,
         index,
         transaction: transactionsOf(block)[index]!,
         transactionProof: listProof(ids, index),
@@ -173,7 +222,7 @@ export class LedgerQuery {
     const from = after === undefined ? start : Buffer.concat([stateKey(table, after), Uint8Array.of(0)]);
     const skip = table.length + 1;
     const rows: { key: Uint8Array; value: Uint8Array }[] = [];
-    for await (const { key, value } of this.#store.range('state', { from, to: endOfPrefix(start), limit })) {
+    for await (const { key, value } of this.#store.range(this.#state.kind, { from, to: endOfPrefix(start), limit })) {
       rows.push({ key: key.slice(skip), value });
     }
     return { height, rows };
@@ -197,12 +246,29 @@ export class LedgerQuery {
     return record && decode(certificateCodec, record);
   }
 
-  #historyProof({ checkpoint }: Certificate, height: number): Uint8Array[] {
-    return historyProof(checkpoint.height + 1, height, (level, index) => {
+  /**
+   * A certificate with the place of a block in its history: the newest one, or for a block below an installed snapshot the
+   * first above it, since between them nodes of the history lack.
+   */
+  async #provenBlock(height: number) {
+    const certificate = await this.#finalCertificate();
+    if (certificate === undefined || certificate.checkpoint.height < height) return undefined;
+    const newest = this.#historyProof(certificate, height);
+    if (newest !== undefined) return { certificate, historyProof: newest };
+    const [first] = await this.#certificates({ from: height, limit: 1, descending: false });
+    const older = first && decode(certificateCodec, first);
+    const proof = older && this.#historyProof(older, height);
+    return older && proof && { certificate: older, historyProof: proof };
+  }
+
+  #historyProof({ checkpoint }: Certificate, height: number): Uint8Array[] | undefined {
+    let lacks = false;
+    const proof = historyProof(checkpoint.height + 1, height, (level, index) => {
       const node = this.#store.get('history', historyKey(level, index));
-      if (node === undefined) throw new Error(`history node ${level}/${index} lacks`);
-      return node;
+      lacks ||= node === undefined;
+      return node ?? NO_NODE;
     });
+    return lacks ? undefined : proof;
   }
 
   #bundle(certificate: Certificate, fact: Bundle['fact']): Uint8Array {
@@ -215,6 +281,8 @@ export class LedgerQuery {
     return decode(blockCodec, this.#store.get('block', heightKey(0))!).header.parent;
   }
 }
+
+const NO_NODE = new Uint8Array(32);
 
 function transactionsOf({ transactions }: BlockRecord): readonly Uint8Array[] {
   const unpacked = unpackTransactions(transactions, BATCH_TRANSACTIONS_MAX);

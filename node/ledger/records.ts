@@ -1,10 +1,10 @@
 import { headerCodec, receiptCodec } from '../../ledger/block.ts';
-import { blob, bytes32, type CodecType, list, struct, u16, u32, u64, union } from '../../ledger/codec.ts';
+import { blob, bytes32, type CodecType, list, oneOf, struct, u16, u32, u64, union } from '../../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 
 /** What identifies a data directory (D12): made once, compared at every start. */
 export const metaCodec = struct({ format: u16, genesisId: bytes32, validatorKey: bytes32 });
-export const STORE_FORMAT = 2;
+export const STORE_FORMAT = 3;
 
 export const headCodec = struct({
   height: u64,
@@ -16,6 +16,17 @@ export const headCodec = struct({
   group: u64,
   chain: bytes32,
 });
+
+/** What an installed snapshot left out (R8). Height 0 of a chain that was executed from its beginning. */
+export const baseCodec = struct({
+  /** Height of the snapshot: blocks at or below it may lack. */
+  height: u64,
+  /** Which kind of the store holds the rows. */
+  rows: oneOf({ state: 1, otherState: 2 }),
+  /** C4: the executed ids of all blocks from this block time on are at hand, within the horizon. */
+  idsSince: u64,
+});
+export type Base = CodecType<typeof baseCodec>;
 
 /** One block in one record. */
 export const blockCodec = struct({

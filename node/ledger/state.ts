@@ -1,10 +1,11 @@
 import { sha256 } from '../../ledger/hash.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
 import { statePath } from '../../ledger/state-proof.ts';
+import type { SubtreePart } from '../../ledger/state-subtree.ts';
 import type { StateUpdate } from '../../ledger/state-tree.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 import { idKey as binaryKey } from '../id-key.ts';
-import { type Store, type StoreBatch, stateKey } from '../store/store.ts';
+import { type RowsKind, type Store, type StoreBatch, stateKey } from '../store/store.ts';
 
 /** Rows kept in memory; a read from LevelDB costs 10 to 17 us. */
 const CACHED_ROWS_MAX = 200_000;
@@ -21,6 +22,8 @@ interface Undo {
  */
 export class LedgerState implements StateReader {
   readonly #store: Store;
+  /** Which kind of the store holds the rows. */
+  readonly kind: RowsKind;
   readonly #tree: StateTree;
   readonly #cache = new Map<string, Uint8Array | undefined>();
   readonly #undo: Undo[] = [];
@@ -29,24 +32,35 @@ export class LedgerState implements StateReader {
   #height: number;
   /** Height minus version of the tree. */
   readonly #offset: number;
+  /** Below this height nothing is read any more, but for what is pinned. */
+  #wanted: number;
+  #pinned: number | undefined;
 
-  private constructor(store: Store, tree: StateTree, height: number) {
+  /** Of rows that are in the store; the newest version of `tree` is that of `height`. */
+  constructor(store: Store, kind: RowsKind, tree: StateTree, height: number) {
     this.#store = store;
+    this.kind = kind;
+    this.#wanted = height;
     this.#tree = tree;
     this.#height = height;
     this.#offset = height - tree.version;
   }
 
   /** Reads every row and builds the tree; `changes` instead when the database is new. */
-  static async open(store: Store, height: number, changes: readonly StateChange[] | undefined): Promise<LedgerState> {
+  static async open(
+    store: Store,
+    kind: RowsKind,
+    height: number,
+    changes: readonly StateChange[] | undefined,
+  ): Promise<LedgerState> {
     const tree = new StateTree();
     const updates: StateUpdate[] = changes?.map(updateOf) ?? [];
     if (changes === undefined) {
-      for await (const { key, value } of store.range('state')) updates.push(updateOf({ ...splitKey(key), value }));
+      for await (const { key, value } of store.range(kind)) updates.push(updateOf({ ...splitStateKey(key), value }));
     }
     tree.apply(updates);
     tree.release(tree.version);
-    return new LedgerState(store, tree, height);
+    return new LedgerState(store, kind, tree, height);
   }
 
   get root(): Uint8Array {
@@ -65,7 +79,7 @@ export class LedgerState implements StateReader {
     const full = stateKey(table, key);
     const name = binaryKey(full);
     if (this.#cache.has(name)) return this.#cache.get(name);
-    const value = this.#store.get('state', full);
+    const value = this.#store.get(this.kind, full);
     this.#keep(name, value);
     return value;
   }
@@ -94,8 +108,8 @@ export class LedgerState implements StateReader {
     for (const { table, key, value } of changes) {
       const full = stateKey(table, key);
       before.set(binaryKey(full), this.get(table, key));
-      if (value === null) batch.delete('state', full);
-      else batch.put('state', full, value);
+      if (value === null) batch.delete(this.kind, full);
+      else batch.put(this.kind, full, value);
     }
     this.#before = before;
     return this.#tree.apply(changes.map(updateOf));
@@ -110,8 +124,36 @@ export class LedgerState implements StateReader {
 
   /** Nothing below this height is read any more. */
   release(height: number): void {
-    this.#tree.release(height - this.#offset);
-    while (this.#undo.length > 0 && this.#undo[0]!.height <= height) this.#undo.shift();
+    this.#wanted = Math.max(this.#wanted, height);
+    const oldest = Math.min(this.#wanted, this.#pinned ?? this.#wanted);
+    this.#tree.release(oldest - this.#offset);
+    while (this.#undo.length > 0 && this.#undo[0]!.height <= oldest) this.#undo.shift();
+  }
+
+  /** Keeps one height readable until it is pinned no more, with undefined. */
+  pin(height: number | undefined): void {
+    this.#pinned = height;
+    this.release(this.#wanted);
+  }
+
+  /** Full keys, as `idKey`, of all rows that blocks above a kept height have changed, with their values at that height. */
+  changedSince(height: number): ReadonlyMap<string, Uint8Array | undefined> {
+    const changed = new Map<string, Uint8Array | undefined>();
+    for (const undo of this.#undo) {
+      if (undo.height <= height) continue;
+      for (const [name, value] of undo.before) if (!changed.has(name)) changed.set(name, value);
+    }
+    return changed;
+  }
+
+  /** Root as of a kept height. */
+  rootAt(height: number): Uint8Array {
+    return this.#tree.root(height - this.#offset);
+  }
+
+  /** See StateTree. */
+  partsAt(height: number, isLarge: (prefix: Uint8Array, depth: number) => boolean): SubtreePart[] {
+    return this.#tree.parts(isLarge, height - this.#offset);
   }
 
   #keep(name: string, value: Uint8Array | undefined): void {
@@ -127,7 +169,8 @@ function updateOf({ table, key, value }: StateChange): StateUpdate {
   return { path: statePath(table, key), valueHash: value === null ? null : sha256(value) };
 }
 
-function splitKey(full: Uint8Array): { table: string; key: Uint8Array } {
+/** Table and key of a row's full key. */
+export function splitStateKey(full: Uint8Array): { table: string; key: Uint8Array } {
   const end = full.indexOf(0);
   return { table: Buffer.from(full.subarray(0, end)).toString('utf8'), key: full.slice(end + 1) };
 }

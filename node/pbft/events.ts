@@ -79,7 +79,8 @@ export type Event =
   | { readonly type: 'batch'; readonly digest: Uint8Array; readonly batch: Batch }
   /**
    * A block was executed and is durable, whatever source delivered it (S4). `transactions` have a receipt. `ordered`: how
-   * it was ordered, unless it was delivered by catch-up.
+   * it was ordered, unless it was delivered by catch-up. An installed snapshot (R8) stands for all blocks up to it, and its
+   * height is not above the low mark.
    */
   | {
       readonly type: 'executed';
@@ -87,6 +88,8 @@ export type Event =
       readonly transactions: number;
       readonly ordered: Ordered | undefined;
     }
+  /** T2: a verified piece of a catch-up came, which is not a block that is executed. */
+  | { readonly type: 'piece' }
   | { readonly type: 'syncEnded' }
   | { readonly type: 'channel'; readonly member: number; readonly open: boolean }
   /** A member's channel is lost and dialing it is refused: nothing listens there. */

@@ -72,6 +72,9 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
       onExecuted(state, event, now, effects);
       if (!isHalted(state)) judgeView(state, now, effects);
       return;
+    case 'piece':
+      state.timer.caughtUp = true;
+      return;
     case 'syncEnded':
       return onSyncEnded(state, effects);
     case 'channel':

@@ -13,9 +13,17 @@ export const KINDS = {
   transaction: 0x05,
   certificate: 0x06,
   history: 0x07,
+  /** Rows of the state: of the two kinds the base record names the one in use, the other is for a snapshot on its way. */
   state: 0x08,
+  otherState: 0x09,
+  base: 0x0a,
+  /** Header and ids of a block whose transactions are not here (R8). */
+  blockIds: 0x0b,
+  /** Rows of a snapshot for others, by path. */
+  snapshotRow: 0x0c,
 } as const;
 export type Kind = keyof typeof KINDS;
+export type RowsKind = 'state' | 'otherState';
 
 /** Bytes that are not what was written: never served, executed or voted on (D07, D17). */
 export class StoreCorruption extends Error {
@@ -30,6 +38,7 @@ export class StoreError extends Error {
 const CHECKSUM_BYTES = 4;
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 const CACHE_BYTES = 32 * 1024 * 1024;
+const CLEARED_AT_ONCE = 8_192;
 
 export interface StoredRecord {
   readonly key: Uint8Array;
@@ -116,6 +125,21 @@ export class Store {
 
   batch(): StoreBatch {
     return new StoreBatch(this.#db);
+  }
+
+  /** Removes all records of a kind, in batches. */
+  async clear(kind: Kind): Promise<void> {
+    const range = { gte: Uint8Array.of(KINDS[kind]), lt: Uint8Array.of(KINDS[kind] + 1) };
+    for (;;) {
+      const batch = this.#db.batch();
+      let count = 0;
+      for await (const [key] of this.#db.iterator({ ...range, limit: CLEARED_AT_ONCE, reverse: false })) {
+        batch.del(key);
+        count++;
+      }
+      if (count === 0) return;
+      await batch.write({ sync: true });
+    }
   }
 
   close(): Promise<void> {

@@ -109,6 +109,27 @@ describe('reads over REST', () => {
     }
   });
 
+  it('R8: pages of blocks go on below the blocks that a snapshot left out', async () => {
+    const { blocks } = api.node;
+    const lacks = (height: number): boolean => height === 2 || height === 3;
+    const found = async (from: number, limit: number, descending: boolean) =>
+      (await blocks(from, 100, descending)).filter(({ header }) => !lacks(header.height)).slice(0, limit);
+    Object.assign(api.node, { blocks: found });
+    const heightsOf = ({ json }: Answer) =>
+      (json.items as { header: { height: number } }[]).map(({ header }) => header.height);
+    for (const order of ['desc', 'asc'] as const) {
+      const heights: number[] = [];
+      let cursor: unknown;
+      do {
+        const more = cursor === undefined ? '' : `&cursor=${cursor}`;
+        const page = await api.call(`/v1/blocks?limit=3&order=${order}${more}`);
+        heights.push(...heightsOf(page));
+        cursor = page.json.cursor;
+      } while (cursor !== undefined);
+      assert.deepEqual(heights, order === 'desc' ? [6, 5, 4, 1, 0] : [0, 1, 4, 5, 6]);
+    }
+  });
+
   it('H07: a cursor of another list, or one that was changed, is refused', async () => {
     const { cursor } = (await api.call('/v1/blocks?limit=3')).json;
     const forge = (text: string) => Buffer.from(text).toString('base64url');

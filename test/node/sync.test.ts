@@ -115,8 +115,11 @@ describe('catch-up from peers (R7)', () => {
           const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool);
           return typeof checked === 'string' ? checked : undefined;
         },
+        snapshotBlocks: 100,
         certified() {},
         onExecuted() {},
+        onPiece() {},
+        async onInstalled() {},
         onDiverged: (reason) => void diverged.push(reason),
         blame: (member, reason) => void blamed.push(`${member}: ${reason}`),
       },

@@ -28,6 +28,7 @@ export interface Summary {
   partitions: number;
   byzantineActs: number;
   stateTransfers: number;
+  snapshots: number;
   transactions: number;
   checks: number;
   /** How often each kind of fault happened. */
@@ -98,6 +99,7 @@ export function emptySummary(): Summary {
     partitions: 0,
     byzantineActs: 0,
     stateTransfers: 0,
+    snapshots: 0,
     transactions: 0,
     checks: 0,
     faults: {},
@@ -116,6 +118,7 @@ function add(summary: Summary, result: SeedResult): void {
   summary.epochs += 1;
   summary.byzantineActs += result.byzantineActs;
   summary.stateTransfers += result.stateTransfers;
+  summary.snapshots += result.snapshots;
   summary.transactions += result.transactions;
   summary.checks += result.checks;
   summary.violations += result.violations.length;

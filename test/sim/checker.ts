@@ -2,13 +2,14 @@ import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointCodec, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { SIGN_KINDS, type SignKind } from '../../ledger/sign-bytes.ts';
-import { blockCodec } from '../../node/ledger/records.ts';
+import { baseCodec, blockCodec } from '../../node/ledger/records.ts';
 import { carryOf } from '../../node/pbft/carry.ts';
 import type { Ordered } from '../../node/pbft/events.ts';
 import { EVIDENCE_PER_MEMBER_MAX } from '../../node/pbft/evidence.ts';
 import { type Vote, viewChangeBodyCodec, voteCodec } from '../../node/pbft/messages.ts';
-import type { Executed } from '../../node/ports.ts';
+import type { Executed, Head } from '../../node/ports.ts';
 import { heightKey, KINDS } from '../../node/store/store.ts';
+import { type BlockIds, blockIdsCodec } from '../../node/wire.ts';
 import type { SimChain } from './chain.ts';
 import type { SimNode } from './node.ts';
 
@@ -134,7 +135,24 @@ export class Checker {
     const record = this.#record(node);
     if (height !== record.executed + 1) this.fail('I4', `${node.name} executes ${height} after ${record.executed}`);
     record.executed = Math.max(record.executed, height);
-    const block = { hash: toHex(executed.blockHash), root: toHex(executed.stateRoot), by: node.name };
+    this.#isAgreed(node, executed);
+  }
+
+  /** R8: a snapshot is of a height above the own one, and is what the others have executed there. */
+  installed(node: SimNode, head: Head): void {
+    if (this.faulty.has(node.member)) return;
+    this.checks++;
+    const record = this.#record(node);
+    if (head.height <= record.executed) this.fail('I10', `${node.name} takes ${head.height} after ${record.executed}`);
+    record.executed = Math.max(record.executed, head.height);
+    if (!this.#blocks.has(head.height)) this.fail('I12', `${node.name} takes ${head.height}, which nobody executed`);
+    this.#isAgreed(node, head);
+  }
+
+  /** I1, I5. */
+  #isAgreed(node: SimNode, head: Head): void {
+    const { height } = head;
+    const block = { hash: toHex(head.blockHash), root: toHex(head.stateRoot), by: node.name };
     const known = this.#blocks.get(height);
     if (known === undefined) this.#blocks.set(height, block);
     else if (known.hash !== block.hash)
@@ -206,18 +224,23 @@ export class Checker {
     }
   }
 
-  /** I6, I3: no transaction twice in a chain, none that nobody submitted. */
+  /** I6, I3: no transaction twice in a chain, none that nobody submitted; below a snapshot, in what it carries. */
   chainOf(node: SimNode, submitted: ReadonlySet<string>): number {
     const seen = new Set<string>();
     let parent: Uint8Array | undefined;
     const last = node.validator?.state.executed.height ?? 0;
+    const base = baseOf(node);
     for (let height = 1; height <= last; height++) {
-      const row = node.disk.rows.get(rowKey('block', heightKey(height)));
-      if (row === undefined) {
+      const block = storedBlock(node, height);
+      if (block === undefined && height > base) {
         this.fail('I4', `${node.name} lacks block ${height}`);
         return seen.size;
       }
-      const { header, ids } = decode(blockCodec, row.subarray(4));
+      if (block === undefined) {
+        parent = undefined;
+        continue;
+      }
+      const { header, ids } = block;
       const known = this.#blocks.get(height);
       if (parent !== undefined && !equalBytes(header.parent, parent))
         this.fail('I4', `${node.name}: block ${height} does not follow block ${height - 1}`);
@@ -410,6 +433,39 @@ function setAt(sets: Map<string, Set<number>>, key: string): Set<number> {
   }
   return found;
 }
+
+/** Height of the snapshot that the node has installed last. */
+function baseOf(node: SimNode): number {
+  const row = node.disk.rows.get(rowKey('base', NO_KEY));
+  return row === undefined ? 0 : decode(baseCodec, row.subarray(4)).height;
+}
+
+/** A block as executed, or as a snapshot carries it. */
+function storedBlock(node: SimNode, height: number): BlockIds | undefined {
+  const row = node.disk.rows.get(rowKey('block', heightKey(height)));
+  if (row !== undefined) return decode(blockCodec, row.subarray(4));
+  const carried = height > baseOf(node) ? undefined : node.disk.rows.get(rowKey('blockIds', heightKey(height)));
+  return carried && decode(blockIdsCodec, carried.subarray(4));
+}
+
+const carriedIds = new WeakMap<SimNode, { readonly base: number; readonly ids: ReadonlySet<string> }>();
+
+/** Whether a node has this transaction behind it. */
+export function hasExecuted(node: SimNode, id: string): boolean {
+  if (node.disk.rows.has(rowKey('transaction', Buffer.from(id.slice(2), 'hex')))) return true;
+  const base = baseOf(node);
+  let carried = carriedIds.get(node);
+  if (carried?.base !== base) {
+    const ids = new Set<string>();
+    for (let height = 1; height <= base; height++)
+      for (const one of storedBlock(node, height)?.ids ?? []) ids.add(toHex(one));
+    carried = { base, ids };
+    carriedIds.set(node, carried);
+  }
+  return carried.ids.has(id);
+}
+
+const NO_KEY = new Uint8Array(0);
 
 function rowKey(kind: keyof typeof KINDS, key: Uint8Array): string {
   return Buffer.concat([Uint8Array.of(KINDS[kind]), key]).toString('latin1');

@@ -224,10 +224,9 @@ class SimDatabase implements Database {
     const [low, high] = [latin1(gte), latin1(lt)];
     const keys = [...this.#disk.rows.keys()].filter((key) => key >= low && key < high).sort();
     if (reverse) keys.reverse();
-    for (const key of limit < 0 ? keys : keys.slice(0, limit)) {
-      const value = this.#disk.rows.get(key);
-      if (value !== undefined) yield [new Uint8Array(Buffer.from(key, 'latin1')), value] as const;
-    }
+    // As LevelDB's: what is written after it began is not seen.
+    const found = (limit < 0 ? keys : keys.slice(0, limit)).map((key) => [key, this.#disk.rows.get(key)!] as const);
+    for (const [key, value] of found) yield [new Uint8Array(Buffer.from(key, 'latin1')), value] as const;
   }
 
   batch(): DatabaseBatch {

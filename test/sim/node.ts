@@ -4,7 +4,7 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import type { Now, Ordered } from '../../node/pbft/events.ts';
-import type { Executed, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
+import type { Executed, Head, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { Validator } from '../../node/validator.ts';
 import type { SimChain } from './chain.ts';
@@ -30,6 +30,8 @@ export interface NodeTap {
   signed(node: SimNode, bytes: Uint8Array): void;
   /** `ordered`: how the core says it was committed, unless it was caught up. */
   executed(node: SimNode, executed: Executed, ordered: Ordered | undefined): void;
+  /** A snapshot took the place of all blocks up to its height. */
+  installed(node: SimNode, head: Head): void;
   certificate(node: SimNode, certificate: Certificate): void;
   final(node: SimNode, height: number): void;
   /** After something reached the process. */
@@ -40,6 +42,10 @@ export interface NodeTap {
   started(node: SimNode, doubt: string | undefined): void;
   log(node: SimNode, fields: object, message: string): void;
 }
+
+/** R8: small, so that a member that was away for a second takes a snapshot, in several chunks. */
+const SNAPSHOT_BLOCKS = 12;
+const SNAPSHOTS = { chunkBytes: 2_048, keptMs: 300 };
 
 export interface SimWorld {
   readonly loop: Loop;
@@ -186,6 +192,7 @@ export class SimNode implements Endpoint {
       application: quorateApplication,
       validatorKey: signer.publicKey,
       openStore: async () => this.disk.openStore(loop, hooks),
+      snapshots: SNAPSHOTS,
     });
     const opened = await ledger.open();
     if (!process.alive) return;
@@ -215,6 +222,7 @@ export class SimNode implements Endpoint {
       journal,
       records,
       doubt,
+      snapshotBlocks: SNAPSHOT_BLOCKS,
       network: network.networkOf(this, handlers, isAlive),
       log: this.#log(),
       scheduler: this.#scheduler(process),
@@ -283,6 +291,13 @@ export class SimNode implements Endpoint {
         inOrder(async () => {
           tap.certificate(this, decode(certificateCodec, certificate));
           await ledger.storeCertificate(certificate);
+        }),
+      stage: (step) => inOrder(() => ledger.stage(step)),
+      install: (mark) =>
+        inOrder(async () => {
+          const installed = await ledger.install(mark);
+          if (isAlive() && installed !== undefined) tap.installed(this, installed.head);
+          return installed;
         }),
       blocksAbove: (above, bytesMax) => later(() => ledger.blocksAbove(above, bytesMax)),
       query: (name, args) => later(() => ledger.query(name, args)),

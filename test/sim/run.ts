@@ -5,10 +5,11 @@ import type { Transaction } from '../../ledger/transaction.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { messageCodec } from '../../node/pbft/messages.ts';
 import { ownIn } from '../../node/pbft/witness.ts';
+import type { Validator } from '../../node/validator.ts';
 import { FRAME_MESSAGE, shownAnswerCodec } from '../../node/wire.ts';
 import { Adversary } from './adversary.ts';
 import { type SimChain, simChain } from './chain.ts';
-import { Checker, type Violation } from './checker.ts';
+import { Checker, hasExecuted, type Violation } from './checker.ts';
 import { fakeCrypto, realCrypto } from './crypto.ts';
 import { Faults } from './faults.ts';
 import { Loop } from './loop.ts';
@@ -37,6 +38,8 @@ export interface ScriptWorld {
   readonly faults: Faults;
   readonly chain: SimChain;
   readonly checker: Checker;
+  /** Ids of all that was submitted; what a script submits belongs here too. */
+  readonly submitted: Set<string>;
   note(text: string): void;
   /** A client's transaction, valid for this long from now, with the next nonce. */
   transaction(validForMs?: number): Transaction;
@@ -54,6 +57,8 @@ export interface RunResult {
   readonly viewChanges: number;
   readonly checkpoints: number;
   readonly stateTransfers: number;
+  /** State transfers, or parts of one, by a snapshot (R8). */
+  readonly snapshots: number;
   readonly byzantineActs: number;
   readonly transactions: number;
   readonly checks: number;
@@ -96,8 +101,8 @@ class Run {
   #loaded = false;
   #stopped = false;
   #trace = 0x811c9dc5;
-  readonly #totals = { viewChanges: 0, stateTransfers: 0 };
-  readonly #counted = new Map<object, { viewChanges: number; catchUps: number }>();
+  readonly #totals = { viewChanges: 0, stateTransfers: 0, snapshots: 0 };
+  readonly #counted = new Set<Validator>();
 
   constructor(options: RunOptions, plan: Plan, random: Random) {
     this.#options = options;
@@ -154,6 +159,7 @@ class Run {
       faults: this.#faults,
       chain: this.#chain,
       checker: this.#checker,
+      submitted: this.#submitted,
       note: (text) => this.#note(text),
       transaction: (validForMs = 600_000) => this.#transaction(validForMs),
       submit: (node, transaction) => this.#submitOwn(node, transaction),
@@ -256,10 +262,7 @@ class Run {
   }
 
   #areDone(owed: ReadonlySet<string>, core: readonly SimNode[]): boolean {
-    for (const id of owed) {
-      const key = Buffer.concat([Uint8Array.of(5), Buffer.from(id.slice(2), 'hex')]).toString('latin1');
-      if (!core.every((node) => node.disk.rows.has(key))) return false;
-    }
+    for (const id of owed) if (!core.every((node) => hasExecuted(node, id))) return false;
     return true;
   }
 
@@ -359,6 +362,11 @@ class Run {
         this.#note(`${node.name} executed ${executed.height} ${toHex(executed.blockHash).slice(0, 10)}`);
         this.#checker.executed(node, executed, ordered);
       },
+      installed: (node, head) => {
+        this.#fold(node.id, head.blockHash);
+        this.#note(`${node.name} installed ${head.height} ${toHex(head.blockHash).slice(0, 10)}`);
+        this.#checker.installed(node, head);
+      },
       certificate: (node, certificate) => this.#checker.certificate(node, certificate),
       final() {},
       touched: (node) => {
@@ -394,13 +402,14 @@ class Run {
 
   #countOf(node: SimNode): void {
     const { validator } = node;
-    if (validator !== undefined) this.#counted.set(validator, validator.counters);
+    if (validator !== undefined) this.#counted.add(validator);
   }
 
   #countTotals(): void {
-    for (const { viewChanges, catchUps } of this.#counted.values()) {
-      this.#totals.viewChanges += viewChanges;
-      this.#totals.stateTransfers += catchUps;
+    for (const { counters, catchUps } of this.#counted) {
+      this.#totals.viewChanges += counters.viewChanges;
+      this.#totals.stateTransfers += catchUps.catchUps;
+      this.#totals.snapshots += catchUps.snapshots;
     }
   }
 

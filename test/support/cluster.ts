@@ -80,6 +80,8 @@ export class Cluster {
   pendingOf: ((index: number) => readonly Uint8Array[][]) | undefined;
   /** What is wrong with the bodies of a batch (N4). */
   bodiesProblem: (batch: Batch) => string | undefined = () => undefined;
+  /** R8: catch-up is by a snapshot of the newest certified block. */
+  jumps = false;
 
   constructor(n: number, parameters: Partial<Parameters> = {}) {
     this.parameters = { ...defaultParameters, ...parameters };
@@ -312,10 +314,12 @@ export class Cluster {
 
   /** Blocks of any member that has them, as the real catch-up would deliver them. */
   #sync(member: Member, target: number): void {
+    const { height } = member.disk.heads.at(-1)!;
     const source = this.members.find(
-      ({ index, up, disk }) => up && disk.heads.length > target && this.reaches(member.index, index),
+      ({ index, up, disk }) => up && disk.heads.at(-1)!.height >= target && this.reaches(member.index, index),
     );
-    for (const head of source?.disk.heads.slice(member.disk.heads.length, target + 1) ?? []) {
+    const blocks = source?.disk.heads.filter((head) => head.height > height && head.height <= target) ?? [];
+    for (const head of this.jumps ? blocks.slice(-1) : blocks) {
       member.disk.heads.push({ ...head, ordered: undefined });
       this.feed(member.index, { type: 'executed', head, transactions: 1, ordered: undefined });
     }

@@ -25,10 +25,18 @@ import {
 import { multiSignature, multiSignatureCodec, validatorSetCodec } from '../../ledger/validators.ts';
 import { verifyBundle } from '../../light/index.ts';
 import { decodeGroup, decodeHeader, encodeGroup, encodeHeader } from '../../node/journal/format.ts';
-import { blockCodec, headCodec, metaCodec, placeCodec } from '../../node/ledger/records.ts';
+import { baseCodec, blockCodec, headCodec, metaCodec, placeCodec } from '../../node/ledger/records.ts';
 import { messageCodec, voteFor } from '../../node/pbft/messages.ts';
 import { decodeRecord, encodeRecord } from '../../node/pbft/records.ts';
-import { blocksAnswerCodec, requestCodec } from '../../node/wire.ts';
+import {
+  blockIdsAnswerCodec,
+  blockIdsCodec,
+  blocksAnswerCodec,
+  requestCodec,
+  rowsAnswerCodec,
+  snapshotAnswerCodec,
+  stateRowCodec,
+} from '../../node/wire.ts';
 import { encodeFrame, type Frame, FrameParser } from '../../p2p/framing.ts';
 import { helloCodec } from '../../p2p/records.ts';
 import { valuesOf } from './arbitrary.ts';
@@ -64,11 +72,17 @@ export const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   'pbft message': messageCodec,
   'peer request': requestCodec,
   'blocks answer': blocksAnswerCodec,
+  'snapshot answer': snapshotAnswerCodec,
+  'rows answer': rowsAnswerCodec,
+  'block ids answer': blockIdsAnswerCodec,
   hello: helloCodec,
   'stored meta': metaCodec,
   'stored head': headCodec,
   'stored block': blockCodec,
   'stored place': placeCodec,
+  'stored base': baseCodec,
+  'stored ids of a block': blockIdsCodec,
+  'stored row of a snapshot': stateRowCodec,
   ...applicationCodecs(),
 };
 

@@ -27,7 +27,16 @@ import {
   viewChangeCodec,
   voteCodec,
 } from '../../node/pbft/messages.ts';
-import { batchAnswerCodec, blocksAnswerCodec, requestCodec, shownAnswerCodec } from '../../node/wire.ts';
+import {
+  batchAnswerCodec,
+  blockIdsAnswerCodec,
+  blocksAnswerCodec,
+  requestCodec,
+  rowsAnswerCodec,
+  shownAnswerCodec,
+  snapshotAnswerCodec,
+  snapshotCodec,
+} from '../../node/wire.ts';
 import { helloCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
@@ -67,6 +76,10 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['ShownAnswer', shownAnswerCodec],
   ['BatchAnswer', batchAnswerCodec],
   ['BlocksAnswer', blocksAnswerCodec],
+  ['Snapshot', snapshotCodec],
+  ['SnapshotAnswer', snapshotAnswerCodec],
+  ['RowsAnswer', rowsAnswerCodec],
+  ['BlockIdsAnswer', blockIdsAnswerCodec],
 ];
 
 /** `Name = layout` of every structure that docs/formats.md must show, one field a line. */

@@ -405,6 +405,57 @@ describe('loss and restart (R4, R2)', () => {
   });
 });
 
+describe('snapshots (R7, R8)', () => {
+  it('the head jumps to the snapshot: what is at or below it goes, records above it stay, and voting goes on', () => {
+    const cluster = new Cluster(4, { window: 4 });
+    cluster.jumps = true;
+    cluster.passes = ({ to }) => to !== 3;
+    for (let i = 0; i < 11; i++) {
+      cluster.order(`${i}`);
+      cluster.deliver();
+    }
+    const { state } = cluster.members[3]!;
+    assert.equal(state.executed.height, 0);
+    // The next proposal reaches it before it catches up: inside the buffer of the new low mark.
+    cluster.passes = () => true;
+    pass(cluster, 300);
+    cluster.order('next');
+    settle(cluster);
+    assert.deepEqual(heights(cluster), [12, 12, 12, 12]);
+    const own = cluster.chain(3).map(({ height }) => height);
+    assert(own.length < 12 && !own.includes(5), `it executed ${own}`);
+    assert.equal(state.mode, 'active');
+    assert.deepEqual([state.low, state.handedOver, state.slots.size, state.ordered.size], [12, 12, 0, 0]);
+    assert.equal(state.certificatesAhead.size, 0);
+    cluster.crash(3);
+    cluster.restart(3);
+    settle(cluster);
+    for (const name of ['x', 'y']) cluster.order(name);
+    settle(cluster);
+    assert.deepEqual(heights(cluster), [14, 14, 14, 14]);
+  });
+
+  it('a slot above the snapshot is not touched by it (R7)', () => {
+    const { cluster } = proposed();
+    const member = cluster.members[1]!;
+    const { state } = member;
+    cluster.order('b');
+    const sent = cluster.wire.find(
+      ({ message, to }) => message.kind === 'prePrepare' && to === 1 && message.value.vote.height === 2,
+    )!;
+    cluster.deliverOne(sent);
+    const slot = state.slots.get(2);
+    assert(slot !== undefined);
+    state.ordered.set(2, { digest: sha256(Uint8Array.of(2)), view: 0 });
+    const head = { ...state.executed, height: 1 };
+    state.low = 1;
+    cluster.feed(1, { type: 'executed', head, transactions: 1, ordered: undefined });
+    assert.equal(state.slots.get(2), slot);
+    assert.equal(state.slots.get(1), undefined);
+    assert.deepEqual([...state.ordered.keys()], [2]);
+  });
+});
+
 function proposed(): { cluster: Cluster; vote: Vote } {
   const cluster = new Cluster(4);
   cluster.deliver();

@@ -1,0 +1,102 @@
+import type { Certificate } from '../ledger/checkpoint.ts';
+import type { Log, Network } from '../p2p/index.ts';
+import { checkBodies } from './check-bodies.ts';
+import type { Event } from './pbft/events.ts';
+import type { ReplicaState } from './pbft/state.ts';
+import { type MessageContext, verifyMessage } from './pbft/verify.ts';
+import type { Executed, Installed, JournalPort, LedgerPort } from './ports.ts';
+import { syncTo } from './sync.ts';
+import type { VerifyPool } from './verify/pool.ts';
+
+export interface CatchUpContext {
+  readonly ledger: LedgerPort;
+  readonly journal: JournalPort;
+  readonly network: Network;
+  readonly log: Log;
+  readonly verifyPool: VerifyPool;
+  readonly messages: MessageContext;
+  readonly signal: AbortSignal;
+  /** R8: how many blocks behind a certificate a snapshot is taken. */
+  readonly snapshotBlocks: number;
+  state(): ReplicaState;
+  dispatch(event: Event): void;
+  /** A block was executed, with the keys of its transactions. */
+  executed(executed: Executed, keys: readonly string[]): void;
+  /** A snapshot took the place of the blocks up to it. */
+  installed(installed: Installed): Promise<void>;
+  blame(member: number, reason: string): void;
+  fatal(error: unknown): void;
+}
+
+/** R7, R8: brings a validator that is behind a certificate up to it, by what its peers have. */
+export class CatchUp {
+  readonly #context: CatchUpContext;
+  readonly counters = { catchUps: 0, snapshots: 0 };
+
+  constructor(context: CatchUpContext) {
+    this.#context = context;
+  }
+
+  /** Until the certificate's height is reached, or nobody can help now. */
+  async run(certificate: Certificate): Promise<void> {
+    const { log, signal, state, dispatch, fatal } = this.#context;
+    this.counters.catchUps++;
+    log.info({ executed: state().executed.height, certified: certificate.checkpoint.height }, 'catching up');
+    try {
+      await this.#sync(certificate.checkpoint.height);
+    } catch (error) {
+      if (!signal.aborted) fatal(error);
+    }
+    dispatch({ type: 'syncEnded' });
+    log.info({ executed: state().executed.height, certified: state().low }, 'caught up');
+  }
+
+  #sync(target: number): Promise<void> {
+    const { ledger, journal, network, log, verifyPool, messages, signal, snapshotBlocks } = this.#context;
+    const { state, dispatch, executed, installed, blame } = this.#context;
+    let keys: readonly string[] = [];
+    return syncTo(
+      {
+        ledger,
+        snapshotBlocks,
+        mark: () => journal.mark(),
+        executed: () => state().executed,
+        sources: (above) => this.#sources(above),
+        ask: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal }),
+        verifyCertificate(value) {
+          const judged = verifyMessage({ kind: 'certificate', value }, messages);
+          return judged.ok ? judged.message : judged.reject.detail;
+        },
+        async checkBodies(packed, count) {
+          const checked = await checkBodies(messages.genesisId, packed, count, verifyPool);
+          if (typeof checked === 'string') return checked;
+          keys = checked;
+          return undefined;
+        },
+        certified: (message) => dispatch({ type: 'message', message }),
+        onExecuted: (block) => executed(block, keys),
+        onPiece: () => dispatch({ type: 'piece' }),
+        onInstalled: async (snapshot) => {
+          this.counters.snapshots++;
+          const { height } = snapshot.head;
+          log.info({ executed: state().executed.height, height }, 'snapshot installed');
+          await installed(snapshot);
+        },
+        onDiverged: (reason) => dispatch({ type: 'diverged', reason }),
+        blame,
+      },
+      target,
+      signal,
+    );
+  }
+
+  #sources(above: number): readonly number[] {
+    const { network, state } = this.#context;
+    return network
+      .connected()
+      .map((member) => ({ member, executed: state().peers[member]?.status?.body.executed ?? 0 }))
+      .filter(({ executed }) => executed > above)
+      .sort((a, b) => b.executed - a.executed)
+      .map(({ member }) => member);
+  }
+}

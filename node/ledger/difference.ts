@@ -1,0 +1,45 @@
+import { blockHash, type Header } from '../../ledger/block.ts';
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { decode } from '../../ledger/codec.ts';
+import { perfectSubtrees } from '../../ledger/history.ts';
+import type { Head } from '../ports.ts';
+import { heightKey, historyKey, type Store } from '../store/store.ts';
+import { blockIdsCodec } from '../wire.ts';
+import type { Staging } from './staging.ts';
+
+/** What differs between the header that execution made and a certified one, if anything does. */
+export function headerDifference(made: Header, header: Header): string | undefined {
+  for (const field of ['transactionsRoot', 'receiptsRoot'] as const) {
+    if (!equalBytes(made[field], header[field]))
+      return `${field} ${toHex(made[field])} here, certified ${toHex(header[field])}`;
+  }
+  for (const field of ['timestamp', 'count'] as const) {
+    if (made[field] !== header[field]) return `${field} ${made[field]} here, certified ${header[field]}`;
+  }
+  return undefined;
+}
+
+/** The same of the roots. */
+export function headDifference(made: Head, expected: Head): string | undefined {
+  for (const field of ['blockHash', 'stateRoot', 'historyRoot'] as const) {
+    if (!equalBytes(made[field], expected[field]))
+      return `${field} ${toHex(made[field])} here, certified ${toHex(expected[field])}`;
+  }
+  return made.timestamp === expected.timestamp
+    ? undefined
+    : `timestamp ${made.timestamp} here, certified ${expected.timestamp}`;
+}
+
+/** Promise 6: whether the certified chain goes on from ours, as far as peaks and carried blocks show. */
+export function chainDifference({ certificate, peaks }: Staging, own: Head, store: Store): string | undefined {
+  for (const [i, { level, index }] of perfectSubtrees(certificate.checkpoint.height + 1).entries()) {
+    if ((index + 1) * 2 ** level > own.height + 1) break;
+    const known = store.get('history', historyKey(level, index));
+    if (known !== undefined && !equalBytes(known, peaks[i]!))
+      return `history ${level}/${index} is ${toHex(known)} here, certified ${toHex(peaks[i]!)}`;
+  }
+  const carried = store.get('blockIds', heightKey(own.height));
+  const hash = carried && blockHash(decode(blockIdsCodec, carried).header);
+  if (hash === undefined || equalBytes(hash, own.blockHash)) return undefined;
+  return `block ${own.height} is ${toHex(own.blockHash)} here, certified ${toHex(hash)}`;
+}

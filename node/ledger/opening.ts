@@ -1,0 +1,81 @@
+import type { Genesis } from '../../genesis/genesis.ts';
+import type { Application } from '../../ledger/application.ts';
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { decode } from '../../ledger/codec.ts';
+import { accountCodec } from '../../ledger/modules/members.ts';
+import { heightKey, type RowsKind, type Store, stateKey } from '../store/store.ts';
+import { type BlockIds, blockIdsCodec } from '../wire.ts';
+import { LedgerError } from './error.ts';
+import { type Base, metaCodec, STORE_FORMAT } from './records.ts';
+import type { SnapshotOptions } from './served-snapshot.ts';
+
+export interface LedgerOptions {
+  readonly directory: string;
+  readonly genesis: Genesis;
+  readonly application: Application;
+  readonly validatorKey: Uint8Array;
+  /** Instead of LevelDB under `directory`. */
+  readonly openStore?: () => Promise<Store>;
+  /** Of the snapshots that this node gives. */
+  readonly snapshots?: SnapshotOptions;
+}
+
+/** The key of a record that there is one of. */
+export const NO_KEY: Uint8Array = new Uint8Array(0);
+
+/** D12: the directory of another chain or validator is refused. True if it is new. */
+export function isNewStore(store: Store, { genesis, validatorKey, directory }: LedgerOptions): boolean {
+  const record = store.get('meta', NO_KEY);
+  if (record === undefined) return true;
+  const meta = decode(metaCodec, record);
+  if (meta.format !== STORE_FORMAT)
+    throw new LedgerError('OTHER_FORMAT', `database ${directory} has format ${meta.format}, expected ${STORE_FORMAT}`);
+  if (!equalBytes(meta.genesisId, genesis.id)) {
+    throw new LedgerError(
+      'OTHER_CHAIN',
+      `database ${directory} is of chain ${toHex(meta.genesisId)}, the genesis file is ${toHex(genesis.id)}`,
+    );
+  }
+  if (!equalBytes(meta.validatorKey, validatorKey)) {
+    throw new LedgerError(
+      'OTHER_VALIDATOR',
+      `database ${directory} is of validator ${toHex(meta.validatorKey)}, this is ${toHex(validatorKey)}`,
+    );
+  }
+  return false;
+}
+
+/** Ids that an installed snapshot brought, as far as the horizon reaches, oldest first. */
+export async function carriedIds(store: Store, base: Base, oldest: number): Promise<readonly BlockIds[]> {
+  if (base.height === 0) return [];
+  const carried: BlockIds[] = [];
+  let next = base.height;
+  for await (const { value } of store.range('blockIds', { to: heightKey(next + 1), reverse: true })) {
+    const block = decode(blockIdsCodec, value);
+    if (block.header.height !== next) break;
+    if (block.header.timestamp < oldest) {
+      next = -1;
+      break;
+    }
+    carried.push({ header: block.header, ids: block.ids.map((id) => id.slice()) });
+    next--;
+  }
+  if (next >= 0) throw new LedgerError('STATE_DAMAGED', `the ids of block ${next} lack`);
+  return carried.reverse();
+}
+
+/** Public keys of the active accounts, one after the other. */
+export async function activeAccounts(store: Store, kind: RowsKind): Promise<Uint8Array> {
+  const keys: Uint8Array[] = [];
+  const from = stateKey('members.accounts', NO_KEY);
+  const to = from.with(from.length - 1, 1);
+  for await (const { key, value } of store.range(kind, { from, to })) {
+    if (decode(accountCodec, value).active) keys.push(key.slice(from.length));
+  }
+  return Buffer.concat(keys);
+}
+
+/** The kind of rows that is not in use. */
+export function otherKind(kind: RowsKind): RowsKind {
+  return kind === 'state' ? 'otherState' : 'state';
+}

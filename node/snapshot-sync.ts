@@ -1,0 +1,134 @@
+import type { Certificate } from '../ledger/checkpoint.ts';
+import { encode, tryDecode } from '../ledger/codec.ts';
+import { REQUEST_TIMEOUT_MS, SNAPSHOT_TRIES } from './limits.ts';
+import type { Message } from './pbft/messages.ts';
+import type { Verified } from './pbft/verify.ts';
+import type { Head, Installed, JournalMark, LedgerPort, SnapshotProgress, SnapshotStep } from './ports.ts';
+import { requestCodec, type Snapshot, snapshotAnswerCodec, snapshotCodec } from './wire.ts';
+
+export interface SnapshotContext {
+  readonly ledger: LedgerPort;
+  mark(): JournalMark;
+  executed(): Head;
+  /** Members that may have blocks above a height, the best first. */
+  sources(above: number): readonly number[];
+  ask(member: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** A certificate of a peer, judged as every message is. */
+  verifyCertificate(certificate: Certificate): Verified<Message> | string;
+  certified(message: Verified<Message>): void;
+  /** T2: a verified piece has come. */
+  onPiece(): void;
+  onInstalled(installed: Installed): Promise<void>;
+  onDiverged(reason: string): void;
+  blame(member: number, reason: string): void;
+}
+
+/**
+ * R8: takes a snapshot of a height above `above`, of the first member that offers one. Its certificate proves every piece,
+ * so that pieces may come from any member, and whoever gives a wrong one is known at once. True if it was installed.
+ */
+export async function takeSnapshot(context: SnapshotContext, above: number, signal: AbortSignal): Promise<boolean> {
+  const members = context.sources(above);
+  for (const member of members) {
+    if (signal.aborted) return false;
+    const snapshot = await askSnapshot(context, member, above);
+    if (snapshot === undefined) continue;
+    const others = members.filter((one) => one !== member);
+    if (await transfer(context, snapshot, [member, ...others], signal)) return true;
+  }
+  return false;
+}
+
+async function askSnapshot(context: SnapshotContext, member: number, above: number): Promise<Snapshot | undefined> {
+  const bytes = await ask(context, member, encode(requestCodec, { kind: 'snapshot', value: { above } }));
+  const answer = bytes && tryDecode(snapshotAnswerCodec, bytes);
+  if (answer === undefined) return undefined;
+  if (!answer.ok) return blamed(context, member, answer.problem);
+  if (answer.value.kind === 'nothing') return undefined;
+  const snapshot = answer.value.value;
+  const judged = context.verifyCertificate(snapshot.certificate);
+  if (typeof judged === 'string') return blamed(context, member, judged);
+  const { height } = snapshot.certificate.checkpoint;
+  // R18: an old certificate is as real as a new one.
+  if (height <= above) return blamed(context, member, `height ${height}, asked for one above ${above}`);
+  context.certified(judged);
+  return snapshot;
+}
+
+function blamed(context: SnapshotContext, member: number, problem: string): undefined {
+  context.blame(member, `snapshot: ${problem}`);
+}
+
+/** Fetches what lacks, from one member after the other in turn, and installs it. */
+async function transfer(
+  context: SnapshotContext,
+  snapshot: Snapshot,
+  members: readonly number[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const begin: SnapshotStep = { kind: 'begin', snapshot: encode(snapshotCodec, snapshot) };
+    let progress = await context.ledger.stage(begin);
+    if (progress.problem !== undefined) {
+      context.blame(members[0]!, `snapshot: ${progress.problem}`);
+      return false;
+    }
+    const { height } = snapshot.certificate.checkpoint;
+    for (const kind of ['rows', 'blocks'] as const) {
+      progress = await fetchAll(context, kind, height, progress, members, signal);
+      if (progress[kind] !== undefined) return false;
+    }
+    const installed = await context.ledger.install(context.mark());
+    if (installed !== undefined) await context.onInstalled(installed);
+    return installed !== undefined;
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'DIVERGED') throw error;
+    context.onDiverged((error as Error).message);
+    return false;
+  }
+}
+
+/** All pieces of a kind, or as many as these members give. */
+async function fetchAll(
+  context: SnapshotContext,
+  kind: 'rows' | 'blocks',
+  height: number,
+  begun: SnapshotProgress,
+  members: readonly number[],
+  signal: AbortSignal,
+): Promise<SnapshotProgress> {
+  const left = members.map((member) => ({ member, tries: SNAPSHOT_TRIES }));
+  let progress = begun;
+  while (progress[kind] !== undefined && left.length > 0 && !signal.aborted) {
+    // In turn: a slow member slows only its share.
+    const asked = left.shift()!;
+    const answer = await ask(context, asked.member, questionOf(kind, height, progress));
+    if (answer === undefined) {
+      if (--asked.tries > 0) left.push(asked);
+      continue;
+    }
+    const before = progress;
+    progress = await context.ledger.stage({ kind, answer });
+    if (progress.problem !== undefined)
+      context.blame(asked.member, `snapshot of height ${height}: ${progress.problem}`);
+    // Whoever has nothing here is asked no more.
+    if (progress.parts === before.parts && progress.blocks === before.blocks) continue;
+    context.onPiece();
+    left.push(asked);
+  }
+  return progress;
+}
+
+function questionOf(kind: 'rows' | 'blocks', height: number, { rows, blocks }: SnapshotProgress): Uint8Array {
+  if (kind === 'rows') return encode(requestCodec, { kind: 'snapshotRows', value: { height, ...rows! } });
+  return encode(requestCodec, { kind: 'blockIds', value: { from: blocks! } });
+}
+
+async function ask({ ask: request }: SnapshotContext, member: number, body: Uint8Array) {
+  try {
+    return await request(member, body, REQUEST_TIMEOUT_MS);
+  } catch {
+    // Unreachable or too slow.
+    return undefined;
+  }
+}

@@ -1,0 +1,594 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { ClassicLevel } from 'classic-level';
+import { type Batch, batchCodec, batchDigest } from '../../ledger/block.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
+import { concatBytes, equalBytes, utf8Encode } from '../../ledger/bytes.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
+import { type Codec, decode, encode } from '../../ledger/codec.ts';
+import { sha256 } from '../../ledger/hash.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
+import { verifyBundle } from '../../light/verify-bundle.ts';
+import { checkBodies } from '../../node/check-bodies.ts';
+import { Ledger } from '../../node/ledger/ledger.ts';
+import { verifyMessage } from '../../node/pbft/verify.ts';
+import { answerPeer } from '../../node/peer-server.ts';
+import type { Executed, Head, Installed, OpenedLedger } from '../../node/ports.ts';
+import { chooseSignatures } from '../../node/signatures.ts';
+import { KINDS } from '../../node/store/store.ts';
+import { syncTo } from '../../node/sync.ts';
+import { createVerifyPool } from '../../node/verify/pool.ts';
+import {
+  type BlockIds,
+  blockIdsAnswerCodec,
+  requestCodec,
+  rowsAnswerCodec,
+  type Snapshot,
+  type StateRow,
+  snapshotAnswerCodec,
+} from '../../node/wire.ts';
+import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
+
+const HEIGHT = 30;
+const HORIZON_MS = 8_000;
+const MARK = { group: 1, chain: sha256(Uint8Array.of(1)) };
+const { verify } = chooseSignatures();
+const chain = testGenesis(4, { maxLifetimeMs: HORIZON_MS });
+const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
+const timeOf = (height: number): number => START_TIME + 1_000 * height;
+
+const registration = (height: number, name: string): Transaction =>
+  register(chain, name, { validUntil: timeOf(height) + HORIZON_MS });
+
+function execute(ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> {
+  const batch: Batch = { height, timestamp: timeOf(height), transactions: transactions.map(({ id }) => id) };
+  const bodies = packTransactions(transactions.map(({ bytes }) => bytes));
+  return ledger.execute(encode(batchCodec, batch), bodies, { digest: batchDigest(batch), view: 0 }, MARK);
+}
+
+const certify = (ledger: Ledger, head: Head): Promise<void> =>
+  ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, head)));
+
+/** Two registrations a block. */
+async function grow(ledger: Ledger, from: number, to: number): Promise<void> {
+  for (let height = from; height <= to; height++) {
+    const names = [`a${height}`, `b${height}`];
+    await certify(ledger, await execute(ledger, height, ...names.map((name) => registration(height, name))));
+  }
+}
+
+/** A peer's answers, as it changes true ones. */
+interface Lies {
+  readonly snapshot?: (snapshot: Snapshot) => Snapshot | Uint8Array | undefined;
+  readonly rows?: (
+    rows: readonly StateRow[],
+    ask: (prefix: Uint8Array, depth: number) => Promise<readonly StateRow[]>,
+  ) => readonly StateRow[] | Uint8Array | undefined | Promise<readonly StateRow[]>;
+  readonly ids?: (blocks: readonly BlockIds[]) => readonly BlockIds[] | Uint8Array | undefined;
+  /** Also the blocks themselves; else it says that it lacks them. */
+  readonly blocks?: boolean;
+  /** Whom it asks. */
+  readonly source?: Ledger;
+}
+
+describe('snapshots (R8)', () => {
+  let folder: string;
+  let source: Ledger;
+  let count = 0;
+  let behind: Ledger;
+  let blamed: string[];
+  let diverged: string[];
+  let installed: Installed[];
+  let pieces: number;
+  const open: Ledger[] = [];
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quorate-snapshot-'));
+    source = (await start()).ledger;
+    await grow(source, 1, HEIGHT);
+  });
+
+  beforeEach(async () => {
+    blamed = [];
+    diverged = [];
+    installed = [];
+    pieces = 0;
+    behind = (await start()).ledger;
+  });
+
+  afterEach(async () => {
+    for (const ledger of open.splice(0)) if (ledger !== source) await ledger.close();
+    open.push(source);
+  });
+
+  after(async () => {
+    await source.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start(name = String(count++), keptMs = 1_000): Promise<{ ledger: Ledger; opened: OpenedLedger }> {
+    const ledger = new Ledger({
+      directory: join(folder, name),
+      genesis: chain.genesis,
+      application: quorateApplication,
+      validatorKey: chain.validators[0]!.publicKey,
+      snapshots: { chunkBytes: 600, keptMs },
+    });
+    const opened = await ledger.open();
+    open.push(ledger);
+    return { ledger, opened };
+  }
+
+  async function stop(ledger: Ledger): Promise<void> {
+    open.splice(open.indexOf(ledger), 1);
+    await ledger.close();
+  }
+
+  function ask<T>(ledger: Ledger, body: Uint8Array, codec: Codec<T>): Promise<T> {
+    const context = { ledger, body: () => undefined, batch: () => undefined, shownTo: () => [] };
+    return answerPeer(0, body, context).then((bytes) => decode(codec, bytes));
+  }
+
+  async function answerOf({ source: asked = source, ...lies }: Lies, body: Uint8Array): Promise<Uint8Array> {
+    const request = decode(requestCodec, body);
+    const said = <T>(codec: Codec<T>, value: T | Uint8Array | undefined): Uint8Array => {
+      if (value === undefined) throw new Error('no answer');
+      return value instanceof Uint8Array ? value : encode(codec, value);
+    };
+    switch (request.kind) {
+      case 'snapshot': {
+        const answer = await ask(asked, body, snapshotAnswerCodec);
+        if (answer.kind === 'nothing' || lies.snapshot === undefined) return encode(snapshotAnswerCodec, answer);
+        const value = lies.snapshot(answer.value);
+        if (value === undefined || value instanceof Uint8Array) return said(snapshotAnswerCodec, value);
+        return encode(snapshotAnswerCodec, { kind: 'snapshot', value });
+      }
+      case 'snapshotRows': {
+        const answer = await ask(asked, body, rowsAnswerCodec);
+        if (answer.kind === 'nothing' || lies.rows === undefined) return encode(rowsAnswerCodec, answer);
+        const other = async (prefix: Uint8Array, depth: number): Promise<readonly StateRow[]> => {
+          const value = { height: request.value.height, prefix, depth };
+          const rows = await ask(asked, encode(requestCodec, { kind: 'snapshotRows', value }), rowsAnswerCodec);
+          return rows.kind === 'rows' ? rows.value.rows : [];
+        };
+        const rows = await lies.rows(answer.value.rows, other);
+        if (rows === undefined || rows instanceof Uint8Array) return said(rowsAnswerCodec, rows);
+        return encode(rowsAnswerCodec, { kind: 'rows', value: { rows: [...rows] } });
+      }
+      case 'blockIds': {
+        const answer = await ask(asked, body, blockIdsAnswerCodec);
+        if (answer.kind === 'nothing' || lies.ids === undefined) return encode(blockIdsAnswerCodec, answer);
+        const blocks = lies.ids(answer.value.blocks);
+        if (blocks === undefined || blocks instanceof Uint8Array) return said(blockIdsAnswerCodec, blocks);
+        return encode(blockIdsAnswerCodec, { kind: 'blocks', value: { blocks: [...blocks] } });
+      }
+      default:
+        if (!lies.blocks) return Uint8Array.of(0);
+        return answerPeer(0, body, { ledger: asked, body: () => undefined, batch: () => undefined, shownTo: () => [] });
+    }
+  }
+
+  async function catchUp(peers: readonly Lies[], target = HEIGHT, snapshotBlocks = 10): Promise<void> {
+    await syncTo(
+      {
+        ledger: behind,
+        snapshotBlocks,
+        mark: () => MARK,
+        executed: () => behind.head,
+        sources: () => peers.map((_, index) => index),
+        ask: (member, body) => answerOf(peers[member]!, body),
+        verifyCertificate(certificate) {
+          const { genesis } = chain;
+          const context = { genesisId: genesis.id, epoch: 0, validators: genesis.validators, verify, window: 8 };
+          const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);
+          return judged.ok ? judged.message : judged.reject.detail;
+        },
+        async checkBodies(packed, expected) {
+          const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool);
+          return typeof checked === 'string' ? checked : undefined;
+        },
+        certified() {},
+        onExecuted() {},
+        onPiece: () => void pieces++,
+        onInstalled: async (one) => void installed.push(one),
+        onDiverged: (reason) => void diverged.push(reason),
+        blame: (member, reason) => void blamed.push(`${member}: ${reason}`),
+      },
+      target,
+      new AbortController().signal,
+    );
+  }
+
+  const honest: Lies = {};
+
+  async function rowsOf(ledger: Ledger): Promise<string[]> {
+    const found: string[] = [];
+    for (const table of ['records.entries', 'members.accounts', 'members.organisations', 'governance.parameters']) {
+      const { rows } = await ledger.query('stateRows', {
+        table,
+        prefix: new Uint8Array(0),
+        after: undefined,
+        limit: -1,
+      });
+      for (const { key, value } of rows) found.push(`${table} ${Buffer.from(concatBytes(key, value)).toString('hex')}`);
+    }
+    return found;
+  }
+
+  /** Whatever a node reads of its ledger after a snapshot is what the source has, or follows from it. */
+  async function isWhole(ledger: Ledger, opened?: OpenedLedger): Promise<void> {
+    assert.deepEqual(ledger.head, source.head, 'height, block hash, state root, history root, time');
+    assert.deepEqual(await rowsOf(ledger), await rowsOf(source), 'rows, with the accounts and parameters');
+    const recent: Uint8Array[] = [];
+    // Blocks of a time not before the head's minus the horizon, equality kept (E8).
+    for (let height = source.head.height - HORIZON_MS / 1_000; height <= source.head.height; height++)
+      for (const name of ['a', 'b']) recent.push(registration(height, `${name}${height}`).id);
+    const older = registration(HEIGHT - HORIZON_MS / 1_000 - 1, `a${HEIGHT - HORIZON_MS / 1_000 - 1}`).id;
+    const bits = await ledger.query('executedAmong', { ids: concatBytes(...recent, older) });
+    assert.deepEqual(
+      [...recent, older].map((_, i) => (bits[i >> 3]! >> (i & 7)) & 1),
+      [...recent.map(() => 1), 0],
+      'ids within the horizon',
+    );
+    const certificate = await ledger.query('certificate', { height: source.head.height });
+    assert.deepEqual(certificate, await source.query('certificate', { height: source.head.height }));
+    if (opened === undefined) return;
+    assert.deepEqual(opened.certificate, certificate);
+    assert.deepEqual(opened.recentIds, concatBytes(...recent));
+    assert.deepEqual([opened.mark, opened.uncertified], [MARK, []]);
+    assert.equal(opened.accounts.length, 4 * 32);
+    assert.equal(opened.idsSince, timeOf(HEIGHT) - HORIZON_MS);
+  }
+
+  it('R19: a node far behind takes the state; everything that is read later is proven or follows, also after a restart', async () => {
+    await catchUp([honest]);
+    assert.deepEqual([blamed, diverged], [[], []]);
+    assert.equal(installed.length, 1);
+    assert(pieces > 10, `${pieces} pieces`);
+    assert.deepEqual(installed[0]!.head, source.head);
+    assert.equal(installed[0]!.idsSince, timeOf(HEIGHT) - HORIZON_MS);
+    await isWhole(behind);
+    await stop(behind);
+    const again = await start(String(count - 1));
+    await isWhole(again.ledger, again.opened);
+  });
+
+  it('what is not far behind executes the blocks instead', async () => {
+    await catchUp([{ blocks: true }], HEIGHT, HEIGHT + 1);
+    assert.deepEqual([installed.length, behind.head.height], [0, HEIGHT]);
+  });
+
+  it('a node whose peers lack the blocks takes the state, however few they are', async () => {
+    await catchUp([honest], HEIGHT, HEIGHT + 1);
+    assert.deepEqual([installed.length, behind.head.height], [1, HEIGHT]);
+  });
+
+  it('K01, Q05: an id that was executed before the snapshot is skipped after it; the next blocks are those of the others', async () => {
+    await catchUp([honest]);
+    const other = (await start()).ledger;
+    await grow(other, 1, HEIGHT);
+    for (let height = HEIGHT + 1; height <= HEIGHT + 12; height++) {
+      const old = registration(HEIGHT, `a${HEIGHT}`);
+      const fresh = registration(height, `c${height}`);
+      const [here, there] = await Promise.all([
+        execute(behind, height, old, fresh),
+        execute(other, height, old, fresh),
+      ]);
+      assert.deepEqual([...here.outcomes], [2, 0], `height ${height}`);
+      assert.deepEqual(here, there);
+      await certify(behind, here);
+    }
+    const bundle = await behind.query('transactionBundle', { id: registration(HEIGHT + 3, `c${HEIGHT + 3}`).id });
+    const report = verifyBundle(bundle!, chain.genesis.text, { verify });
+    assert(report.ok, JSON.stringify(report.steps));
+    const answer = await behind.blocksAbove(HEIGHT, 1_000_000);
+    assert.deepEqual([answer!.headers.length, answer!.transactions.length], [12, 12]);
+  });
+
+  it('below its base it answers honestly, and what it had before it keeps', async () => {
+    await grow(behind, 1, 5);
+    await catchUp([honest]);
+    assert.equal(behind.head.height, HEIGHT);
+    assert.equal(installed[0]!.idsSince, timeOf(HEIGHT) - HORIZON_MS);
+    for (const height of [6, 20, HEIGHT]) {
+      assert.equal(await behind.query('block', { at: height }), undefined);
+      const { id } = registration(height, `a${height}`);
+      assert.equal(await behind.query('transaction', { id }), undefined);
+      assert.equal(await behind.query('transactionBundle', { id }), undefined);
+      assert.equal(await behind.blocksAbove(height - 1, 1_000_000), undefined);
+    }
+    const headers = await behind.query('headers', { from: HEIGHT, limit: 100, descending: true });
+    assert.equal(headers.length, 6, 'blocks 0 to 5');
+    const kept = await behind.blocksAbove(2, 1_000_000);
+    assert.deepEqual([kept!.headers.length, kept!.transactions.length], [3, 3], 'up to where blocks begin to lack');
+    for (const height of [1, 5]) {
+      const bundle = await behind.query('transactionBundle', { id: registration(height, `a${height}`).id });
+      const report = verifyBundle(bundle!, chain.genesis.text, { verify });
+      assert(report.ok, JSON.stringify(report.steps));
+      assert(decode(bundleCodec, bundle!).certificate.checkpoint.height <= 5);
+    }
+  });
+
+  it('ids that still reach back to what was executed here leave no gap', async () => {
+    await grow(behind, 1, HEIGHT - 6);
+    await catchUp([honest], HEIGHT, 2);
+    assert.deepEqual([installed.length, installed[0]!.idsSince], [1, 0]);
+  });
+
+  it('a second snapshot takes the place of the first, and another node can take it from there', async () => {
+    const other = (await start()).ledger;
+    await grow(other, 1, 15);
+    await catchUp([{ source: other }], 15);
+    assert.equal(behind.head.height, 15);
+    await catchUp([honest]);
+    assert.deepEqual([installed.length, diverged], [2, []]);
+    await isWhole(behind);
+    await grow(behind, HEIGHT + 1, HEIGHT + 1);
+    const from = behind;
+    behind = (await start()).ledger;
+    await catchUp([{ source: from }], HEIGHT + 1);
+    assert.deepEqual(behind.head, from.head);
+    assert.deepEqual(blamed, []);
+  });
+
+  it('is of one certified height while newer blocks change its rows, and stays so', async () => {
+    const busy = (await start()).ledger;
+    await grow(busy, 1, 12);
+    const snapshot = encode(requestCodec, { kind: 'snapshot', value: { above: 0 } });
+    const offer = ask(busy, snapshot, snapshotAnswerCodec);
+    const changes = [];
+    for (let height = 13; height <= 20; height++) {
+      const key = `a${height - 12}`;
+      const revoke = chain.sign('writer', 'records', 'revoke', { key }, { validUntil: timeOf(height) });
+      const executed = execute(busy, height, revoke, registration(height, `n${height}`));
+      changes.push(executed.then((head) => certify(busy, head)));
+    }
+    assert.equal((await offer).kind, 'snapshot');
+    await Promise.all(changes);
+    await catchUp([{ source: busy }], 20);
+    assert.equal(installed[0]!.head.height, 12);
+    assert.deepEqual([blamed, diverged], [[], []]);
+  });
+
+  it('also when it is of a height below the newest executed one', async () => {
+    const busy = (await start()).ledger;
+    await grow(busy, 1, 12);
+    for (let height = 13; height <= 15; height++) {
+      const revoke = chain.sign(
+        'writer',
+        'records',
+        'revoke',
+        { key: `a${height - 12}` },
+        { validUntil: timeOf(height) },
+      );
+      await execute(busy, height, revoke, registration(height, `n${height}`));
+    }
+    await catchUp([{ source: busy }], 12);
+    assert.deepEqual([behind.head.height, blamed], [12, []]);
+  });
+
+  it('one that nobody reads makes way when it is of no use; one that is read stays', async () => {
+    const { ledger } = await start(String(count++), 3_000);
+    await grow(ledger, 1, 10);
+    const offered = async (above: number): Promise<number | undefined> => {
+      const body = encode(requestCodec, { kind: 'snapshot', value: { above } });
+      const answer = await ask(ledger, body, snapshotAnswerCodec);
+      return answer.kind === 'snapshot' ? answer.value.certificate.checkpoint.height : undefined;
+    };
+    const read = (): Promise<unknown> =>
+      ledger.query('snapshotRows', { height: 10, prefix: new Uint8Array(32), depth: 0 });
+    assert.equal(await offered(10), undefined, 'nothing above it is certified');
+    assert.equal(await offered(0), 10);
+    await grow(ledger, 11, 12);
+    assert.equal(await offered(10), undefined);
+    assert.equal(await offered(5), 10);
+    await read();
+    await grow(ledger, 13, 14);
+    assert.equal(await offered(10), undefined, 'it is being read');
+    await grow(ledger, 15, 15);
+    assert.equal(await offered(10), 15);
+    const nothing = await ledger.query('snapshotRows', { height: 10, prefix: new Uint8Array(32), depth: 0 });
+    assert.deepEqual(nothing, Uint8Array.of(0), 'the one before is gone');
+  });
+
+  it('D15: cut off before it is installed it leaves the old ledger, and nothing behind', async () => {
+    await grow(behind, 1, 3);
+    const old = behind.head;
+    const stopped = { ...behind, install: () => Promise.reject(new Error('power cut')) };
+    Object.setPrototypeOf(stopped, Object.getPrototypeOf(behind));
+    const real = behind;
+    behind = new Proxy(real, {
+      get: (target, name) => {
+        if (name === 'install') return stopped.install;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+      },
+    });
+    await assert.rejects(catchUp([honest]), /power cut/);
+    behind = real;
+    assert.deepEqual(behind.head, old);
+    await stop(behind);
+    const name = String(count - 1);
+    const again = await start(name);
+    assert.deepEqual(again.opened.head, old);
+    await stop(again.ledger);
+    assert.deepEqual(await kinds(name, 'otherState'), 0);
+    behind = (await start(name)).ledger;
+    await catchUp([honest]);
+    await isWhole(behind);
+    await stop(behind);
+    assert.equal(await kinds(name, 'state'), 0, 'the rows of before');
+    assert((await kinds(name, 'otherState')) > 60);
+  });
+
+  async function kinds(name: string, kind: keyof typeof KINDS): Promise<number> {
+    const options = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+    const db = new ClassicLevel<Uint8Array, Uint8Array>(join(folder, name), options);
+    await db.open();
+    const found = await db.keys({ gte: Uint8Array.of(KINDS[kind]), lt: Uint8Array.of(KINDS[kind] + 1) }).all();
+    await db.close();
+    return found.length;
+  }
+
+  it('R17: a transfer that one member began goes on with others, and from where it stopped', async () => {
+    const some = { given: 0 };
+    const fading: Lies = { rows: (rows) => (some.given++ < 5 ? rows : undefined) };
+    await catchUp([fading]);
+    assert.equal(behind.head.height, 0);
+    const before = pieces;
+    assert(before >= 5);
+    await catchUp([{ ...honest, rows: () => Uint8Array.of(9) }, honest]);
+    assert.equal(behind.head.height, HEIGHT);
+    const parts = pieces;
+    behind = (await start()).ledger;
+    pieces = 0;
+    await catchUp([honest]);
+    assert.equal(parts, pieces, 'no piece was taken twice');
+  });
+
+  for (const [from, what] of [
+    [1, /^history 4\/0 is/],
+    [24, /^block 25 is/],
+  ] as const) {
+    it(`Promise 6: on a chain that went another way at height ${from} no snapshot is taken, and it is told`, async () => {
+      await grow(behind, 1, from - 1);
+      for (let height = from; height <= 25; height++) await execute(behind, height);
+      await catchUp([honest], HEIGHT, 2);
+      assert.equal(behind.head.height, 25);
+      assert.match(diverged[0]!, what);
+    });
+  }
+
+  const other = sha256(Uint8Array.of(1));
+  const lies: Readonly<Record<string, Lies>> = {
+    'no answer': { snapshot: () => undefined },
+    'bytes that are no snapshot': { snapshot: () => Uint8Array.of(1, 2, 3) },
+    'R15: a certificate over another state root': {
+      snapshot: ({ certificate, ...rest }) => {
+        const checkpoint = { ...certificate.checkpoint, stateRoot: other };
+        return { ...rest, certificate: { ...certificate, checkpoint } };
+      },
+    },
+    'a certificate with one signature less': {
+      snapshot: ({ certificate, ...rest }) => {
+        const { proof } = certificate;
+        return { ...rest, certificate: { ...certificate, proof: { ...proof, signatures: proof.signatures.slice(1) } } };
+      },
+    },
+    'R19: a changed peak of the history': { snapshot: (one) => ({ ...one, peaks: one.peaks.with(0, other) }) },
+    'R19: one peak more': { snapshot: (one) => ({ ...one, peaks: [...one.peaks, other] }) },
+    'a part with another hash': {
+      snapshot: (one) => ({ ...one, parts: one.parts.with(3, { ...one.parts[3]!, hash: other }) }),
+    },
+    'a missing part': { snapshot: (one) => ({ ...one, parts: one.parts.slice(1) }) },
+    'parts in another order': { snapshot: (one) => ({ ...one, parts: one.parts.toReversed() }) },
+    'R17: 10^9 parts announced': {
+      snapshot: (one) => {
+        const bytes = encode(snapshotAnswerCodec, { kind: 'snapshot', value: { ...one, parts: [] } });
+        return concatBytes(bytes.subarray(0, -4), Uint8Array.of(0x3b, 0x9a, 0xca, 0x00));
+      },
+    },
+    'R17: bytes that are no rows': { rows: () => Uint8Array.of(1, 2, 3) },
+    'R17: 10^9 rows announced': { rows: () => Uint8Array.of(1, 0x3b, 0x9a, 0xca, 0x00) },
+    'R17: the rows of another part': {
+      rows: async (_, rowsOfPart) => rowsOfPart(new Uint8Array(32).fill(0xff), 4),
+    },
+    'R17: all rows at once': { rows: (_, rowsOfPart) => rowsOfPart(new Uint8Array(32), 0) },
+    'R17: a row less': { rows: (rows) => rows.slice(1) },
+    'R17: no rows': { rows: () => [] },
+    'R17: rows in another order': {
+      rows: (rows) => (rows.length > 1 ? rows.toReversed() : [...rows, ...rows]),
+    },
+    'R17: a row twice': { rows: (rows) => [rows[0]!, ...rows] },
+    'R19: a changed value': { rows: (rows) => rows.with(0, { ...rows[0]!, value: utf8Encode('mine') }) },
+    'R19: a changed key': { rows: (rows) => rows.with(0, { ...rows[0]!, key: utf8Encode('mine') }) },
+    'R19: an account more': {
+      rows: (rows) => [...rows, { table: 'members.accounts', key: other, value: rows[0]!.value }],
+    },
+    'bytes that are no ids': { ids: () => Uint8Array.of(1, 2, 3) },
+    'no ids': { ids: () => [] },
+    'R19: a falsified list of ids': {
+      ids: (blocks) => blocks.with(0, { ...blocks[0]!, ids: [other, ...blocks[0]!.ids.slice(1)] }),
+    },
+    'R19: an id left out': { ids: (blocks) => blocks.with(0, { ...blocks[0]!, ids: blocks[0]!.ids.slice(1) }) },
+    'R19: all ids left out, with a header to match': {
+      ids: (blocks) => {
+        const { header } = blocks[0]!;
+        return blocks.with(0, { header: { ...header, count: 0, transactionsRoot: other }, ids: [] });
+      },
+    },
+    'R19: a changed header': {
+      ids: ([first, ...rest]) => [{ ...first!, header: { ...first!.header, receiptsRoot: other } }, ...rest],
+    },
+    'R19: an older time, so that fewer ids are asked for': {
+      ids: ([first, ...rest]) => [{ ...first!, header: { ...first!.header, timestamp: START_TIME } }, ...rest],
+    },
+    'blocks in another order': { ids: (blocks) => blocks.toReversed() },
+    'blocks that leave one out': { ids: (blocks) => blocks.toSpliced(1, 1) },
+  };
+  const silent = ['no answer', 'no ids'];
+  for (const [what, lie] of Object.entries(lies)) {
+    it(`${what}: nothing of it is seen, another member is asked`, async () => {
+      await catchUp([lie]);
+      assert.equal(behind.head.height, 0, 'nothing is taken from the liar');
+      if (!silent.includes(what)) assert(blamed.length > 0, 'it is blamed');
+      await catchUp([lie, honest]);
+      assert.deepEqual(
+        blamed.filter((reason) => reason.startsWith('1')),
+        [],
+      );
+      await isWhole(behind);
+      assert.deepEqual(diverged, []);
+    });
+  }
+
+  it('R18: a snapshot of a real but old certificate is not above the own height, and is refused', async () => {
+    const old = (await start()).ledger;
+    await grow(old, 1, 8);
+    const early = await ask(old, encode(requestCodec, { kind: 'snapshot', value: { above: 0 } }), snapshotAnswerCodec);
+    assert(early.kind === 'snapshot');
+    await grow(behind, 1, 9);
+    const own = behind.head;
+    await catchUp([{ snapshot: () => early.value }]);
+    assert.deepEqual(behind.head, own);
+    assert.match(blamed[0]!, /height 8, asked for one above/);
+    await assert.doesNotReject(catchUp([{ snapshot: () => early.value }, honest]));
+    assert(equalBytes(behind.head.blockHash, source.head.blockHash));
+  });
+
+  it('R18: nor does the ledger take one, whoever asks it to', async () => {
+    await grow(behind, 1, 9);
+    const old = (await start()).ledger;
+    await grow(old, 1, 8);
+    const early = await ask(old, encode(requestCodec, { kind: 'snapshot', value: { above: 0 } }), snapshotAnswerCodec);
+    assert(early.kind === 'snapshot');
+    const { snapshotCodec } = await import('../../node/wire.ts');
+    const progress = await behind.stage({ kind: 'begin', snapshot: encode(snapshotCodec, early.value) });
+    assert.match(progress.problem!, /own height is 9/);
+  });
+
+  it('S4: a snapshot that the own chain has overtaken is not installed', async () => {
+    const slow: Lies = {
+      ids: (blocks) => blocks,
+      rows: (rows) => rows,
+    };
+    const real = behind;
+    behind = new Proxy(real, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (name !== 'install') return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+        return async (mark: typeof MARK) => {
+          await grow(target, 1, HEIGHT + 1);
+          return target.install(mark);
+        };
+      },
+    });
+    await catchUp([slow]);
+    behind = real;
+    assert.deepEqual([installed.length, behind.head.height], [0, HEIGHT + 1]);
+  });
+});
