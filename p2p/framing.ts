@@ -37,7 +37,8 @@ export class FrameParser {
   #headerLength = 0;
   #type: FrameType = 'hello';
   #length = 0;
-  #chunks: Uint8Array[] = [];
+  /** Grows with what came, up to `#length`. */
+  #payload = NOTHING;
   #received = 0;
 
   /** The frames that end in `chunk`. Throws RangeError if the peer does not keep to the format. */
@@ -53,8 +54,7 @@ export class FrameParser {
         continue;
       }
       const part = chunk.subarray(at, at + this.#length - this.#received);
-      if (part.length > 0) this.#chunks.push(part);
-      this.#received += part.length;
+      this.#append(part);
       at += part.length;
       if (this.#isComplete()) yield this.#take();
     }
@@ -73,19 +73,29 @@ export class FrameParser {
     this.#type = type;
   }
 
-  /** Payloads are copies: a small message must not keep a large network buffer alive. */
-  #take(): Frame {
-    const payload = new Uint8Array(this.#length);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      payload.set(chunk, offset);
-      offset += chunk.length;
+  /**
+   * Payloads are copies: a small message must not keep a large network buffer alive. And of bytes that come one by one
+   * nothing is kept but the bytes (L31).
+   */
+  #append(part: Uint8Array): void {
+    const received = this.#received + part.length;
+    if (received > this.#payload.length) {
+      const grown = new Uint8Array(Math.min(this.#length, Math.max(received, 2 * this.#payload.length)));
+      grown.set(this.#payload.subarray(0, this.#received));
+      this.#payload = grown;
     }
-    const frame = { type: this.#type, payload };
+    this.#payload.set(part, this.#received);
+    this.#received = received;
+  }
+
+  #take(): Frame {
+    const frame = { type: this.#type, payload: this.#payload };
     this.#headerLength = 0;
     this.#length = 0;
     this.#received = 0;
-    this.#chunks = [];
+    this.#payload = NOTHING;
     return frame;
   }
 }
+
+const NOTHING = new Uint8Array(0);
