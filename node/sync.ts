@@ -30,15 +30,18 @@ export interface SyncContext {
  * it to our own block, bodies are checked against roots, and every block is executed and compared.
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && context.executed().height < target) {
-    if (!(await syncOnce(context, signal))) return;
+  // Each in turn: one that is slow, or gives little at a time, does not set the pace (R21).
+  for (let turn = 0; !signal.aborted && context.executed().height < target; turn++) {
+    if (!(await syncOnce(context, turn, signal))) return;
   }
 }
 
 /** One answer of the first member that gives a useful one; false if nobody does. */
-async function syncOnce(context: SyncContext, signal: AbortSignal): Promise<boolean> {
+async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal): Promise<boolean> {
   const { height: above } = context.executed();
-  for (const member of context.sources(above)) {
+  const sources = context.sources(above);
+  for (let i = 0; i < sources.length; i++) {
+    const member = sources[(turn + i) % sources.length]!;
     if (signal.aborted) return false;
     const answer = await askBlocks(context, member, above);
     if (answer === undefined || context.executed().height !== above) continue;
