@@ -201,6 +201,8 @@ export class Intake {
       const key = idKey(id);
       if (this.#context.body(key) !== undefined || (forBatch ? !take(key) : this.#context.recentlyExecuted(key)))
         continue;
+      // Asked again: the others of this frame came into the share meanwhile.
+      if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
       const entry = { id, key, bytes, validUntil: body.validUntil, origin: member };
       pool.add(entry, this.#context.now());
       entries.push(entry);

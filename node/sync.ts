@@ -22,10 +22,13 @@ export interface SyncContext extends SnapshotContext {
  * blocks lack, a snapshot takes their place (R8).
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
-  for (let own = context.executed().height; own < target && !signal.aborted; own = context.executed().height) {
+  // Each in turn: one that is slow, or gives little at a time, does not set the pace (R21).
+  for (let turn = 0; !signal.aborted; turn++) {
+    const own = context.executed().height;
+    if (own >= target) return;
     const isFar = target - own >= context.snapshotBlocks;
     if (isFar && (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal))) continue;
-    const someoneLacks = await syncOnce(context, signal);
+    const someoneLacks = await syncOnce(context, turn, signal);
     if (context.executed().height > own) continue;
     // R8: whoever keeps only what is newer has its state.
     if (!someoneLacks || !(await takeSnapshot(context, own, signal))) return;
@@ -33,10 +36,12 @@ export async function syncTo(context: SyncContext, target: number, signal: Abort
 }
 
 /** One answer of the first member that gives a useful one. True if some member said that it lacks the blocks. */
-async function syncOnce(context: SyncContext, signal: AbortSignal): Promise<boolean> {
+async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal): Promise<boolean> {
   const { height: above } = context.executed();
+  const sources = context.sources(above);
   let someoneLacks = false;
-  for (const member of context.sources(above)) {
+  for (let i = 0; i < sources.length; i++) {
+    const member = sources[(turn + i) % sources.length]!;
     if (signal.aborted) break;
     const answer = await askBlocks(context, member, above);
     someoneLacks ||= answer === 'nothing';

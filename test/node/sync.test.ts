@@ -141,6 +141,16 @@ describe('catch-up from peers (R7)', () => {
     assert.deepEqual(behind.head, source.head);
   });
 
+  it('R21: a member that serves one block at a time, however slowly, is asked in turn with the others', async () => {
+    let slow = 0;
+    await catchUp((answer) => {
+      slow++;
+      return { ...answer, transactions: answer.transactions.slice(0, 1) };
+    }, honest);
+    assert.deepEqual(behind.head, source.head);
+    assert.equal(slow, 1, 'then the next one gives the rest');
+  });
+
   const other = sha256(Uint8Array.of(1));
   const lies: Readonly<Record<string, (answer: Blocks) => Blocks | Uint8Array | undefined>> = {
     'no answer': () => undefined,

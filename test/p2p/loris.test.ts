@@ -92,23 +92,6 @@ describe('a member that holds streams open (real sockets)', { timeout: 60_000 },
     const received = new Promise<Uint8Array>((resolve) => {
       networks[0]!.onFrame((from, payload) => from === 0 && resolve(payload));
     });
-
-    it(`R28: ${STREAMS} streams without a word leave room for honest traffic, and few of them stay`, async () => {
-      const usual = await latency(200);
-      const attack = openStreams(STREAMS, () => {});
-      const during: number[] = [];
-      let opened: Stream[] | undefined;
-      attack.then((streams) => {
-        opened = streams;
-      });
-      while (opened === undefined) during.push(await latency(20));
-      const median = during.sort((a, b) => a - b)[during.length >> 1]!;
-      // The attacker lives on the same thread here, and takes most of it.
-      assert(median < 2 * usual + 20, `${median} ms, ${usual} ms without them`);
-      const alive = opened.filter(({ status }) => status === 'open');
-      assert(alive.length <= STREAMS_PER_PROTOCOL_MAX, `${alive.length} streams stay open`);
-      assert.deepEqual(networks[0]!.connected(), [2, 3], 'no word, no channel');
-    });
     const hello = encodeFrame('hello', encode(helloCodec, { version: HELLO_VERSION, genesisId: GENESIS, index: 0 }));
     const [stream] = await openStreams(1, (one) => one.send(hello));
     let sent = 0;
@@ -121,5 +104,22 @@ describe('a member that holds streams open (real sockets)', { timeout: 60_000 },
     const during = await latency(200);
     assert(during < 2 * usual + 5, `${during} ms, ${usual} ms without it`);
     assert.equal((await received).length, 3_000);
+  });
+
+  it(`R28: ${STREAMS} streams without a word leave room for honest traffic, and few of them stay`, async () => {
+    const usual = await latency(200);
+    const attack = openStreams(STREAMS, () => {});
+    const during: number[] = [];
+    let opened: Stream[] | undefined;
+    attack.then((streams) => {
+      opened = streams;
+    });
+    while (opened === undefined) during.push(await latency(20));
+    const median = during.sort((a, b) => a - b)[during.length >> 1]!;
+    // The attacker lives on the same thread here, and takes most of it.
+    assert(median < 2 * usual + 20, `${median} ms, ${usual} ms without them`);
+    const alive = opened.filter(({ status }) => status === 'open');
+    assert(alive.length <= STREAMS_PER_PROTOCOL_MAX, `${alive.length} streams stay open`);
+    assert.deepEqual(networks[0]!.connected(), [2, 3], 'no word, no channel');
   });
 });

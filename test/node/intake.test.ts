@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { quorateApplication } from '../../ledger/modules/index.ts';
+import { packTransactions, signTransaction, type Transaction } from '../../ledger/transaction.ts';
+import { idKey } from '../../node/id-key.ts';
+import { Intake } from '../../node/intake.ts';
+import { Mempool } from '../../node/mempool.ts';
+import { createVerifyPool } from '../../node/verify/pool.ts';
+import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+
+const chain = testGenesis();
+const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
+
+/** The intake of member 0, on a chain whose time stands still. */
+function setUp({ transactionsMax = 80 } = {}) {
+  const pool = new Mempool({ transactionsMax, bytesMax: 1_000_000 }, 4);
+  const executed = new Set<string>();
+  const blamed: string[] = [];
+  const intake = new Intake({
+    genesisId: chain.genesis.id,
+    parameters: chain.genesis.parameters,
+    application: quorateApplication,
+    self: 0,
+    pool,
+    verifyPool,
+    accounts: new Set(['writer', 'issuer'].map((name) => idKey(chain.account(name).publicKey))),
+    chainNow: () => START_TIME,
+    now: () => 0,
+    body: (key) => pool.body(key),
+    refusal: () => undefined,
+    recentlyExecuted: (key) => executed.has(key),
+    executedAmong: async () => Uint8Array.of(0),
+    added() {},
+    blame: (member, reason) => void blamed.push(`${member}: ${reason}`),
+  });
+  const submit = async ({ bytes }: Pick<Transaction, 'bytes'>): Promise<string> => {
+    const [outcome] = await intake.fromClient([bytes]);
+    return outcome!.kind === 'refused' ? outcome!.code : outcome!.kind;
+  };
+  /** What member 2 gives when asked for `wanted`. */
+  const fetched = (wanted: readonly Transaction[], ...given: readonly Pick<Transaction, 'bytes'>[]) => {
+    const keys = new Set(wanted.map(({ id }) => idKey(id)));
+    return intake.forBatch(2, packTransactions(given.map(({ bytes }) => bytes)), keys);
+  };
+  return { pool, intake, blamed, executed, submit, fetched };
+}
+
+function badlySigned({ bytes }: Transaction): Pick<Transaction, 'bytes'> {
+  const changed = bytes.slice();
+  changed[changed.length - 1]! ^= 1;
+  return { bytes: changed };
+}
+
+/** Signed as it should be, with a body that no correct member admits. */
+function signedWith(change: Partial<Transaction['body']>, of: TestGenesis = chain): Transaction {
+  const { body } = register(of, 'a');
+  const signer = of.account('writer');
+  return signTransaction(of.genesis.id, { ...body, ...change }, (message) => signer.sign(message));
+}
+
+describe('what may enter the pool (N4, N13)', () => {
+  const [call] = register(chain, 'a').body.calls;
+  const invalid: Readonly<Record<string, Transaction>> = {
+    'an unknown module': signedWith({ calls: [{ ...call!, module: 'nothing' }] }),
+    'an unknown action': signedWith({ calls: [{ ...call!, action: 'nothing' }] }),
+    'malformed arguments': signedWith({ calls: [{ ...call!, args: Uint8Array.of(1, 2, 3) }] }),
+    'too many bytes': signedWith({
+      calls: Array.from({ length: 3 }, () => ({ ...call!, args: new Uint8Array(16_000) })),
+    }),
+  };
+  for (const [what, transaction] of Object.entries(invalid)) {
+    it(`L14, Q01: a body with ${what} makes its whole batch invalid, although its signature is good`, async () => {
+      const { pool, fetched, blamed, submit } = setUp();
+      assert.match((await fetched([transaction], transaction))!, /^transaction in the batch: /);
+      assert.deepEqual([pool.size, blamed.length], [0, 1]);
+      assert.match(await submit(transaction), /unknown-action|invalid-args|too-large/);
+      assert.equal(pool.size, 0);
+    });
+  }
+
+  it('L14, Q01: a body with a bad signature is none: the batch stays without it, and its giver is blamed', async () => {
+    const { pool, fetched, blamed } = setUp();
+    const wanted = register(chain, 'a');
+    assert.equal(await fetched([wanted], badlySigned(wanted)), undefined, 'another member may have the right one');
+    assert.deepEqual([pool.size, blamed], [0, ['2: a transaction with a bad signature']]);
+    assert.equal(await fetched([wanted], wanted), undefined);
+    assert.equal(pool.size, 1);
+  });
+
+  it('L05: fetched bytes are hashed again: what has another id than was asked for is not taken', async () => {
+    const { pool, fetched } = setUp();
+    const [wanted, other] = [register(chain, 'a'), register(chain, 'b')];
+    await fetched([wanted], other);
+    await fetched([wanted], signedWith({ nonce: new Uint8Array(8).fill(9) }));
+    assert.equal(pool.size, 0);
+    await fetched([wanted], other, wanted);
+    assert.deepEqual([pool.has(idKey(wanted.id)), pool.has(idKey(other.id))], [true, false]);
+  });
+
+  it('R07, R26: a transaction of another chain has another id here, and its signature is none', async () => {
+    const { pool, intake, submit } = setUp();
+    const elsewhere = register(testGenesis(5), 'a');
+    assert.equal(await submit(elsewhere), 'bad-signature');
+    await intake.fromPeer(1, packTransactions([elsewhere.bytes]));
+    assert.equal(pool.size, 0);
+  });
+
+  it('trap: transaction first seen with a bad signature, from anybody, is taken when it comes with a good one', async () => {
+    const { pool, intake, blamed, submit, fetched } = setUp();
+    const transaction = register(chain, 'a');
+    const bad = badlySigned(transaction);
+    assert.equal(await submit(bad), 'bad-signature');
+    await intake.fromPeer(1, packTransactions([bad.bytes]));
+    await fetched([transaction], bad);
+    assert.deepEqual(blamed, ['1: a transaction with a bad signature', '2: a transaction with a bad signature']);
+    assert.equal(pool.size, 0);
+    assert.equal(await submit(transaction), 'accepted');
+    assert.equal(await submit(bad), 'known', 'the id is known by now');
+    assert.equal(pool.size, 1);
+    assert.deepEqual(pool.body(idKey(transaction.id))!.bytes, transaction.bytes);
+  });
+
+  it('Q03: the same body with a second signature is the same transaction', async () => {
+    const { pool, intake, submit } = setUp();
+    const transaction = register(chain, 'a');
+    assert.equal(await submit(transaction), 'accepted');
+    const other = { ...transaction, bytes: transaction.bytes.slice() };
+    other.bytes.fill(7, other.bytes.length - 64);
+    assert.equal(await submit(other), 'known');
+    await intake.fromPeer(1, packTransactions([other.bytes]));
+    assert.equal(pool.size, 1);
+  });
+
+  it('Q04: admission ends with the chain time and begins a lifetime before, and only the admitting node judges it', async () => {
+    const life = chain.genesis.parameters.maxLifetimeMs;
+    for (const [validUntil, expected] of [
+      [START_TIME - 1, 'expired'],
+      [START_TIME, 'accepted'],
+      [START_TIME + life, 'accepted'],
+      [START_TIME + life + 1, 'expiry-too-far'],
+    ] as const) {
+      const { pool, intake, submit } = setUp();
+      const transaction = register(chain, 'a', { validUntil });
+      assert.equal(await submit(transaction), expected, `${validUntil - START_TIME}`);
+      // A receiver with another clock does not refuse: block time decides at execution.
+      if (expected === 'accepted') continue;
+      await intake.fromPeer(1, packTransactions([transaction.bytes]));
+      assert.equal(pool.size, 1);
+    }
+  });
+
+  it('K01: what was executed is known, and enters no pool again by any way', async () => {
+    const { pool, intake, executed, submit } = setUp();
+    const transaction = register(chain, 'a');
+    executed.add(idKey(transaction.id));
+    assert.equal(await submit(transaction), 'known');
+    await intake.fromPeer(1, packTransactions([transaction.bytes]));
+    assert.equal(pool.size, 0);
+  });
+
+  it('trap: a full pool refuses its own clients first, never what an origin may still send, and has room again', async () => {
+    const { pool, intake, submit } = setUp({ transactionsMax: 16 });
+    // Four members: a share of four each, of which an origin admits two.
+    const named = (name: string) => register(chain, name);
+    assert.deepEqual(
+      [await submit(named('a')), await submit(named('b')), await submit(named('c'))],
+      ['accepted', 'accepted', 'overloaded'],
+    );
+    for (const member of [1, 2, 3]) {
+      const sent = ['1', '2', '3', '4', '5'].map((name) => named(`${member} ${name}`).bytes);
+      await intake.fromPeer(member, packTransactions(sent));
+    }
+    assert.equal(pool.size, 2 + 3 * 4, 'four of each origin, and nobody takes the share of another');
+    // Bodies that a batch needs are taken all the same (V10: no pool rule evicts them).
+    const needed = named('needed');
+    await intake.forBatch(1, packTransactions([needed.bytes]), new Set([idKey(needed.id)]));
+    assert(pool.has(idKey(needed.id)));
+    pool.executed(1, [idKey(named('a').id), idKey(named('b').id)]);
+    assert.equal(await submit(named('c')), 'accepted');
+  });
+});
