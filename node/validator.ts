@@ -38,6 +38,7 @@ import type { Executed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Sch
 import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
+import { onceOnly } from './scheduler.ts';
 import type { Signer } from './signatures.ts';
 import { syncTo } from './sync.ts';
 import { isValid } from './verify/packed.ts';
@@ -98,7 +99,8 @@ export class Validator {
   #poolAnnounced = false;
 
   constructor(options: ValidatorOptions) {
-    this.#options = options;
+    const scheduler = onceOnly(options.scheduler);
+    this.#options = { ...options, scheduler };
     const { genesis, opened, self } = options;
     const { parameters, validators } = genesis;
     this.#context = {
@@ -116,7 +118,7 @@ export class Validator {
     const records = options.records.map(decodeRecord);
     this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
-    const { scheduler, network, log, fatal } = options;
+    const { network, log, fatal } = options;
     this.#peers = new PeerClient({
       network,
       log,
