@@ -373,8 +373,13 @@ export class Ledger implements LedgerPort {
     const { maxLifetimeMs } = this.#options.genesis.parameters;
     const oldest = this.#head.timestamp - maxLifetimeMs;
     const blocks: BlockRecord[] = [];
+    let expected = this.#head.height;
     for await (const { value } of this.#store.range('block', { reverse: true })) {
       const block = decode(blockCodec, value);
+      // Without its ids what it executed would execute again.
+      if (block.header.height !== expected)
+        throw new LedgerError('STATE_DAMAGED', `database ${this.#options.directory} lacks block ${expected}`);
+      expected--;
       if (block.header.timestamp < oldest && block.header.height <= this.#finalHeight) break;
       blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
     }

@@ -324,6 +324,41 @@ describe('disks that lie or were changed', { concurrency: 1 }, () => {
     });
   }
 
+  it('D06: a database that lost its newest blocks, as with its log, beside a whole journal: nothing is signed twice', async () => {
+    for (const [backupMs, restoreMs] of [
+      [700, 1_000],
+      [900, 2_400],
+      [1_900, 2_000],
+    ] as const) {
+      const twice: string[] = [];
+      let older: SimDisk | undefined;
+      let lost = 0;
+      const { nodes } = await directed(
+        restoreMs,
+        { fragile: [2], stormMs: 4_500 },
+        all(
+          (world) => signedTwice(world, 2, twice),
+          at(backupMs, (world) => {
+            older = world.nodes[2]!.disk.copy();
+            lost = -heightOf(world.nodes[2]!);
+          }),
+          at(restoreMs, (world) => {
+            const node = world.nodes[2]!;
+            lost += heightOf(node);
+            node.crash(false);
+            older!.files.clear();
+            for (const [name, { content }] of node.disk.files) older!.files.set(name, { content, durable: content });
+            node.disk = older!;
+            node.start();
+          }),
+        ),
+      );
+      assert(lost > 0);
+      assert.deepEqual(twice, [], `rolled back from ${restoreMs} to ${backupMs}`);
+      assert.equal(heightOf(nodes[2]!), heightOf(nodes[1]!));
+    }
+  });
+
   it('D19: the same journal record damaged at all: all are in doubt, nobody votes, nothing is made up', async () => {
     const votes: string[] = [];
     const heights: (readonly number[])[] = [];
