@@ -13,7 +13,7 @@ import { openJournal } from './journal/journal.ts';
 import { type KeyFile, readKeyFile } from './key-file.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
-import type { Scheduler } from './ports.ts';
+import { processScheduler } from './scheduler.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
@@ -109,7 +109,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       doubt,
       network,
       log,
-      scheduler,
+      scheduler: processScheduler,
       now: () => ({ wall: Date.now(), monotonic: performance.now() }),
       fatal,
     });
@@ -141,15 +141,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     throw error;
   }
 }
-
-/** Timers of this process. setTimeout takes 31 bits (T05). */
-const scheduler: Scheduler = {
-  setTimer(delayMs, run) {
-    const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2 ** 31 - 1));
-    return () => clearTimeout(timer);
-  },
-  soon: (run) => void setImmediate(run),
-};
 
 async function loadGenesis(path: string, verify: VerifySignature): Promise<Genesis> {
   let text: string;

@@ -38,6 +38,7 @@ import type { Executed, Installed, JournalEntry, JournalPort, LedgerPort, Opened
 import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
+import { onceOnly } from './scheduler.ts';
 import type { Signer } from './signatures.ts';
 import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
@@ -104,7 +105,8 @@ export class Validator {
   #durable = 0;
 
   constructor(options: ValidatorOptions) {
-    this.#options = options;
+    const scheduler = onceOnly(options.scheduler);
+    this.#options = { ...options, scheduler };
     const { genesis, opened, self } = options;
     const { parameters, validators } = genesis;
     this.#context = {
@@ -122,7 +124,7 @@ export class Validator {
     const records = options.records.map(decodeRecord);
     this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
-    const { scheduler, network, log, fatal } = options;
+    const { network, log, fatal } = options;
     this.#idsSince = opened.idsSince;
     this.#peers = new PeerClient({
       network,

@@ -448,9 +448,14 @@ export class Ledger implements LedgerPort {
     for (const { header, ids } of await carriedIds(this.#store, this.#base, oldest))
       this.#ids.add(header.timestamp, ids);
     const blocks: BlockRecord[] = [];
+    let expected = this.#head.height;
     const above = { from: heightKey(this.#base.height === 0 ? 0 : this.#base.height + 1), reverse: true };
     for await (const { value } of this.#store.range('block', above)) {
       const block = decode(blockCodec, value);
+      // Without its ids what it executed would execute again.
+      if (block.header.height !== expected)
+        throw new LedgerError('STATE_DAMAGED', `database ${this.#options.directory} lacks block ${expected}`);
+      expected--;
       if (block.header.timestamp < oldest && block.header.height <= this.#finalHeight) break;
       blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
     }

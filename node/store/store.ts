@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ClassicLevel } from 'classic-level';
 import { utf8Encode } from '../../ledger/bytes.ts';
@@ -80,6 +81,7 @@ export class Store {
 
   /** Throws StoreError; LevelDB's LOCK keeps a second process out (O01). */
   static async open(directory: string): Promise<Store> {
+    await assertCurrent(directory);
     const db = new ClassicLevel<Uint8Array, Uint8Array>(directory, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -145,6 +147,16 @@ export class Store {
   close(): Promise<void> {
     return this.#db.close();
   }
+}
+
+/**
+ * D06: where CURRENT is missing LevelDB makes a new database and deletes the tables of the old one. A database that a
+ * crash left half made has neither tables nor log yet.
+ */
+async function assertCurrent(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.includes('CURRENT') || !names.some((name) => /^\d+\.(?:ldb|sst|log)$/.test(name))) return;
+  throw new StoreError(`database ${directory} can't be opened: its file CURRENT is missing`);
 }
 
 export interface RangeOptions {

@@ -12,8 +12,10 @@ export interface DiskHooks {
   /** Whether the process that asked still runs. */
   isAlive(): boolean;
   latencyMs(): number;
-  /** This write or sync fails with EIO (D03). */
-  fails(): boolean;
+  /** Why this write or sync fails, if it does: EIO (D03), ENOSPC (D09). */
+  fails(point: string): string | undefined;
+  /** Write points are named with their line of the product's source, which takes time. */
+  readonly exact: boolean;
 }
 
 interface File {
@@ -42,14 +44,22 @@ export class SimDisk {
   #durableRows: Rows = new Map();
   /** Batches written without sync since the last synced one, oldest first. */
   #unsynced: Change[] = [];
+  /** D04: syncs of these say that they are done and make nothing durable. */
+  readonly lies = { journal: false, database: false };
 
   /** A process of this disk opens its files through these. */
   journalFiles(loop: Loop, hooks: DiskHooks): JournalFiles {
-    const act = async (name: string, change: () => void, ms = hooks.latencyMs()): Promise<void> => {
+    const act = async (kind: string, change: () => void, part = (): void => {}): Promise<void> => {
+      const name = hooks.exact ? `${kind} at ${callSite()}` : kind;
       loop.settle();
-      await loop.wait(ms);
+      await loop.wait(hooks.latencyMs());
       if (!hooks.isAlive()) return NEVER;
-      if (hooks.fails()) throw new Error('EIO: i/o error');
+      const failure = hooks.fails(name);
+      if (failure !== undefined) {
+        // A full disk takes what fits.
+        if (failure.startsWith('ENOSPC')) part();
+        throw new Error(failure);
+      }
       hooks.point(`before ${name}`);
       if (!hooks.isAlive()) return NEVER;
       change();
@@ -60,14 +70,19 @@ export class SimDisk {
     const open = async (name: string): Promise<JournalFile> => {
       if (!this.files.has(name)) this.files.set(name, { content: new Uint8Array(0), durable: undefined });
       const file = this.files.get(name)!;
+      const put = (bytes: Uint8Array, position: number): void => {
+        const after = new Uint8Array(Math.max(file.content.length, position + bytes.length));
+        after.set(file.content);
+        after.set(bytes, position);
+        file.content = after;
+      };
       return {
         write: (bytes, position) =>
-          act('journal write', () => {
-            const after = new Uint8Array(Math.max(file.content.length, position + bytes.length));
-            after.set(file.content);
-            after.set(bytes, position);
-            file.content = after;
-          }),
+          act(
+            'journal write',
+            () => put(bytes, position),
+            () => put(bytes.subarray(0, bytes.length >> 1), position),
+          ),
         truncate: (length) =>
           act('journal truncate', () => {
             const after = new Uint8Array(length);
@@ -76,6 +91,7 @@ export class SimDisk {
           }),
         sync: () =>
           act('journal sync', () => {
+            if (this.lies.journal) return;
             if (file.durable !== undefined) file.durable = file.content;
             else this.#ghosts.set(name, file.content);
           }),
@@ -95,6 +111,7 @@ export class SimDisk {
         }),
       sync: () =>
         act('journal directory sync', () => {
+          if (this.lies.journal) return;
           for (const [name, file] of this.files) file.durable ??= this.#ghosts.get(name) ?? new Uint8Array(0);
           this.#ghosts.clear();
         }),
@@ -104,8 +121,7 @@ export class SimDisk {
   /** The database of a process of this disk, with all that was written. */
   openStore(loop: Loop, hooks: DiskHooks): Store {
     // LevelDB moves what it finds in its log into a synced table when it opens.
-    for (const one of this.#unsynced) apply(this.#durableRows, one);
-    this.#unsynced = [];
+    if (!this.lies.database) this.#sync();
     return new Store(new SimDatabase(this, loop, hooks));
   }
 
@@ -113,7 +129,10 @@ export class SimDisk {
   applied(change: Change, sync: boolean): void {
     apply(this.rows, change);
     this.#unsynced.push(change);
-    if (!sync) return;
+    if (sync && !this.lies.database) this.#sync();
+  }
+
+  #sync(): void {
     for (const one of this.#unsynced) apply(this.#durableRows, one);
     this.#unsynced = [];
   }
@@ -195,9 +214,14 @@ export class SimDisk {
     const key = random.pick(keys);
     const value = this.rows.get(key)!.slice();
     value[random.int(value.length)]! ^= 1 << random.int(8);
+    this.overwrite(key, value);
+    return true;
+  }
+
+  /** Puts something else where a database value was, durably. */
+  overwrite(key: string, value: Uint8Array): void {
     this.rows.set(key, value);
     this.#durableRows.set(key, value);
-    return true;
   }
 }
 
@@ -236,21 +260,28 @@ class SimDatabase implements Database {
       put: (key, value) => put.set(latin1(key), value.slice()),
       del: (key) => deleted.push(latin1(key)),
       write: async ({ sync }) => {
-        const { isAlive, point, latencyMs, fails } = this.#hooks;
+        const { isAlive, point, latencyMs, fails, exact } = this.#hooks;
+        const name = exact ? `database write at ${callSite()}` : 'database write';
         this.#loop.settle();
         await this.#loop.wait(sync ? latencyMs() : 0);
         if (!isAlive()) return NEVER;
-        if (fails()) throw new Error('EIO: i/o error');
-        point('before database write');
+        const failure = fails(name);
+        if (failure !== undefined) throw new Error(failure);
+        point(`before ${name}`);
         if (!isAlive()) return NEVER;
         this.#disk.applied({ put, deleted }, sync);
-        point('after database write');
+        point(`after ${name}`);
         return isAlive() ? undefined : NEVER;
       },
     };
   }
 
   async close(): Promise<void> {}
+}
+
+/** Where in the product this write was asked for: `journal.ts:213`. */
+function callSite(): string {
+  return /\/node\/(?:journal|ledger)\/(\w+\.ts:\d+)/.exec(new Error().stack ?? '')?.[1] ?? 'elsewhere';
 }
 
 function apply(rows: Rows, { put, deleted }: Change): void {

@@ -77,6 +77,12 @@ export class SimNode implements Endpoint {
   diskMs = 0.5;
   /** The next disk accesses that fail. */
   failing = 0;
+  /** Why a disk access at this write point fails, if it does: for directed runs. */
+  refuses: (point: string) => string | undefined = () => undefined;
+  /** Write points are named with their place in the source. */
+  exactPoints = false;
+  /** T04: timers fire early, late, twice, and after they were cancelled. */
+  wildTimers = false;
   #process: Process | undefined;
   #handlers: NetworkHandlers = noHandlers();
   /** How often it was started. */
@@ -180,7 +186,8 @@ export class SimNode implements Endpoint {
       isAlive,
       point: (name: string) => tap.point(this, name),
       latencyMs: () => random.between(0.05, this.diskMs) + Math.max(0, this.pausedUntil - loop.now),
-      fails: () => this.failing > 0 && this.failing-- > 0,
+      fails: (point: string) => (this.failing > 0 && this.failing-- > 0 ? 'EIO: i/o error' : this.refuses(point)),
+      exact: this.exactPoints,
     };
     const fatal = (error: unknown): void => {
       if (process.alive) tap.fatal(this, error);
@@ -250,9 +257,19 @@ export class SimNode implements Endpoint {
       this.#touch(run);
     };
     return {
-      setTimer: (delayMs, run) => loop.after(Math.max(0, delayMs) / this.clocks.rate, () => guarded(run)),
+      setTimer: (delayMs, run) => {
+        const waitMs = Math.max(0, delayMs) / this.clocks.rate;
+        return this.wildTimers ? this.#wildTimer(waitMs, () => guarded(run)) : loop.after(waitMs, () => guarded(run));
+      },
       soon: (run) => void loop.after(0.01, () => guarded(run)),
     };
+  }
+
+  #wildTimer(waitMs: number, run: () => void): () => void {
+    const { loop, random } = this.world;
+    const stop = loop.after(waitMs * random.pick([0.1, 0.5, 1, 1, 3]), run);
+    if (random.chance(0.2)) loop.after(waitMs * random.between(0, 2), run);
+    return random.chance(0.5) ? stop : () => {};
   }
 
   /** The ledger thread: answers come after a virtual moment, in the order of the calls. */

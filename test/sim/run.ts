@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly verbose?: boolean;
   /** Instead of what the seed draws. */
   readonly plan?: Partial<Plan>;
+  /** Hears of every write point, and may crash the node there. */
+  readonly onPoint?: (node: SimNode, name: string) => void;
   /** Directs the run: called once, before anything happens. */
   readonly script?: (world: ScriptWorld) => void;
 }
@@ -374,7 +376,10 @@ class Run {
         this.#checker.touched(node);
       },
       fatal: (node, error) => this.#fatal(node, error),
-      point: (node, name) => this.#faults.point(node, name),
+      point: (node, name) => {
+        this.#faults.point(node, name);
+        this.#options.onPoint?.(node, name);
+      },
       started: (node, doubt) => {
         this.#note(
           `${node.name} started at ${node.validator?.state.executed.height}${doubt ? `, in doubt: ${doubt}` : ''}`,
@@ -390,7 +395,7 @@ class Run {
   /** A failed disk ends the process (D03), and so does damage; anything else is our bug (I20). */
   #fatal(node: SimNode, error: unknown): void {
     const text = error instanceof Error ? `${error.message}` : String(error);
-    const expected = /EIO/.test(text) || this.#checker.faulty.has(node.member);
+    const expected = /EIO|ENOSPC/.test(text) || this.#checker.faulty.has(node.member);
     this.#note(`${node.name} ends: ${text}`);
     if (!expected) this.#checker.fail('I20', `${node.name}: ${error instanceof Error ? error.stack : text}`);
     this.#loop.settle();
