@@ -2,7 +2,7 @@ import type { Genesis } from '../genesis/genesis.ts';
 import type { Application } from '../ledger/application.ts';
 import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
-import { decode, encode, tryDecode } from '../ledger/codec.ts';
+import { decode, encode } from '../ledger/codec.ts';
 import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Log, Network } from '../p2p/index.ts';
@@ -11,6 +11,7 @@ import { CatchUp } from './catch-up.ts';
 import { Forwarding } from './forwarding.ts';
 import { SigningGuard } from './guard.ts';
 import { idKey, idKeys } from './id-key.ts';
+import { type InboxContext, takeFrame } from './inbox.ts';
 import { Intake, type Wanted } from './intake.ts';
 import {
   CATCH_UP_DELAY_MS,
@@ -25,12 +26,11 @@ import { Mempool, type PoolEntry } from './mempool.ts';
 import { OwnSignatures } from './own-signatures.ts';
 import type { Now, Ordered } from './pbft/events.ts';
 import { culpritOf } from './pbft/evidence.ts';
-import { messageCodec } from './pbft/messages.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
 import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
-import { isHeld, isUseful } from './pbft/useful.ts';
-import { type MessageContext, verifyMessage } from './pbft/verify.ts';
+import { isHeld } from './pbft/useful.ts';
+import type { MessageContext } from './pbft/verify.ts';
 import { shownTo } from './pbft/witness.ts';
 import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
@@ -42,7 +42,7 @@ import { onceOnly } from './scheduler.ts';
 import type { Signer } from './signatures.ts';
 import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
-import { FRAME_MESSAGE, FRAME_OFFER, FRAME_TRANSACTIONS, messageFrame } from './wire.ts';
+import { messageFrame } from './wire.ts';
 
 export interface ValidatorOptions {
   readonly genesis: Genesis;
@@ -242,7 +242,15 @@ export class Validator {
   /** Begins to speak and to vote. */
   start(): void {
     const { network, doubt, opened, ledger } = this.#options;
-    network.onFrame((from, frame) => this.#onFrame(from, frame));
+    const inbox: InboxContext = {
+      messages: this.#context,
+      state: () => this.state,
+      dispatch: (event) => this.#runner.dispatch(event),
+      transactions: (from, packed) => void this.intake.fromPeer(from, packed).catch(this.#options.fatal),
+      offer: (from, ids) => this.#peers.onOffer(from, ids),
+      blame: (member, reason) => this.#blame(member, reason),
+    };
+    network.onFrame((from, frame) => takeFrame(from, frame, inbox));
     network.onRequest((from, body) =>
       answerPeer(from, body, {
         ledger,
@@ -323,29 +331,6 @@ export class Validator {
         this.#options.journal.doubt(`halted: ${reason}`).catch(fatal);
       },
     };
-  }
-
-  #onFrame(from: number, frame: Uint8Array): void {
-    const body = frame.subarray(1);
-    if (frame[0] === FRAME_TRANSACTIONS) {
-      this.intake.fromPeer(from, body).catch(this.#options.fatal);
-      return;
-    }
-    if (frame[0] === FRAME_OFFER) return this.#peers.onOffer(from, body);
-    const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, body) : undefined;
-    if (decoded === undefined || !decoded.ok) {
-      return this.#blame(from, decoded === undefined ? `frame of kind ${frame[0]}` : `message: ${decoded.problem}`);
-    }
-    const message = decoded.value;
-    if (!isUseful(this.state, message)) return;
-    const judged = verifyMessage(message, this.#context);
-    if (judged.ok) return this.#runner.dispatch({ type: 'message', message: judged.message });
-    const { code, detail } = judged.reject;
-    this.#blame(from, `${message.kind}: ${detail}`);
-    // R25: whoever passes it on is not to blame, but its signer is.
-    if (code === 'misconduct' && message.kind === 'newView') {
-      this.#runner.dispatch({ type: 'misconduct', message, detail });
-    }
   }
 
   /** N13: what waits for long may have been executed before it came here; nobody would ever order it again. */
