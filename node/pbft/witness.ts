@@ -2,6 +2,7 @@ import { equalBytes } from '../../ledger/bytes.ts';
 import { type Checkpoint, checkpointCodec } from '../../ledger/checkpoint.ts';
 import { sameEncoding } from '../../ledger/codec.ts';
 import { leaderIndex } from '../../ledger/validators.ts';
+import type { JournalRecord } from './events.ts';
 import {
   type Message,
   newViewVote,
@@ -123,6 +124,16 @@ export function forgetWitnessed(state: ReplicaState, height: number): void {
     for (const { byHeight } of votes.values()) keepHighest(byHeight, height);
     keepHighest(checkpoints, height);
   }
+  for (const [place, record] of state.unwritten) if (isForgotten(state, record)) state.unwritten.delete(place);
+}
+
+function isForgotten({ witnessed }: ReplicaState, record: JournalRecord): boolean {
+  if (record.kind !== 'witness') return false;
+  const { member, shown } = record;
+  const of = witnessed.get(member);
+  if (shown.kind === 'checkpoint') return of?.checkpoints.get(shown.value.checkpoint.height) !== shown.value;
+  const { kind, vote, signature } = shown.value;
+  return of?.votes.get(kind)?.byHeight.get(vote.height)?.signature !== signature;
 }
 
 function keepHighest(byHeight: Map<number, unknown>, height: number): void {
