@@ -1,7 +1,8 @@
 import { toHex } from '../ledger/bytes.ts';
+import { MESSAGE_BYTES_MAX } from '../ledger/limits.ts';
 import { parametersProblem } from '../ledger/parameters.ts';
 import { publicKeyProblem, type VerifySignature } from '../ledger/signature.ts';
-import { faultsTolerated } from '../ledger/validators.ts';
+import { faultsTolerated, newViewBytesMax } from '../ledger/validators.ts';
 import type { GenesisFile } from './file.ts';
 import { possessionMessage } from './possession.ts';
 
@@ -149,12 +150,20 @@ function addressesProblem({ validators }: GenesisFile): RuleProblem | undefined 
   return undefined;
 }
 
-function chainProblem({ time, parameters }: GenesisFile): RuleProblem | undefined {
+function chainProblem({ time, parameters, validators }: GenesisFile): RuleProblem | undefined {
   if (time > TIME_MAX) {
     return { code: 'bad-time', problem: `genesis.time: expected ms since 1970 up to ${TIME_MAX}, got ${time}` };
   }
-  const problem = parametersProblem(parameters);
+  const problem = parametersProblem(parameters) ?? sizeProblem(validators.length, parameters.window);
   return problem === undefined ? undefined : { code: 'bad-parameters', problem: `genesis.parameters: ${problem}` };
+}
+
+/** A leader whose NEW-VIEW does not fit a message could never begin its view. */
+function sizeProblem(n: number, window: number): string | undefined {
+  const bytes = newViewBytesMax(n, window);
+  if (bytes <= MESSAGE_BYTES_MAX) return undefined;
+  const much = `a NEW-VIEW of up to ${Math.ceil(bytes)} bytes, at most ${MESSAGE_BYTES_MAX}`;
+  return `window ${window} with ${n} validators makes ${much}`;
 }
 
 function possessionProblem({ chain, validators }: GenesisFile, verify: VerifySignature): RuleProblem | undefined {

@@ -11,6 +11,8 @@ export const TRANSACTION_BYTES_MAX = 65_536;
 export const BATCH_TRANSACTIONS_MAX = 4_096;
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 export const WINDOW_MAX = 64;
+/** The greatest message between validators: what fits a frame of theirs, with its tags. */
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024 - 1024;
 export const EVENTS_PER_RECEIPT_MAX = 512;
 export const EVENT_BYTES_MAX = 16_384;
 export const TABLE_KEY_BYTES_MAX = 256;

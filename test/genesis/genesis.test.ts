@@ -451,6 +451,20 @@ test('G01: content that breaks a rule is refused with path and reason', () => {
     assertRefused(createGenesis(edit(SOUND), portableVerify), code, problem, what);
 });
 
+test('G01: a window whose NEW-VIEW would not fit a message is refused', () => {
+  const many = Array.from({ length: 100 }, (_, index) => ({ ...VALIDATORS[0]!, name: `node-${index}` }));
+  const validators = many.map((one, index) => ({
+    ...one,
+    key: keyOf(`many ${index}`),
+    peerKey: keyOf(`many peer ${index}`),
+    addresses: [],
+  }));
+  const made = (window: number) =>
+    createGenesis({ ...SOUND, validators, parameters: { ...defaultParameters, window } }, () => true);
+  assert(made(8).ok);
+  assertRefused(made(64), 'bad-parameters', /window 64 with 100 validators makes a NEW-VIEW of up to \d+ bytes/);
+});
+
 test('an administrator may be an account too, and addresses may be of any kind', () => {
   const edits: Edit[] = [
     editAccount(1, { key: ORGANISATIONS[0]!.administrators[0]! }),
