@@ -28,7 +28,7 @@ export const SNAPSHOT_PARTS_MAX = 65_536;
 /** Requests to one member that may get lost during one transfer of a snapshot. */
 export const SNAPSHOT_TRIES = 3;
 /** Block time for which a snapshot that is not read any more is kept for others, before another may be made. */
-export const SNAPSHOT_KEPT_MS = 60_000;
+export const SNAPSHOT_KEPT_MS = 600_000;
 /** Rows of a snapshot for others in one write. */
 export const STORE_BATCH_BYTES = 1024 * 1024;
 /** Calls waiting for a transaction to become committed or final. */

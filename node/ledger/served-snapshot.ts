@@ -32,9 +32,9 @@ interface Ready {
   readonly answer: Uint8Array;
 }
 
-/** Times that `keptMs` passes until one that is usable, or one that is in use, must make way. */
-const OLD = 10;
-const ANCIENT = 60;
+/** How many times `keptMs` pass until one that is of use, and one that is being read, make way: nobody holds it for ever. */
+const OLD = 6;
+const ANCIENT = 12;
 
 export const NO_SNAPSHOT: Uint8Array = encode(snapshotAnswerCodec, { kind: 'nothing', value: {} });
 const NO_ROWS: Uint8Array = encode(rowsAnswerCodec, { kind: 'nothing', value: {} });

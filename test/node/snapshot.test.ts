@@ -14,6 +14,7 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { verifyBundle } from '../../light/verify-bundle.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
+import { startLedger } from '../../node/ledger/client.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
@@ -30,6 +31,7 @@ import {
   type Snapshot,
   type StateRow,
   snapshotAnswerCodec,
+  snapshotCodec,
 } from '../../node/wire.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
 
@@ -395,6 +397,39 @@ describe('snapshots (R8)', () => {
     assert.deepEqual(nothing, Uint8Array.of(0), 'the one before is gone');
   });
 
+  it('goes to and from the ledger thread', async () => {
+    const { genesis, validators } = chain;
+    const validatorKey = validators[0]!.publicKey;
+    const directory = join(folder, String(count++));
+    const port = startLedger({ directory, genesisText: genesis.text, validatorKey }, assert.fail);
+    await port.open();
+    const offer = await ask(
+      source,
+      encode(requestCodec, { kind: 'snapshot', value: { above: 0 } }),
+      snapshotAnswerCodec,
+    );
+    assert(offer.kind === 'snapshot');
+    let progress = await port.stage({ kind: 'begin', snapshot: encode(snapshotCodec, offer.value) });
+    while (progress.rows !== undefined) {
+      const answer = await source.query('snapshotRows', { height: HEIGHT, ...progress.rows });
+      progress = await port.stage({ kind: 'rows', answer });
+    }
+    while (progress.blocks !== undefined) {
+      progress = await port.stage({
+        kind: 'blocks',
+        answer: await source.query('blockIds', { from: progress.blocks }),
+      });
+    }
+    const done = await port.install(MARK);
+    assert.deepEqual(done!.head, source.head);
+    // With what it got it gives one itself, of one chunk.
+    const given = decode(snapshotAnswerCodec, await port.query('snapshot', { above: 0 }));
+    assert(given.kind === 'snapshot');
+    assert.deepEqual(given.value.certificate, offer.value.certificate);
+    assert.equal(given.value.parts.length, 1);
+    await port.close();
+  });
+
   it('D15: cut off before it is installed it leaves the old ledger, and nothing behind', async () => {
     await grow(behind, 1, 3);
     const old = behind.head;
@@ -423,6 +458,21 @@ describe('snapshots (R8)', () => {
     await stop(behind);
     assert.equal(await kinds(name, 'state'), 0, 'the rows of before');
     assert((await kinds(name, 'otherState')) > 60);
+  });
+
+  it('D15: rows of a transfer that was given up are not among those of the next', async () => {
+    let given = 0;
+    await catchUp([{ rows: (rows) => (given++ < 5 ? rows : undefined) }]);
+    const other = (await start()).ledger;
+    await grow(other, 1, 12);
+    let begun = 0;
+    await catchUp([{ source: other, rows: () => void begun++ }], 12);
+    assert(begun > 0);
+    await stop(behind);
+    const name = String(count - 2);
+    const stored = await kinds(name, 'otherState');
+    behind = (await start(name)).ledger;
+    assert.equal(stored, 0);
   });
 
   async function kinds(name: string, kind: keyof typeof KINDS): Promise<number> {
@@ -566,7 +616,6 @@ describe('snapshots (R8)', () => {
     await grow(old, 1, 8);
     const early = await ask(old, encode(requestCodec, { kind: 'snapshot', value: { above: 0 } }), snapshotAnswerCodec);
     assert(early.kind === 'snapshot');
-    const { snapshotCodec } = await import('../../node/wire.ts');
     const progress = await behind.stage({ kind: 'begin', snapshot: encode(snapshotCodec, early.value) });
     assert.match(progress.problem!, /own height is 9/);
   });

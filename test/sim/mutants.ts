@@ -413,30 +413,10 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // Snapshots
   of(
-    'the rows of a snapshot are believed',
-    'node/ledger/staging.ts',
-    'if (hash === undefined || !equalBytes(hash, part.hash)) return',
-    'if (hash === undefined) return',
-    'byzantine',
-  ),
-  of(
     'the ids that a snapshot carries are forgotten',
     'node/ledger/opening.ts',
     'if (base.height === 0) return [];',
     'if (base.height >= 0) return [];',
-  ),
-  of(
-    'an installed snapshot is not synced',
-    'node/ledger/ledger.ts',
-    'await batch.write({ sync: true });\n    await this.#served.drop();',
-    'await batch.write({ sync: false });\n    await this.#served.drop();',
-    'crash',
-  ),
-  of(
-    'a snapshot that is cut off is taken for the rows of the next',
-    'node/ledger/staging.ts',
-    'await target.store.clear(target.rowsKind);',
-    '',
   ),
   of(
     'executed transactions stay pending',

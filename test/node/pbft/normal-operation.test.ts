@@ -435,6 +435,23 @@ describe('snapshots (R7, R8)', () => {
     assert.deepEqual(heights(cluster), [14, 14, 14, 14]);
   });
 
+  it('T2: the view timer is paused while pieces keep coming, and not reset', () => {
+    const cluster = new Cluster(4);
+    cluster.deliver();
+    const { state } = cluster.members[1]!;
+    const tick = (piece: boolean): number => {
+      cluster.clock.monotonic += 50;
+      if (piece) cluster.feed(1, { type: 'piece' });
+      cluster.feed(1, { type: 'tick', waiting: { handed: true, overdue: false } });
+      return state.timer.waited;
+    };
+    tick(false);
+    const waited = tick(false);
+    assert(waited > 0);
+    assert.equal(tick(true), waited);
+    assert(tick(false) > waited);
+  });
+
   it('a slot above the snapshot is not touched by it (R7)', () => {
     const { cluster } = proposed();
     const member = cluster.members[1]!;
