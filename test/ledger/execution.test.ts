@@ -182,6 +182,19 @@ test('the meter starts anew with every transaction', () => {
   assert.deepEqual(result.outcomes, ['ok', 'ok', 'ok', 'ok', 'ok']);
 });
 
+test('trap: handler raising TypeError, deep recursion, 256 heavy calls: a receipt each, and no receipt for the stack', () => {
+  assert.equal(outcomeOf(['type-error']), 'internal');
+  const chain = new TestChain(application);
+  const { callsMax, readsMax } = chain.parameters;
+  assert.equal(callsMax, 256);
+  // As many reads as a transaction may make, and one more in the last of its calls.
+  const heavy = (reads: number) => Array.from({ length: callsMax }, () => probeCall(chain, 'read', reads));
+  const each = Math.floor(readsMax / callsMax);
+  assert.equal(verdict(chain.run([chain.transaction('cleo', heavy(each - 1))]).receipts[0]!), 'ok');
+  assert.equal(verdict(chain.run([chain.transaction('cleo', heavy(each + 1))]).receipts[0]!), 'limit');
+  assert.throws(() => chain.send('cleo', 'probe', 'run', { what: 'recurse', count: 0 }), /call stack/);
+});
+
 test('K12: exhausting the stack is not a receipt: it stops the node', () => {
   const chain = new TestChain(application);
   assert.throws(() => chain.send('cleo', 'probe', 'run', { what: 'recurse', count: 0 }), /call stack/);
@@ -266,7 +279,7 @@ test('Q02 Q03 L16: an id executes once: twice in a batch, in a later batch, or w
   assert.deepEqual([second.executed, second.receipts, second.changes], [[], [], []]);
 });
 
-test('Q05: a replayed id is skipped up to its last moment by the ids kept, afterwards by its lifetime', () => {
+test('Q05, trap: an id at the exact edge of its lifetime, twice: a replayed id is skipped up to its last moment by the ids kept, afterwards by its lifetime', () => {
   const chain = new TestChain();
   const life = chain.parameters.maxLifetimeMs;
   const validUntil = START + life;

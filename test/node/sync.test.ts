@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { batchCodec, batchDigest } from '../../ledger/block.ts';
+import { utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
@@ -139,6 +140,20 @@ describe('catch-up from peers (R7)', () => {
   it('takes as many blocks as an answer has bodies for, and asks again', async () => {
     await catchUp((answer) => ({ ...answer, transactions: answer.transactions.slice(0, 1) }));
     assert.deepEqual(behind.head, source.head);
+  });
+
+  it('R19: nothing is taken over but blocks: every row of the state, ids and receipts are recomputed', async () => {
+    await catchUp(honest);
+    const args = { table: 'records.entries', key: utf8Encode('a3'), at: 'latest', proof: false } as const;
+    assert.deepEqual(await behind.query('state', args), await source.query('state', args));
+    for (let height = 1; height <= HEIGHT; height++) {
+      for (const name of ['a', 'b']) {
+        const { id } = register(chain, `${name}${height}`);
+        assert.deepEqual(await behind.query('transaction', { id }), await source.query('transaction', { id }));
+        assert.notEqual((await behind.query('executedAmong', { ids: id }))[0], 0, 'it is not executed again');
+      }
+    }
+    assert.deepEqual(await behind.query('sizes', {}), await source.query('sizes', {}));
   });
 
   it('R21: a member that serves one block at a time, however slowly, is asked in turn with the others', async () => {

@@ -1,5 +1,3 @@
-import { parseArgs } from 'node:util';
-
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
@@ -13,21 +11,6 @@ import { batchOf, createState, type ReplicaState } from '../../node/pbft/state.t
 import { executeBatch, genesisHead } from '../support/cluster.ts';
 import { fakeCrypto } from './crypto.ts';
 
-/**
- * Twins (Bano et al., 2021), enumerated: four members, of which one is two correct copies under one key. Each round cuts
- * the five processes into two groups, in every possible way, delivers everything inside them, and then either lets all
- * view timers end or not. What was reached by another way already is not gone through again.
- */
-
-const USAGE = 'usage: npm run sim:twins -- [--rounds 6] [--states 20000]';
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '6' }, states: { type: 'string', default: '20000' } },
-});
-const [rounds, statesMax] = [Number(values.rounds), Number(values.states)];
-if (![rounds, statesMax].every((number) => Number.isSafeInteger(number) && number > 0)) {
-  console.error(USAGE);
-  process.exit(2);
-}
 installFastHashing();
 
 const N = 4;
@@ -63,47 +46,64 @@ interface Sent {
 /** Every way to cut five processes in two; process 0 is always in the first group. */
 const CUTS = Array.from({ length: 2 ** (PROCESSES - 1) }, (_, bits) => bits << 1);
 
-let visited = 0;
-let violations = 0;
-let complete = true;
-const reached = new Set<string>();
-const heights = new Map<number, number>();
-for (let twin = 0; twin < N; twin++) {
-  let frontier: { world: World; path: string }[] = [{ world: begin(twin), path: `twin v${twin}:` }];
-  for (let round = 1; round <= rounds; round++) {
-    const next: { world: World; path: string }[] = [];
-    for (const { world, path } of frontier) {
-      for (const cut of CUTS) {
-        if (reached.size >= statesMax * (twin + 1)) {
-          complete = false;
-          break;
-        }
-        const after: World = { processes: world.processes.map(copy), monotonic: world.monotonic };
-        play(after, cut);
-        visited++;
-        const here = `${path} ${cut.toString(2).padStart(PROCESSES, '0')}`;
-        const problem = problemOf(after, twin);
-        if (problem !== undefined) {
-          violations++;
-          console.log(`VIOLATION ${here}: ${problem}`);
-        }
-        const print = `${twin} ${fingerprint(after)}`;
-        if (reached.has(print)) continue;
-        reached.add(print);
-        next.push({ world: after, path: here });
-      }
-    }
-    console.error(`twin v${twin}, round ${round}: ${next.length} states after ${visited} scenarios`);
-    frontier = next;
-  }
-  for (const { world } of frontier) {
-    const height = Math.max(...world.processes.map(({ heads }) => heads.length - 1));
-    heights.set(height, (heights.get(height) ?? 0) + 1);
-  }
+export interface TwinsResult {
+  /** Ways that were played, and different states that they led to. */
+  readonly scenarios: number;
+  readonly states: number;
+  /** Nothing was left out for lack of room. */
+  readonly complete: boolean;
+  /** Of the worlds after the last round: how many reached which height. */
+  readonly heights: Readonly<Record<number, number>>;
+  readonly violations: readonly string[];
 }
-const summary = { rounds, scenarios: visited, states: reached.size, complete, heights: Object.fromEntries(heights) };
-console.log(JSON.stringify({ ...summary, violations }));
-process.exitCode = violations > 0 ? 1 : 0;
+
+/**
+ * Twins (Bano et al., 2021), enumerated: four members, of which one is two correct copies under one key. Each round cuts
+ * the five processes into two groups, in every possible way, delivers everything inside them, and then either lets all
+ * view timers end or not. What was reached by another way already is not gone through again.
+ */
+export function enumerateTwins(
+  rounds: number,
+  statesMax: number,
+  tell: (text: string) => void = () => {},
+): TwinsResult {
+  let scenarios = 0;
+  let complete = true;
+  const violations: string[] = [];
+  const reached = new Set<string>();
+  const heights: Record<number, number> = {};
+  for (let twin = 0; twin < N; twin++) {
+    let frontier: { world: World; path: string }[] = [{ world: begin(twin), path: `twin v${twin}:` }];
+    for (let round = 1; round <= rounds; round++) {
+      const next: { world: World; path: string }[] = [];
+      for (const { world, path } of frontier) {
+        for (const cut of CUTS) {
+          if (reached.size >= statesMax * (twin + 1)) {
+            complete = false;
+            break;
+          }
+          const after: World = { processes: world.processes.map(copy), monotonic: world.monotonic };
+          play(after, cut);
+          scenarios++;
+          const here = `${path} ${cut.toString(2).padStart(PROCESSES, '0')}`;
+          const problem = problemOf(after, twin);
+          if (problem !== undefined) violations.push(`${here}: ${problem}`);
+          const print = `${twin} ${fingerprint(after)}`;
+          if (reached.has(print)) continue;
+          reached.add(print);
+          next.push({ world: after, path: here });
+        }
+      }
+      tell(`twin v${twin}, round ${round}: ${next.length} states after ${scenarios} scenarios`);
+      frontier = next;
+    }
+    for (const { world } of frontier) {
+      const height = Math.max(...world.processes.map(({ heads }) => heads.length - 1));
+      heights[height] = (heights[height] ?? 0) + 1;
+    }
+  }
+  return { scenarios, states: reached.size, complete, heights, violations };
+}
 
 function begin(twin: number): World {
   const members = [...VALIDATORS.keys(), twin];

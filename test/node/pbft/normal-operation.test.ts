@@ -143,8 +143,9 @@ describe('votes (N1, N2)', () => {
     cluster.wire.length = 0;
     const batch = { height: 1, timestamp: 1_000_000, transactions: [] };
     const vote = { epoch: 0, view: 0, height: 1, digest: sha256(Uint8Array.of(1)) };
-    deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+    const effects = deliverTo(cluster, 1, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
     assert.equal(cluster.members[1]!.state.slots.size, 0);
+    assert.deepEqual(signedKinds(effects), [], 'no PREPARE');
   });
 
   it('L07, L08, L09: heights outside the window, other views and other leaders leave no trace', () => {
@@ -222,8 +223,49 @@ describe('heartbeats and clocks (N5, T1, T4)', () => {
   });
 });
 
+describe('what a leader may choose', () => {
+  it('L18: any order inside a batch is accepted, and the block records it', () => {
+    const names = ['a', 'b', 'c'].map((name) => sha256(new TextEncoder().encode(name)));
+    const hashes = [names, names.toReversed()].map((transactions) => {
+      const cluster = new Cluster(4);
+      cluster.deliver();
+      cluster.pool.push(transactions);
+      cluster.order();
+      cluster.deliver();
+      assertAgreement(cluster, 1);
+      assert(cluster.members.every(({ state }) => state.view === 0 && state.timer.suspicion === undefined));
+      return toHex(cluster.chain(1)[1]!.blockHash);
+    });
+    assert.notEqual(hashes[0], hashes[1], 'the order is in the block');
+  });
+
+  it('trap: a leader pushing chain time gets no further than maxAhead before the clocks of the others (T4)', () => {
+    const cluster = new Cluster(4);
+    cluster.deliver();
+    const { maxAheadMs } = cluster.parameters;
+    let pushed = cluster.clock.wall;
+    for (let height = 1; height <= 30; height++) {
+      // Each block as far ahead of the one before as it may be of a clock.
+      pushed += maxAheadMs;
+      const batch = { height, timestamp: pushed, transactions: [sha256(Uint8Array.of(height))] };
+      const vote = { epoch: 0, view: 0, height, digest: batchDigest(batch) };
+      for (const to of [1, 2, 3]) deliverTo(cluster, to, signed(cluster, 0, { kind: 'prePrepare', vote, batch }));
+      for (const kind of ['prepare', 'commit'] as const) {
+        for (const to of [1, 2, 3]) deliverTo(cluster, to, signed(cluster, 0, { kind, vote }));
+      }
+      pass(cluster, 100);
+      for (const { state } of cluster.members.slice(1)) {
+        assert(state.executed.timestamp <= cluster.clock.wall + maxAheadMs, `height ${state.executed.height}`);
+      }
+    }
+    const [, follower] = cluster.members;
+    assert(follower!.state.executed.height >= 1, 'the first was within the bound');
+    assert.equal(follower!.state.slots.get(follower!.state.executed.height + 1)?.proposal?.phase, 'held');
+  });
+});
+
 describe('checkpoints (C2, C3)', () => {
-  it('a certificate ahead of execution moves the low mark, not the executor, and blocks are fetched', () => {
+  it('trap: certificate ahead of execution on the fast path moves the low mark, not the executor, and blocks are fetched', () => {
     const cluster = new Cluster(4);
     cluster.passes = ({ to, message }) => to !== 3 || message.kind === 'checkpoint' || message.kind === 'status';
     for (const name of 'ab') cluster.order(name);
@@ -281,7 +323,7 @@ describe('checkpoints (C2, C3)', () => {
     assert.deepEqual(heights(cluster).slice(0, 3), [1, 1, 1]);
   });
 
-  it('C3: 2:2 state roots halt everybody', () => {
+  it('trap: 2:2 state roots halt everybody (C3)', () => {
     const cluster = new Cluster(4);
     for (const index of [2, 3]) {
       const { disk } = cluster.members[index]!;
@@ -392,6 +434,48 @@ describe('loss and restart (R4, R2)', () => {
       [],
     );
   });
+
+  for (const shownFirst of [true, false]) {
+    const when = shownFirst ? 'before anything new is ordered' : 'afterwards';
+    it(`trap: the same suffix lost by all members, a client holding the certificate, which is shown ${when}`, () => {
+      const cluster = new Cluster(4);
+      cluster.order('a');
+      cluster.deliver();
+      const backup = cluster.members.map(({ disk }) => ({ heads: [...disk.heads], certificate: disk.certificate }));
+      cluster.order('b');
+      cluster.deliver();
+      assertAgreement(cluster, 2);
+      const { stable } = cluster.members[0]!.state;
+      const block = cluster.chain(0)[2]!.blockHash;
+      for (const { index, disk } of cluster.members) {
+        cluster.crash(index);
+        Object.assign(disk, { records: [], ...backup[index] });
+      }
+      cluster.wire.length = 0;
+      for (const { index } of cluster.members) cluster.restart(index);
+      const show = () => {
+        for (const { index } of cluster.members) deliverTo(cluster, index, { kind: 'certificate', value: stable! });
+      };
+      if (shownFirst) show();
+      cluster.order('c');
+      settle(cluster);
+      if (!shownFirst) {
+        // Nobody can know what all have lost; a second block 2 is there, and the certificate proves it.
+        assert.deepEqual(heights(cluster), [2, 2, 2, 2]);
+        for (const { index, state } of cluster.members) {
+          assert.notDeepEqual(cluster.chain(index)[2]!.blockHash, block);
+          // Whatever a member has made stable it does not judge again; what is above is refused by all.
+          assert.equal(state.low, 2);
+        }
+        return;
+      }
+      for (const { index, state } of cluster.members) {
+        assert.equal(state.executed.height, 1, 'no other block 2 is made');
+        assert.equal(state.low, 2);
+        assert(cluster.chain(index).length === 2);
+      }
+    });
+  }
 
   it('S8: a validator in doubt signs nothing but STATUS, and follows', () => {
     const cluster = new Cluster(4);

@@ -1,3 +1,9 @@
+import assert from 'node:assert/strict';
+import { blockHash } from '../../../ledger/block.ts';
+import { toHex } from '../../../ledger/bytes.ts';
+import { decode } from '../../../ledger/codec.ts';
+import { blockCodec } from '../../../node/ledger/records.ts';
+import { heightKey, KINDS } from '../../../node/store/store.ts';
 import { TAGS } from '../adversary.ts';
 import {
   type Attack,
@@ -16,13 +22,40 @@ import {
 } from '../attack.ts';
 import type { FaultKind } from '../profile.ts';
 
-const COLLUDERS: readonly Attack[] = [
-  {
+/** C01: what one member alone has executed is the block of everybody afterwards. */
+function oneKnows(): Attack {
+  let known: { readonly height: number; readonly hash: string } | undefined;
+  let others = 0;
+  return {
     title: 'C01: COMMITs reach exactly one member, which is then cut off: what it executed survives',
     plan: byzantine(['viewChangeLiar'], [2]),
-    script: all(hide(TAGS.commit, [3], 300, 700), at(700, isolate(3)), at(701, isolate(0)), at(3_000, reunite)),
-    happened: both(did('hidden'), left),
-  },
+    script: all(
+      hide(TAGS.commit, [3], 300, 700),
+      at(699, ({ nodes }) => {
+        const { executed } = nodes[3]!.validator!.state;
+        known = { height: executed.height, hash: toHex(executed.blockHash) };
+        others = Math.max(...nodes.slice(0, 3).map(({ validator }) => validator!.state.executed.height));
+      }),
+      at(700, isolate(3)),
+      at(701, isolate(0)),
+      at(3_000, reunite),
+    ),
+    happened: both(did('hidden'), left, () => known!.height > others),
+    holds(_, nodes) {
+      for (const node of nodes.filter(({ member }) => member !== 2)) {
+        if (!node.isUp()) continue;
+        const row = node.disk.rows.get(
+          Buffer.concat([Uint8Array.of(KINDS.block), heightKey(known!.height)]).toString('latin1'),
+        );
+        assert(row !== undefined, `${node.name} has block ${known!.height}`);
+        assert.equal(toHex(blockHash(decode(blockCodec, row.subarray(4)).header)), known!.hash);
+      }
+    },
+  };
+}
+
+const COLLUDERS: readonly Attack[] = [
+  oneKnows(),
   {
     title: 'C02: the same over several views',
     plan: { n: 7, ...byzantine(['viewChangeLiar', 'equivocate'], [2]) },
@@ -63,11 +96,15 @@ const COLLUDERS: readonly Attack[] = [
     happened: both(did('crashes')),
   },
   {
-    title: 'C10: calm and storm in turn, shorter than the timeouts',
+    title: 'C10: calm and storm in turn, shorter than the timeouts: these do not add up, and shrink again',
     plan: { kinds: ['flap'] as FaultKind[], stormMs: 8_000 },
-    happened: both(did('flap'), (_, nodes) =>
-      nodes.every((node) => (node.validator?.state.timer.timeoutMs ?? 0) <= 4_000),
-    ),
+    happened: both(did('flap'), left),
+    // With a stable checkpoint after the other in calm weather, all are back where they began.
+    holds(_, nodes) {
+      for (const { validator } of nodes) {
+        assert((validator?.state.timer.timeoutMs ?? 0) <= 1_000, `${validator?.state.timer.timeoutMs} ms`);
+      }
+    },
   },
   {
     title: 'C11: Byzantine at the edge of the window (window 1)',

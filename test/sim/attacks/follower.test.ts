@@ -1,4 +1,46 @@
-import { type Attack, all, at, both, byzantine, did, isolate, left, reunite, testAttacks } from '../attack.ts';
+import assert from 'node:assert/strict';
+import { tryDecode } from '../../../ledger/codec.ts';
+import { messageCodec } from '../../../node/pbft/messages.ts';
+import { verifyMessage } from '../../../node/pbft/verify.ts';
+import { FRAME_MESSAGE } from '../../../node/wire.ts';
+import { TAGS } from '../adversary.ts';
+import { type Attack, all, at, both, byzantine, did, hide, isolate, left, reunite, testAttacks } from '../attack.ts';
+
+/** R25, I24: whatever a correct member sends is accepted by the rules of all. */
+function relayed(): Attack {
+  let sent = 0;
+  return {
+    title: 'R25: messages that fail verification are not passed on, and whoever passes on is not blamed',
+    plan: byzantine(['forger', 'newViewLiar', 'replay'], [1]),
+    script(world) {
+      sent = 0;
+      const { genesis, crypto, parameters } = world.chain;
+      const { id: genesisId, validators } = genesis;
+      const context = { genesisId, epoch: 0, validators, verify: crypto.verify, window: parameters.window };
+      const { corrupt } = world.network;
+      at(300, isolate(0))(world);
+      at(2_000, reunite)(world);
+      world.network.corrupt = (from, to, frame) => {
+        const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, frame.subarray(1)) : undefined;
+        if (from.member !== 1 && decoded?.ok) {
+          sent++;
+          const judged = verifyMessage(decoded.value, context);
+          // Proof of misconduct is passed on, being what it is.
+          if (!judged.ok && judged.reject.code !== 'misconduct')
+            world.checker.fail('I24', `member ${from.member} sends ${decoded.value.kind}: ${judged.reject.detail}`);
+        }
+        return corrupt(from, to, frame);
+      };
+    },
+    happened: both(did('forger'), did('replay'), () => sent > 1_000),
+    // I18: no channel is closed and nobody is convicted for what it passed on.
+    holds(_, nodes) {
+      for (const { validator } of nodes) {
+        for (const [member, kept] of validator?.state.evidence ?? []) assert(member === 1 || kept.length === 0);
+      }
+    },
+  };
+}
 
 const FOLLOWER: readonly Attack[] = [
   {
@@ -16,6 +58,24 @@ const FOLLOWER: readonly Attack[] = [
     plan: byzantine(['viewChangeLiar'], [2]),
     script: all(at(300, isolate(0)), at(3_000, reunite)),
     happened: both(did('viewChangeLiar'), left),
+  },
+  {
+    title: 'R04: a leader that PREPAREs its own proposals is counted once',
+    plan: byzantine(['doublePrepare']),
+    happened: did('doublePrepare'),
+  },
+  {
+    title: 'R05: COMMITs of what was never prepared execute nothing',
+    plan: byzantine(['equivocate', 'forger'], [1]),
+    script: hide(TAGS.prepare, [], 300, 1_200),
+    happened: both(did('hidden'), did('equivocate')),
+  },
+  {
+    title: 'R08, R15: certificates and votes of a forger under all names move nobody',
+    plan: byzantine(['forger'], [3]),
+    happened: both(did('forger'), (_, nodes) =>
+      nodes.slice(0, 3).every(({ validator }) => (validator?.counters.blamed ?? 1) > 0),
+    ),
   },
   {
     title: 'R13: f members that jump to a huge view are not followed',
@@ -44,11 +104,7 @@ const FOLLOWER: readonly Attack[] = [
     plan: byzantine(['statusLiar'], [2]),
     happened: did('statusLiar'),
   },
-  {
-    title: 'R25: messages that fail verification are not passed on, and whoever passes on is not blamed',
-    plan: byzantine(['forger', 'newViewLiar'], [1]),
-    happened: did('forger'),
-  },
+  relayed(),
 ];
 
 testAttacks('follower', FOLLOWER);
