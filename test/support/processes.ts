@@ -133,6 +133,37 @@ export async function assertAgreement(urls: readonly string[], height = 0): Prom
   return agreed!;
 }
 
+/**
+ * No two nodes have different blocks at any height, nobody is accused of signing twice, nobody has halted or is in doubt;
+ * `active`: and everybody votes.
+ */
+export async function assertSameChain(urls: readonly string[], { active = true } = {}): Promise<void> {
+  const hashes = new Map<number, string>();
+  for (const url of urls) {
+    const { height } = await getJson<Chain>(`${url}/v1/chain`);
+    let seen = -1;
+    for (let next: string | undefined = ''; next !== undefined; ) {
+      const cursor = next === '' ? '' : `&cursor=${encodeURIComponent(next)}`;
+      const page: BlockPage = await getJson<BlockPage>(`${url}/v1/blocks?order=asc&limit=100${cursor}`);
+      for (const block of page.items) {
+        assert.equal(block.header.height, ++seen, `heights at ${url}`);
+        assert.equal(block.hash, hashes.get(seen) ?? block.hash, `block ${seen} at ${url}`);
+        hashes.set(seen, block.hash);
+      }
+      next = page.cursor;
+    }
+    assert(seen >= height, `${seen} of ${height} blocks at ${url}`);
+    assert.deepEqual((await getJson<{ items: unknown[] }>(`${url}/v1/evidence`)).items, [], `evidence at ${url}`);
+    const { mode, reason } = await getJson<{ mode: string; reason?: string }>(`${url}/v1/consensus`);
+    assert(active ? mode === 'active' : !['halted', 'doubt'].includes(mode), `${url} is ${mode}: ${reason}`);
+  }
+}
+
+interface BlockPage {
+  readonly items: readonly { readonly hash: string; readonly header: { readonly height: number } }[];
+  readonly cursor?: string;
+}
+
 function exit(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve, reject) => {
