@@ -38,7 +38,7 @@ const lows = (cluster: Cluster): readonly number[] => cluster.members.map(({ sta
 
 describe('the low mark that votes rest on is durable with them (R2, V4, V10)', () => {
   for (const window of [1, 8]) {
-    it(`trap: power cut of three members after one alone has executed, nobody faulty, window ${window}`, () => {
+    it(`D02, trap: validator alone in having executed h, then a view change: three lose power, nobody is faulty, window ${window}`, () => {
       const cluster = new Cluster(4, { window });
       const held: Sent[] = [];
       for (let i = 0; i < window; i++) cluster.order(`a${i}`);
