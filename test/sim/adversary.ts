@@ -41,6 +41,7 @@ export const STRATEGIES = [
   'duplicates',
   'invalidBatches',
   'doublePrepare',
+  'staleLeader',
 ] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
@@ -239,6 +240,21 @@ export class Adversary {
     return signMessage(unsigned, this.member, sign);
   }
 
+  /** N11: to whoever is in a view of ours: something else at the heights that it has executed already. */
+  #proposeBelow(self: Endpoint, others: readonly Endpoint[]): void {
+    const { network, chain } = this.#world;
+    for (const other of others as readonly SimNode[]) {
+      const state = other.validator?.state;
+      if (state === undefined || leaderIndex(0, state.view, chain.genesis.validators.length) !== this.member) continue;
+      for (let height = state.low + 1; height <= state.executed.height; height++) {
+        const batch = nullBatch(height);
+        const vote = { epoch: 0, view: state.view, height, digest: batchDigest(batch) };
+        network.inject(self, other, messageFrame(this.#sign({ kind: 'prePrepare', vote, batch })));
+        this.#did('staleLeader', undefined);
+      }
+    }
+  }
+
   /** Whom it treats well, for a while. */
   #favour(): void {
     const { loop, random, endpoints } = this.#world;
@@ -307,6 +323,7 @@ export class Adversary {
       for (const other of others) network.inject(self, other, messageFrame(this.#forged()));
       this.#did('forger', undefined);
     }
+    if (this.strategies.includes('staleLeader')) this.#proposeBelow(self, others);
     if (this.strategies.includes('highViews')) {
       const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 200]) + random.int(2);
       const stable = { kind: 'genesis', value: {} } as const;

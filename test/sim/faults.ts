@@ -19,8 +19,8 @@ export interface FaultWorld {
 export class Faults {
   readonly #world: FaultWorld;
   readonly #backups = new Map<SimNode, SimDisk>();
-  /** Frames with this tag reach nobody but these nodes. */
-  #hidden: { readonly tag: number; readonly only: ReadonlySet<number> } | undefined;
+  /** Frames with one of these tags do not reach these nodes. */
+  #hidden: { readonly tags: readonly number[]; from(id: number): boolean } | undefined;
   #ended = false;
   /** Write points to pass until this node crashes there. */
   readonly #fuses = new Map<SimNode, number>();
@@ -39,7 +39,7 @@ export class Faults {
 
   /** Whether the adversary that holds the network lets this frame pass. */
   passes(to: SimNode, frame: Uint8Array): boolean {
-    return this.#hidden === undefined || tagOf(frame) !== this.#hidden.tag || this.#hidden.only.has(to.id);
+    return this.#hidden === undefined || !this.#hidden.tags.includes(tagOf(frame)) || !this.#hidden.from(to.id);
   }
 
   /** Every write point of every node. */
@@ -115,7 +115,7 @@ export class Faults {
         const victim = random.pick(nodes);
         this.#log(`${kind} from all but ${victim.name}`);
         const tag = kind === 'hideCommits' ? TAGS.commit : TAGS.prepare;
-        this.#hidden = { tag, only: new Set([victim.id]) };
+        this.#hidden = { tags: [tag], from: (id) => id !== victim.id };
         loop.after(random.between(100, 1_500), () => {
           this.#hidden = undefined;
           // C01: whoever knows more than the others is cut off, and they change the view.
@@ -124,6 +124,15 @@ export class Faults {
         });
         return;
       }
+      case 'hideViews':
+        // It stays in its view, and executes what the others commit in higher ones (N8, N11).
+        this.count(kind);
+        this.#log(`${kind} from ${node.name}`);
+        this.#hidden = { tags: [TAGS.viewChange, TAGS.newView], from: (id) => id === node.id };
+        loop.after(random.between(500, 3_000), () => {
+          this.#hidden = undefined;
+        });
+        return;
       case 'crash':
       case 'powerCut':
         if (!node.isUp()) return;

@@ -298,7 +298,7 @@ export const MUTANTS: readonly Mutant[] = [
     'node/pbft/state.ts',
     'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
     'return height > state.executed.height || sameDigest(vote.digest, vote.digest);',
-    'twins',
+    'stale',
   ),
   of(
     'at an executed height nothing is voted for',

@@ -4,7 +4,7 @@ import { STRATEGIES, type Strategy } from './adversary.ts';
 import type { Random } from './random.ts';
 
 /** What a run may contain; `all` draws from everything. */
-export const PROFILES = ['all', 'crash', 'network', 'byzantine', 'twins', 'disk', 'clock', 'censor', 'calm'] as const;
+export const PROFILES = ['all', 'crash', 'network', 'byzantine', 'twins', 'disk', 'clock', 'censor', 'stale', 'calm'] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Everything about a run that is drawn before it begins. */
@@ -34,6 +34,7 @@ export const FAULT_KINDS = [
   'flap',
   'hideCommits',
   'hidePrepares',
+  'hideViews',
   'crash',
   'powerCut',
   'crashAtPoint',
@@ -57,6 +58,7 @@ const OF_PROFILE: Readonly<Record<Profile, readonly FaultKind[]>> = {
   disk: ['crashAtPoint', 'powerCut', 'ioError', 'bitRot', 'rollback', 'slowDisk', 'crashAll'],
   clock: ['wallJump', 'drift', 'pause', 'storm'],
   censor: [],
+  stale: ['hideViews', 'crash', 'hideCommits'],
   calm: [],
 };
 
@@ -91,6 +93,7 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
   }
   // One that goes on leading and leaving transactions out, and nothing else.
   if (profile === 'censor') scripted.set(0, ['censor']);
+  if (profile === 'stale') scripted.set(0, ['staleLeader', 'gaps']);
   const kinds = random.shuffle(OF_PROFILE[profile]).slice(0, profile === 'all' ? 3 + random.int(5) : 20);
   return {
     n,
