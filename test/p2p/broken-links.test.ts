@@ -105,7 +105,7 @@ describe('links that break', { concurrency: true, timeout: 90_000 }, () => {
     const old = new Set<ProxiedConnection>(one.proxy.connections);
     one.proxy.holds = (connection) => old.has(connection);
     const start = performance.now();
-    await eventually(async () => !one.networks[0].connected().includes(1), 'member 0 finds out');
+    await eventually(async () => one.opened[0] > 0 && one.opened[1] > 0, 'a new channel');
     assert(performance.now() - start > SILENCE_MS - 2_000, 'not before');
     await isWholeAgain(one);
     const before = [...one.opened];
@@ -126,7 +126,8 @@ describe('links that break', { concurrency: true, timeout: 90_000 }, () => {
     };
     one.networks[0].send(1, new Uint8Array(100_000).fill(7));
     await eventually(async () => stuck.size > 0, 'the large frame is stuck');
-    await eventually(async () => !one.networks[1].connected().includes(0), 'member 1 finds out');
+    // Either finds out first; a new channel may replace the dead one at the other before that one knows.
+    await eventually(async () => one.opened[0] > 0 && one.opened[1] > 0, 'a new channel');
     assert(one.received[1].every((frame) => frame.length < 100_000));
     one.proxy.tamper = (_, bytes) => bytes;
     await isWholeAgain(one);
