@@ -1,5 +1,6 @@
 import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
+import { certificateCodec } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
 import { REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
@@ -86,6 +87,8 @@ async function applyAnswer(context: SyncContext, member: number, answer: Blocks,
     try {
       const block = { header: encode(headerCodec, header), transactions };
       context.onExecuted(await context.ledger.executeSynced(block, expected, context.mark()));
+      // Whoever asks us later needs one within each answer.
+      if (expected !== undefined) await context.ledger.storeCertificate(encode(certificateCodec, answer.certificate));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const code = (error as { code?: string }).code;

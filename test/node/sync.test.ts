@@ -137,6 +137,12 @@ describe('catch-up from peers (R7)', () => {
     assert.deepEqual([blamed, diverged], [[], []]);
   });
 
+  it('keeps the certificate of each answer, so that it can serve the same blocks', async () => {
+    await catchUp(honest);
+    const answer = await behind.blocksAbove(0, 1_000_000);
+    assert.equal(answer?.headers.length, HEIGHT);
+  });
+
   it('takes as many blocks as an answer has bodies for, and asks again', async () => {
     await catchUp((answer) => ({ ...answer, transactions: answer.transactions.slice(0, 1) }));
     assert.deepEqual(behind.head, source.head);
