@@ -164,7 +164,7 @@ export interface ReplicaState {
   /** R5: what the others were seen to sign. */
   readonly witnessed: Map<number, Witnessed>;
   /** R5: records that go into the journal with the next group, by member, kind and height. */
-  readonly unwritten: Map<string, JournalRecord>;
+  readonly unwritten: Map<string, Extract<JournalRecord, { kind: 'witness' }>>;
   /** R6: digests of our own votes above the stable, executed height, by height (0: VIEW-CHANGE), kind and view. */
   readonly ownVotes: Map<number, Map<string, Uint8Array>>;
   /** R6: up to where own votes were dropped together with their part of the journal. */

@@ -115,6 +115,16 @@ export function forgetWitnessed(state: ReplicaState, height: number): void {
     for (const { byHeight } of votes.values()) keepHighest(byHeight, height);
     keepHighest(checkpoints, height);
   }
+  for (const [place, { member, shown }] of state.unwritten) {
+    if (!isKept(state.witnessed.get(member), shown)) state.unwritten.delete(place);
+  }
+}
+
+function isKept(witnessed: Witnessed | undefined, shown: Shown): boolean {
+  if (shown.kind === 'checkpoint') return witnessed?.checkpoints.has(shown.value.checkpoint.height) === true;
+  const { kind, vote } = shown.value;
+  const known = witnessed?.votes.get(kind);
+  return known?.view === vote.view && known.byHeight.has(vote.height);
 }
 
 function keepHighest(byHeight: Map<number, unknown>, height: number): void {
