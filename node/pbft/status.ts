@@ -8,7 +8,7 @@ const RESEND_MAX = 64;
 /** R4: tells everybody what is held here and, by leaving it out, what lacks; passes on what others told. */
 export function sendStatus(state: ReplicaState, now: Now, effects: Effect[]): void {
   state.statusNumber = Math.max(state.statusNumber + 1, now.wall);
-  effects.push({ type: 'persist', records: [], then: [{ kind: 'status', body: statusBody(state) }] });
+  effects.push({ type: 'persist', records: [], then: [{ kind: 'status', body: statusBody(state, now) }] });
   effects.push({ type: 'startTimer', timer: 'status', delayMs: state.config.statusIntervalMs });
   relayStatuses(state, now, effects);
 }
@@ -154,7 +154,7 @@ function* ownFirst<T>({ config }: ReplicaState, byMember: ReadonlyMap<number, T>
   for (const entry of byMember) if (entry[0] !== config.self) yield entry;
 }
 
-function statusBody(state: ReplicaState): StatusBody {
+function statusBody(state: ReplicaState, now: Now): StatusBody {
   const n = state.config.validators.length;
   const heights = new Set([...state.slots.keys(), ...state.checkpoints.keys()]);
   return {
@@ -180,7 +180,7 @@ function statusBody(state: ReplicaState): StatusBody {
           checkpoints: bitmap(n, state.checkpoints.get(height)?.votes.keys()),
         };
       }),
-    hears: bitmap(n, openChannels(state)),
+    hears: bitmap(n, heard(state, now)),
     viewChanges: state.config.validators.map((_, member) => state.viewChanges.get(member)?.body.view ?? 0),
     evidence: state.config.validators.map((_, member) => state.evidence.get(member)?.length ?? 0),
   };
@@ -190,8 +190,13 @@ function* committers({ commits }: Slot, view: number): Generator<number> {
   for (const [member, votes] of commits) if (votes.some(({ vote }) => vote.view === view)) yield member;
 }
 
-function* openChannels({ peers }: ReplicaState): Generator<number> {
-  for (const [member, { open }] of peers.entries()) if (open) yield member;
+/**
+ * A channel over which nothing comes is none: what others pass on takes its place (R4), early enough to come within the
+ * three intervals that count as connected.
+ */
+function* heard({ peers, config }: ReplicaState, now: Now): Generator<number> {
+  const oldest = now.monotonic - 1.5 * config.statusIntervalMs;
+  for (const [member, { open, heardAt }] of peers.entries()) if (open && heardAt >= oldest) yield member;
 }
 
 function bitmap(n: number, members: Iterable<number> = []): Uint8Array {

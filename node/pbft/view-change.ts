@@ -184,6 +184,8 @@ export function enterView(state: ReplicaState, view: number, carry: Carry, effec
   state.carryTop = carry.base + carry.votes.length;
   state.proposed = state.carryTop;
   state.choosing = undefined;
+  // T3, T7: what the pool said of the last leader says nothing of this one; the next tick asks it again.
+  state.waiting = { handed: false, overdue: false };
   stopDelay(state, effects);
   restartViewTimer(state.timer);
   state.timer.suspicion = undefined;

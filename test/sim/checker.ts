@@ -407,7 +407,7 @@ export class Checker {
       ['viewChanges', state.viewChanges.size, this.#n],
       ['evidence', Math.max(0, ...[...state.evidence.values()].map((kept) => kept.length)), EVIDENCE_PER_MEMBER_MAX],
       ['future', Math.max(...state.peers.map(({ future }) => future.messages.size)), 4 * window],
-      ['unwritten', state.unwritten.size, this.#n * (2 + 4 * (2 * window + ahead))],
+      ['unwritten', state.unwritten.size, this.#n * (6 + 4 * (2 * window + ahead))],
       ['proven', state.proven.size, EVIDENCE_PER_MEMBER_MAX * this.#f + this.#n],
     ];
     for (const [name, size, most] of bounds) {

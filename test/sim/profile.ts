@@ -4,7 +4,18 @@ import { STRATEGIES, type Strategy } from './adversary.ts';
 import type { Random } from './random.ts';
 
 /** What a run may contain; `all` draws from everything. */
-export const PROFILES = ['all', 'crash', 'network', 'byzantine', 'twins', 'disk', 'clock', 'censor', 'stale', 'calm'] as const;
+export const PROFILES = [
+  'all',
+  'crash',
+  'network',
+  'byzantine',
+  'twins',
+  'disk',
+  'clock',
+  'censor',
+  'stale',
+  'calm',
+] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Everything about a run that is drawn before it begins. */

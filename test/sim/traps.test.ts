@@ -27,8 +27,8 @@ import type { ScriptWorld } from './run.ts';
 class Clients {
   readonly submitted: Transaction[] = [];
   readonly outcomes: string[] = [];
-  /** Ids that a node called expired, and when. */
-  readonly expired: { readonly id: string; readonly node: string }[] = [];
+  /** Ids that a node called expired, and the block time that it had executed under a certificate by then. */
+  readonly expired: { readonly id: string; readonly node: string; readonly certified: number }[] = [];
 
   /** Each seed begins with nothing. */
   reset(): void {
@@ -52,7 +52,9 @@ class Clients {
         final() {},
         expired: (keys) => {
           for (const key of keys) {
-            this.expired.push({ id: toHex(Buffer.from(key, 'latin1')), node: node.name });
+            const { stable, executed, low } = node.validator!.state;
+            const certified = executed.height >= low ? (stable?.checkpoint.timestamp ?? 0) : 0;
+            this.expired.push({ id: toHex(Buffer.from(key, 'latin1')), node: node.name, certified });
           }
         },
       });
@@ -74,9 +76,11 @@ function everywhere(nodes: readonly SimNode[], transactions: readonly Transactio
   }
 }
 
-/** Nothing that was called expired is executed anywhere, ever (C4). */
-function expiredStays({ expired }: Clients, nodes: readonly SimNode[]): void {
-  for (const { id, node } of expired) {
+/** C4: called expired under a certificate of a later time only, and executed nowhere, ever. */
+function expiredStays({ expired, submitted }: Clients, nodes: readonly SimNode[]): void {
+  const ends = new Map(submitted.map(({ id, body }) => [toHex(id), body.validUntil]));
+  for (const { id, node, certified } of expired) {
+    assert(certified > (ends.get(id) ?? 0), `${node} told ${id} expired at ${certified}`);
     for (const one of nodes) assert(!has(one, id), `${node} told ${id} expired, ${one.name} has executed it`);
   }
 }
@@ -176,6 +180,8 @@ trap((clients) => ({
     hide(TAGS.commit, [3], 300, 900),
     at(900, isolate(3)),
     at(901, isolate(0)),
+    // Known to nobody else before its time is over.
+    at(1_000, (world) => clients.submit(world, world.nodes[3]!, world.transaction(900))),
     at(3_500, reunite),
   ),
   happened: both(did('hidden'), left, () => clients.expired.length > 0),
@@ -267,19 +273,22 @@ trap((clients) => ({
   happened: both(did('crashes'), left),
 }));
 
+trap((clients) => ({
+  title: 'trap: one link blocked and the leader dead: what others pass on of each other is enough',
+  plan: { stormMs: 12_000 },
+  script: all(
+    at(200, (world) => cut(world, (from, to) => from === world.nodes[1] && to === world.nodes[2], false)),
+    at(600, (world) => {
+      world.nodes[0]!.crash(true);
+      world.faults.count('crashes');
+    }),
+    at(700, (world) => clients.submit(world, world.nodes[3]!, world.transaction())),
+    at(11_900, (world) => everywhere(world.nodes.slice(1), clients.submitted)),
+  ),
+  happened: both(did('crashes'), left),
+}));
+
 traps.push(
-  {
-    title: 'trap: one link blocked and the leader dead',
-    plan: { stormMs: 4_000 },
-    script: all(
-      at(200, (world) => cut(world, (from, to) => from === world.nodes[1] && to === world.nodes[2], false)),
-      at(600, (world) => {
-        world.nodes[0]!.crash(true);
-        world.faults.count('crashes');
-      }),
-    ),
-    happened: both(did('crashes'), left),
-  },
   {
     title: 'trap: VIEW-CHANGEs for different targets with one member dead',
     plan: { stormMs: 5_000 },

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { toHex } from '../../ledger/bytes.ts';
 import type { Effect, Head } from '../../node/pbft/events.ts';
-import { type Message, signableBytes, signMessage, type Unsigned } from '../../node/pbft/messages.ts';
-import type { Cluster } from './cluster.ts';
+import { type Message, signableBytes, signMessage, type Unsigned, type Vote } from '../../node/pbft/messages.ts';
+import { Cluster } from './cluster.ts';
 
 /** What tests of the core do to a cluster, and look at. */
 
@@ -57,4 +57,18 @@ export function assertAgreement(cluster: Cluster, height: number): void {
 /** Kinds of messages that these effects sign. */
 export function signedKinds(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) => (effect.type === 'persist' ? effect.then.map(({ kind }) => kind) : []));
+}
+
+/** Member 1 has the PRE-PREPARE of height 1 in view 0, and no vote. */
+export function proposed(): { cluster: Cluster; vote: Vote } {
+  const cluster = new Cluster(4);
+  cluster.deliver();
+  cluster.order('a');
+  const sent = cluster.wire.find(({ message, to }) => message.kind === 'prePrepare' && to === 1)!;
+  cluster.wire.length = 0;
+  cluster.deliverOne(sent);
+  cluster.wire.length = 0;
+  cluster.members[1]!.state.slots.get(1)!.prepares.clear();
+  assert(sent.message.kind === 'prePrepare');
+  return { cluster, vote: sent.message.value.vote };
 }

@@ -4,10 +4,11 @@ import { batchDigest } from '../../../ledger/block.ts';
 import { signerIndexes } from '../../../ledger/validators.ts';
 import type { Message, StatusBody, ViewChange } from '../../../node/pbft/messages.ts';
 import { step } from '../../../node/pbft/replica.ts';
+import { connectedCount } from '../../../node/pbft/state.ts';
 import { isUseful } from '../../../node/pbft/useful.ts';
 import type { Verified } from '../../../node/pbft/verify.ts';
 import { Cluster } from '../../support/cluster.ts';
-import { deliverTo, heights, settle, signedKinds, until, views } from '../../support/cluster-steps.ts';
+import { deliverTo, heights, pass, settle, signedKinds, until, views } from '../../support/cluster-steps.ts';
 import { digestOf, Forge } from '../../support/forge.ts';
 
 /** What one member, or f of them, can't make another do. */
@@ -265,4 +266,22 @@ describe('more than f Byzantine members', () => {
       assert.match(reason, /is committed at height 1 in view 0, but/);
     });
   }
+});
+
+describe('a channel over which nothing comes (R4)', () => {
+  it('trap: one link blocked and the leader dead: whoever hears nothing of a member says so, and is passed on what it tells', () => {
+    const cluster = new Cluster(4, FAST);
+    settle(cluster);
+    cluster.passes = ({ from, to }) => !(from === 1 && to === 2);
+    const { state } = cluster.members[2]!;
+    assert(state.peers[1]!.open, 'the channel is not known to be lost');
+    settle(cluster);
+    settle(cluster);
+    let lost = 0;
+    for (let i = 0; i < 40; i++) {
+      pass(cluster, 100);
+      if (connectedCount(state, cluster.now()) < 4) lost++;
+    }
+    assert(lost < 5, `without it for ${lost} of 40 looks`);
+  });
 });
