@@ -47,7 +47,11 @@ export interface PeerStatus {
   readonly reason?: string;
 }
 
-/** Channels to the other validators, by index. Nothing here is trusted: what a frame claims is for the receiver to check. */
+/**
+ * Channels to the other validators, by index. Nothing here is trusted: what a frame claims is for the receiver to check.
+ * N11: there is one session per key. If two hosts hold one, the newest stream that the lower index opened counts; where it
+ * is the lower index that dials, the host it reached first stays until that connection ends.
+ */
 export interface Network {
   readonly self: number;
   /** Own multiaddrs with /p2p/<id>. */

@@ -77,8 +77,19 @@ export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> 
 export async function startValidator(validator: DevValidator): Promise<ChildProcess> {
   const child = startQuorate(['start', '--config', validator.config]);
   child.stdout!.resume();
-  child.stderr!.resume();
-  await eventually(async () => (await fetch(`${validator.url}/readyz`)).ok, `${validator.name} is ready`);
+  let said = '';
+  child.stderr!.on('data', (chunk) => {
+    said = `${said}${chunk}`.slice(-2_000);
+  });
+  try {
+    await eventually(async () => {
+      assert(child.exitCode === null && child.signalCode === null, 'it ended');
+      return (await fetch(`${validator.url}/readyz`)).ok;
+    }, `${validator.name} is ready`);
+  } catch (error) {
+    await stopProcess(child, 'SIGKILL');
+    throw new Error(`${(error as Error).message}; it said: ${said}`);
+  }
   return child;
 }
 
