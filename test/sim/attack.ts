@@ -3,28 +3,19 @@ import { describe, it } from 'node:test';
 import { installFastHashing } from '../../node/hashing.ts';
 import type { Strategy } from './adversary.ts';
 import { tagOf } from './adversary.ts';
+import { directed } from './directed.ts';
 import type { SimNode } from './node.ts';
 import type { Plan } from './profile.ts';
-import { type RunResult, runSeed, type ScriptWorld } from './run.ts';
+import type { RunResult, ScriptWorld } from './run.ts';
 
 /**
  * Attacks and faults on whole clusters, directed instead of drawn. In each the promises hold: what the checker sees is no
  * violation, and after the network has healed the correct members agree on everything that was accepted.
  */
 
-installFastHashing();
+export { all, at, crash, QUIET, reunite } from './directed.ts';
 
-export const QUIET: Plan = {
-  n: 4,
-  parameters: { window: 8, viewTimeoutMs: 500, heartbeatMs: 1_500, leaderTerm: 10_000, inclusionTimeoutMs: 1_000 },
-  realSignatures: false,
-  twins: [],
-  scripted: new Map(),
-  fragile: [],
-  kinds: [],
-  stormMs: 4_000,
-  relentless: true,
-};
+installFastHashing();
 
 export interface Attack {
   readonly title: string;
@@ -52,16 +43,6 @@ export const evidenceAgainst = (member: number) => (_: RunResult, nodes: readonl
 export const views = (least: number) => (_: RunResult, nodes: readonly SimNode[]) =>
   nodes.some((node) => (node.validator?.state.view ?? 0) >= least);
 
-/** At a virtual time, for every node. */
-export const at = (ms: number, run: (world: ScriptWorld) => void) => (world: ScriptWorld) => {
-  world.loop.after(ms, () => run(world));
-};
-export const all =
-  (...scripts: ((world: ScriptWorld) => void)[]) =>
-  (world: ScriptWorld) => {
-    for (const script of scripts) script(world);
-  };
-
 export function cut(world: ScriptWorld, cuts: (from: SimNode, to: SimNode) => boolean, noticed: boolean): void {
   for (const from of world.nodes) {
     for (const to of world.nodes)
@@ -74,7 +55,6 @@ export const isolate =
   (index: number, noticed = false) =>
   (world: ScriptWorld) =>
     cut(world, (from, to) => from === world.nodes[index] || to === world.nodes[index], noticed);
-export const reunite = (world: ScriptWorld): void => world.network.heal();
 
 /** Messages with this tag reach nobody but these members, for a while. */
 export const hide = (tag: number, only: readonly number[], from: number, to: number) => (world: ScriptWorld) => {
@@ -87,13 +67,6 @@ export const hide = (tag: number, only: readonly number[], from: number, to: num
   };
 };
 
-export const crash = (index: number, power: boolean, downMs: number) => (world: ScriptWorld) => {
-  const node = world.nodes[index]!;
-  node.crash(power);
-  world.faults.count('crashes');
-  world.loop.after(downMs, () => node.start());
-};
-
 /** One test for each attack: no violation in any seed, and what it is about happened in one at least. */
 export function testAttacks(part: string, attacks: readonly Attack[]): void {
   describe(`attacks on clusters: ${part}`, { concurrency: 1 }, () => {
@@ -101,19 +74,7 @@ export function testAttacks(part: string, attacks: readonly Attack[]): void {
       it(title, async () => {
         let seen = false;
         for (const seed of seeds) {
-          let nodes: readonly SimNode[] = [];
-          const result = await runSeed({
-            seed,
-            profile: 'calm',
-            plan: { ...QUIET, ...plan },
-            script(world) {
-              nodes = world.nodes;
-              script?.(world);
-            },
-            verbose: true,
-          });
-          if (result.violations.length > 0) console.log(result.log.slice(-80).join('\n'));
-          assert.deepEqual(result.violations, [], `seed ${seed}`);
+          const { result, nodes } = await directed(seed, plan ?? {}, script ?? (() => {}));
           holds?.(result, nodes);
           seen ||= happened(result, nodes);
         }

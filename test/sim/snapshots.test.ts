@@ -4,6 +4,7 @@ import { toHex } from '../../ledger/bytes.ts';
 import { installFastHashing } from '../../node/hashing.ts';
 import { idKey } from '../../node/id-key.ts';
 import { hasExecuted } from './checker.ts';
+import { QUIET } from './directed.ts';
 import type { SimNode } from './node.ts';
 import type { Plan } from './profile.ts';
 import { type RunResult, runSeed, type ScriptWorld } from './run.ts';
@@ -12,20 +13,10 @@ import { type RunResult, runSeed, type ScriptWorld } from './run.ts';
 
 installFastHashing();
 
-const QUIET: Plan = {
-  n: 4,
-  parameters: { window: 8, viewTimeoutMs: 500, heartbeatMs: 1_500, leaderTerm: 10_000, inclusionTimeoutMs: 1_000 },
-  realSignatures: false,
-  twins: [],
-  scripted: new Map(),
-  fragile: [],
-  kinds: [],
-  stormMs: 8_000,
-  relentless: true,
-};
+const LONG: Plan = { ...QUIET, stormMs: 8_000 };
 
 async function run(seed: number, plan: Partial<Plan>, script: (world: ScriptWorld) => void): Promise<RunResult> {
-  const result = await runSeed({ seed, profile: 'calm', plan: { ...QUIET, ...plan }, script });
+  const result = await runSeed({ seed, profile: 'calm', plan: { ...LONG, ...plan }, script });
   assert.deepEqual(result.violations, [], `seed ${seed}`);
   return result;
 }
