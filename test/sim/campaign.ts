@@ -44,6 +44,7 @@ export const EXPECTED_FAULTS: readonly string[] = [
   ...FAULT_KINDS.filter((kind) => kind !== 'crashAtPoint'),
   ...STRATEGIES,
   'twins',
+  'badClients',
   'crashes',
   'lostWrites',
   'tornWrites',

@@ -292,11 +292,37 @@ class Run {
         const transaction = this.#transaction(validUntilMs);
         const id = toHex(transaction.id);
         this.#submitted.add(id);
+        // N13: nothing is remembered against an id for a bad signature that came before the good one.
+        if (this.#random.chance(0.2)) this.#abuse(this.#random.pick(up), transaction.bytes);
         const times = this.#random.pick([1, 1, 1, 2, 3]);
         for (let i = 0; i < times; i++) this.#submit(this.#random.pick(up), transaction.bytes, id, validUntilMs);
       }
       this.#load();
     });
+  }
+
+  /** What a Byzantine client sends: it is refused, unless the node knows the true transaction with this id already. */
+  #abuse(node: SimNode, bytes: Uint8Array): void {
+    const { validator } = node;
+    if (validator === undefined) return;
+    const { maxLifetimeMs } = this.#chain.parameters;
+    const forged = bytes.slice();
+    forged[forged.length - 1 - this.#random.int(64)]! ^= 1 << this.#random.int(8);
+    const bad = this.#random.pick([
+      forged,
+      bytes.subarray(0, this.#random.int(bytes.length)),
+      this.#random.bytes(this.#random.int(300)),
+      this.#transaction(-1_000_000).bytes,
+      this.#transaction(10 * maxLifetimeMs).bytes,
+    ]);
+    this.#faults.count('badClients');
+    this.#loop.settle();
+    validator.intake.fromClient([bad]).then(
+      ([outcome]) => {
+        if (outcome?.kind === 'accepted') this.#checker.fail('I3', `${node.name} accepts ${toHex(bad)}`);
+      },
+      (error: unknown) => this.#checker.fail('I20', `${node.name}: ${String(error)}`),
+    );
   }
 
   #transaction(validForMs: number): Transaction {
