@@ -146,9 +146,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   of(
     'the low mark is not in the journal',
-    'node/pbft/checkpoints.ts',
-    'for (const record of stableRecord(state)) state.unwritten.set(record.kind, record);',
-    "for (const record of stableRecord(state)) if (record.kind !== 'stable') state.unwritten.set(record.kind, record);",
+    'node/pbft/records.ts',
+    'return stable === undefined ? [] :',
+    'return stable === undefined || executed.height >= 0 ? [] :',
     'crash',
   ),
   of(
@@ -232,8 +232,8 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       patch(
         'node/pbft/view-change.ts',
-        'const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
-        'const carry = { ...carryOf(epoch, view, viewChanges), votes: prePrepares.map(({ vote }) => vote) };\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+        'const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'const carry = { ...carryOf(epoch, view, viewChanges), votes: prePrepares.map(({ vote }) => vote) };\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
       ),
       patch(
         'node/pbft/verify-view-change.ts',
@@ -268,8 +268,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       patch(
         'node/pbft/view-change.ts',
-        'view < state.asked) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
-        'view < 0) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  state.newView = message;',
+        'view < state.asked) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'view < 0) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
       ),
       patch('node/pbft/view-change.ts', 'state.asked = Math.max(state.asked, view);', 'state.asked = view;'),
       patch(
