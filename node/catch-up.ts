@@ -5,6 +5,7 @@ import type { Event } from './pbft/events.ts';
 import type { ReplicaState } from './pbft/state.ts';
 import { type MessageContext, verifyMessage } from './pbft/verify.ts';
 import type { Executed, Installed, JournalPort, LedgerPort } from './ports.ts';
+import { newPatience } from './snapshot-sync.ts';
 import { syncTo } from './sync.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -19,6 +20,8 @@ export interface CatchUpContext {
   /** R8: how many blocks behind a certificate a snapshot is taken. */
   readonly snapshotBlocks: number;
   state(): ReplicaState;
+  /** Monotonic clock in ms. */
+  now(): number;
   dispatch(event: Event): void;
   /** A block was executed, with the keys of its transactions. */
   executed(executed: Executed, keys: readonly string[]): void;
@@ -32,6 +35,7 @@ export interface CatchUpContext {
 export class CatchUp {
   readonly #context: CatchUpContext;
   readonly counters = { catchUps: 0, snapshots: 0 };
+  readonly #patience = newPatience();
 
   constructor(context: CatchUpContext) {
     this.#context = context;
@@ -53,12 +57,14 @@ export class CatchUp {
 
   #sync(target: number): Promise<void> {
     const { ledger, journal, network, log, verifyPool, messages, signal, snapshotBlocks } = this.#context;
-    const { state, dispatch, executed, installed, blame } = this.#context;
+    const { state, now, dispatch, executed, installed, blame } = this.#context;
     let keys: readonly string[] = [];
     return syncTo(
       {
         ledger,
         snapshotBlocks,
+        patience: this.#patience,
+        now,
         mark: () => journal.mark(),
         executed: () => state().executed,
         sources: (above) => this.#sources(above),

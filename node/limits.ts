@@ -27,6 +27,9 @@ export const SNAPSHOT_BLOCKS_MAX = 4_096;
 export const SNAPSHOT_PARTS_MAX = 65_536;
 /** Requests to one member that may get lost during one transfer of a snapshot. */
 export const SNAPSHOT_TRIES = 3;
+/** How long one offered snapshot may take at first, and at most when none could be ended before. */
+export const SNAPSHOT_BUDGET_MS = 60_000;
+export const SNAPSHOT_BUDGET_MAX_MS = 3_600_000;
 /** Block time for which a snapshot that is not read any more is kept for others, before another may be made. */
 export const SNAPSHOT_KEPT_MS = 600_000;
 /** Rows of a snapshot for others in one write. */

@@ -1,6 +1,6 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { REQUEST_TIMEOUT_MS, SNAPSHOT_TRIES } from './limits.ts';
+import { REQUEST_TIMEOUT_MS, SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Head, Installed, JournalMark, LedgerPort, SnapshotProgress, SnapshotStep } from './ports.ts';
@@ -20,22 +20,40 @@ export interface SnapshotContext {
   onPiece(): void;
   onInstalled(installed: Installed): Promise<void>;
   onDiverged(reason: string): void;
+  /** Monotonic clock in ms. */
+  now(): number;
+  readonly patience: SnapshotPatience;
   blame(member: number, reason: string): void;
 }
+
+/** How long the transfer of one offer may take: longer after each round in which none could be ended. */
+export interface SnapshotPatience {
+  budgetMs: number;
+  /** Each round begins with another member. */
+  turn: number;
+}
+
+export const newPatience = (): SnapshotPatience => ({ budgetMs: SNAPSHOT_BUDGET_MS, turn: 0 });
 
 /**
  * R8: takes a snapshot of a height above `above`, of the first member that offers one. Its certificate proves every piece,
  * so that pieces may come from any member, and whoever gives a wrong one is known at once. True if it was installed.
  */
 export async function takeSnapshot(context: SnapshotContext, above: number, signal: AbortSignal): Promise<boolean> {
-  const members = context.sources(above);
+  const { patience } = context;
+  const sources = context.sources(above);
+  const turn = patience.turn++;
+  const members = sources.map((_, i) => sources[(turn + i) % sources.length]!);
   for (const member of members) {
     if (signal.aborted) return false;
     const snapshot = await askSnapshot(context, member, above);
     if (snapshot === undefined) continue;
     const others = members.filter((one) => one !== member);
-    if (await transfer(context, snapshot, [member, ...others], signal)) return true;
+    if (!(await transfer(context, snapshot, [member, ...others], signal))) continue;
+    patience.budgetMs = SNAPSHOT_BUDGET_MS;
+    return true;
   }
+  patience.budgetMs = Math.min(2 * patience.budgetMs, SNAPSHOT_BUDGET_MAX_MS);
   return false;
 }
 
@@ -74,8 +92,10 @@ async function transfer(
       return false;
     }
     const { height } = snapshot.certificate.checkpoint;
+    // R21: one that offers what it alone has, and gives it drop by drop, holds nobody up for long.
+    const deadline = context.now() + context.patience.budgetMs;
     for (const kind of ['rows', 'blocks'] as const) {
-      progress = await fetchAll(context, kind, height, progress, members, signal);
+      progress = await fetchAll(context, kind, height, progress, members, deadline, signal);
       if (progress[kind] !== undefined) return false;
     }
     const installed = await context.ledger.install(context.mark());
@@ -95,11 +115,12 @@ async function fetchAll(
   height: number,
   begun: SnapshotProgress,
   members: readonly number[],
+  deadline: number,
   signal: AbortSignal,
 ): Promise<SnapshotProgress> {
   const left = members.map((member) => ({ member, tries: SNAPSHOT_TRIES }));
   let progress = begun;
-  while (progress[kind] !== undefined && left.length > 0 && !signal.aborted) {
+  while (progress[kind] !== undefined && left.length > 0 && !signal.aborted && context.now() < deadline) {
     // In turn: a slow member slows only its share.
     const asked = left.shift()!;
     const answer = await ask(context, asked.member, questionOf(kind, height, progress));

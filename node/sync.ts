@@ -24,11 +24,15 @@ export interface SyncContext extends SnapshotContext {
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
   // Each in turn: one that is slow, or gives little at a time, does not set the pace (R21).
+  let hopeless = false;
   for (let turn = 0; !signal.aborted; turn++) {
     const own = context.executed().height;
     if (own >= target) return;
-    const isFar = target - own >= context.snapshotBlocks;
-    if (isFar && (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal))) continue;
+    if (!hopeless && target - own >= context.snapshotBlocks) {
+      if (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal)) continue;
+      // Blocks come surely, if slower.
+      hopeless = true;
+    }
     const someoneLacks = await syncOnce(context, turn, signal);
     if (context.executed().height > own) continue;
     // R8: whoever keeps only what is newer has its state.

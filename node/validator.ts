@@ -149,6 +149,7 @@ export class Validator {
     this.#catchUp = new CatchUp({
       ...options,
       messages: this.#context,
+      now: () => options.now().monotonic,
       signal: this.#abort.signal,
       snapshotBlocks: options.snapshotBlocks ?? SNAPSHOT_BLOCKS_MIN,
       state: () => this.state,

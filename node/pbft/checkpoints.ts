@@ -5,7 +5,7 @@ import { multiSignature } from '../../ledger/validators.ts';
 import type { Effect, Event, Head, Now } from './events.ts';
 import { keepEvidence } from './evidence.ts';
 import { forgetFuture } from './future.ts';
-import { halt } from './halt.ts';
+import { carriedOtherwise, halt } from './halt.ts';
 import type { SignedCheckpoint } from './messages.ts';
 import { persist } from './persist.ts';
 import { stableRecord } from './records.ts';
@@ -27,13 +27,16 @@ export function onExecuted(state: ReplicaState, event: ExecutedEvent, now: Now, 
   state.executedAt = now.monotonic;
   state.handedOver = Math.max(state.handedOver, head.height);
   if (ordered !== undefined && head.height > state.low) state.ordered.set(head.height, ordered);
+  const contradiction = carriedOtherwise(state, head.height);
+  if (contradiction !== undefined) return halt(state, contradiction, effects);
   onProgress(state, transactions, ordered === undefined);
   const certificate = state.certificatesAhead.get(head.height);
+  if (certificate !== undefined) compareWithCertificate(state, certificate, head, effects);
+  if (state.mode === 'halted') return;
   keepCertificates(state, effects);
   dropBelow(state);
   judgeDistance(state);
   if (head.height > state.low) signCheckpoint(state, head, effects);
-  else if (certificate !== undefined) compareWithCertificate(state, certificate, head, effects);
   if (ordered !== undefined) tryExecute(state, effects);
 }
 

@@ -79,6 +79,9 @@ export function recordHeight(record: JournalRecord): number | undefined {
       const height = shown.kind === 'vote' ? shown.value.vote.height : shown.value.checkpoint.height;
       return height === 0 ? undefined : height;
     }
+    case 'newView':
+      // R6: own PRE-PREPAREs of its carry are known only from here.
+      return record.newView.body.prePrepares.at(-1)?.vote.height;
     default:
       return undefined;
   }

@@ -99,8 +99,22 @@ function onReceived(state: ReplicaState, message: Message, now: Now, effects: Ef
   const own = ownIn(state, message);
   const lacking = own && lackingOwn(state, own);
   if (lacking !== undefined) return enterDoubt(state, `another process signs with this key: ${lacking}`, effects);
+  if (message.kind === 'newView') {
+    // It shows the VIEW-CHANGEs of q members, which may have reached nobody else.
+    for (const value of message.value.body.viewChanges) {
+      onReceivedInside(state, { kind: 'viewChange', value }, effects);
+      if (state.mode === 'doubt') return;
+    }
+  }
   if (own === undefined) witness(state, message);
   onMessage(state, message, now, effects);
+}
+
+function onReceivedInside(state: ReplicaState, message: Message, effects: Effect[]): void {
+  const own = ownIn(state, message);
+  if (own === undefined) return witness(state, message);
+  const lacking = lackingOwn(state, own);
+  if (lacking !== undefined) enterDoubt(state, `a NEW-VIEW shows ${lacking}`, effects);
 }
 
 function onMessage(state: ReplicaState, message: Message, now: Now, effects: Effect[]): void {

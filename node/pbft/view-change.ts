@@ -1,11 +1,11 @@
 import { batchDigest, nullBatch } from '../../ledger/block.ts';
-import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { equalBytes } from '../../ledger/bytes.ts';
 import { leaderIndex } from '../../ledger/validators.ts';
 import { type Carry, carryOf, stableOf } from './carry.ts';
 import { onCertificate } from './checkpoints.ts';
 import type { Effect, Now } from './events.ts';
 import { compareVotes } from './evidence.ts';
-import { halt } from './halt.ts';
+import { carriedOtherwise, halt } from './halt.ts';
 import {
   type NewView,
   newViewVote,
@@ -202,17 +202,13 @@ export function enterView(state: ReplicaState, view: number, carry: Carry, effec
 
 function propose(state: ReplicaState, vote: Vote, effects: Effect[]): void {
   const { height, digest } = vote;
-  const ordered = state.ordered.get(height);
-  if (ordered !== undefined && ordered.view < vote.view && !equalBytes(ordered.digest, digest)) {
-    // N11: whatever was committed is carried by every later view, unless more than f members are faulty.
-    const here = `${toHex(ordered.digest)} of view ${ordered.view} is executed here`;
-    return halt(state, `view ${vote.view} carries ${toHex(digest)} at height ${height}, but ${here}`, effects);
-  }
   if (height <= state.low) return;
   const slot = slotAt(state, height);
   const empty = nullBatch(height);
   const batch = batchOf(slot, digest) ?? (equalBytes(digest, batchDigest(empty)) ? empty : undefined);
   slot.proposal = { vote, batch, signature: undefined, carried: true, phase: 'held' };
+  const contradiction = carriedOtherwise(state, height);
+  if (contradiction !== undefined) halt(state, contradiction, effects);
 }
 
 /** V12: what came too early for this view is handled in the same step; what is below it now is of no use. */

@@ -16,10 +16,12 @@ import { verifyBundle } from '../../light/verify-bundle.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
 import { startLedger } from '../../node/ledger/client.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
+import { SNAPSHOT_BUDGET_MS } from '../../node/limits.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
 import type { Executed, Head, Installed, OpenedLedger } from '../../node/ports.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
+import { newPatience } from '../../node/snapshot-sync.ts';
 import { KINDS } from '../../node/store/store.ts';
 import { syncTo } from '../../node/sync.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
@@ -86,6 +88,8 @@ describe('snapshots (R8)', () => {
   let diverged: string[];
   let installed: Installed[];
   let pieces: number;
+  /** Monotonic, in ms. */
+  let clock = 0;
   const open: Ledger[] = [];
 
   before(async () => {
@@ -179,6 +183,8 @@ describe('snapshots (R8)', () => {
       {
         ledger: behind,
         snapshotBlocks,
+        patience: newPatience(),
+        now: () => clock,
         mark: () => MARK,
         executed: () => behind.head,
         sources: () => peers.map((_, index) => index),
@@ -618,6 +624,29 @@ describe('snapshots (R8)', () => {
     assert(early.kind === 'snapshot');
     const progress = await behind.stage({ kind: 'begin', snapshot: encode(snapshotCodec, early.value) });
     assert.match(progress.problem!, /own height is 9/);
+  });
+
+  it('R21: a member that offers a snapshot that it alone has, and gives it drop by drop, does not set the pace', async () => {
+    // The tree is cut into single rows, which the certificate proves as well as any other cut.
+    const fine = new Ledger({
+      directory: join(folder, String(count++)),
+      genesis: chain.genesis,
+      application: quorateApplication,
+      validatorKey: chain.validators[0]!.publicKey,
+      snapshots: { chunkBytes: 1, keptMs: 1_000 },
+    });
+    await fine.open();
+    open.push(fine);
+    await grow(fine, 1, HEIGHT - 1);
+    const start = clock;
+    const late = <T>(answer: T): T => {
+      clock += 4_900;
+      return answer;
+    };
+    const drop: Lies = { source: fine, rows: late, ids: (blocks) => late(blocks.slice(0, 1)) };
+    await catchUp([drop, honest]);
+    assert.equal(behind.head.height, HEIGHT);
+    assert(clock - start < SNAPSHOT_BUDGET_MS + 10_000, `${clock - start} ms`);
   });
 
   it('S4: a snapshot that the own chain has overtaken is not installed', async () => {

@@ -15,6 +15,7 @@ import { Ledger } from '../../node/ledger/ledger.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
+import { newPatience } from '../../node/snapshot-sync.ts';
 import { syncTo } from '../../node/sync.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { type BlocksAnswer, blocksAnswerCodec } from '../../node/wire.ts';
@@ -117,6 +118,8 @@ describe('catch-up from peers (R7)', () => {
           return typeof checked === 'string' ? checked : undefined;
         },
         snapshotBlocks: 100,
+        patience: newPatience(),
+        now: () => 0,
         certified() {},
         onExecuted() {},
         onPiece() {},

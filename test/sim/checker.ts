@@ -113,9 +113,9 @@ export class Checker {
           this.fail('I12', `${node.name} signs COMMIT at ${vote.view}/${vote.height}, which too few have prepared`);
         if (kind === 'newView' && !this.#suffices(this.#askers(vote.view)))
           this.fail('I12', `${node.name} begins view ${vote.view}, which too few asked for`);
-        this.#once(node, `${kind} ${vote.view} ${vote.height}`, toHex(vote.digest));
+        const isNew = this.#once(node, `${kind} ${vote.view} ${vote.height}`, toHex(vote.digest));
         this.#viewsRise(node, kind, vote);
-        this.#isWhatWasExecuted(node, kind, vote);
+        if (isNew) this.#isWhatWasExecuted(node, kind, vote);
         this.#voteIsDurable(node, kind, vote);
         return;
       }
@@ -328,13 +328,14 @@ export class Checker {
     return correct.size > 0 && members.size >= this.#q;
   }
 
-  /** I8: one content per slot, over the whole life of a key. */
-  #once(node: SimNode, slot: string, content: string): void {
+  /** I8: one content per slot, over the whole life of a key. True for the first signature. */
+  #once(node: SimNode, slot: string, content: string): boolean {
     this.checks++;
     const key = `${node.member} ${slot}`;
     const first = this.#signed.get(key);
     if (first === undefined) this.#signed.set(key, content);
     else if (first !== content) this.fail('I8', `${node.name} signs a second content for ${slot}`);
+    return first === undefined;
   }
 
   /** V5: nothing but its own view after a VIEW-CHANGE. */
@@ -345,7 +346,7 @@ export class Checker {
       this.fail('V5', `${node.name} signs ${kind} in view ${view} after a VIEW-CHANGE for view ${record.asked}`);
   }
 
-  /** N11: at an executed height nothing else is voted for. */
+  /** N11: at an executed height nothing else is voted for; what was signed before may be signed again. */
   #isWhatWasExecuted(node: SimNode, kind: SignKind, { height, digest }: Vote): void {
     const executed = kind === 'newView' ? undefined : this.#executedDigests.get(`${node.id} ${height}`);
     if (executed !== undefined && executed !== toHex(digest))

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { batchDigest, nullBatch } from '../../../ledger/block.ts';
 import { faultsTolerated, quorum } from '../../../ledger/validators.ts';
 import { carryOf } from '../../../node/pbft/carry.ts';
-import type { PreparedCertificate, ViewChange } from '../../../node/pbft/messages.ts';
+import { type PreparedCertificate, type ViewChange, viewChangeVote } from '../../../node/pbft/messages.ts';
 import { onStable, onViewLeft } from '../../../node/pbft/view-timer.ts';
+import { rememberVote } from '../../../node/pbft/witness.ts';
 import { Cluster, executeBatch, genesisHead, type Sent } from '../../support/cluster.ts';
 import { assertAgreement, deliverTo, heights, settle, signedKinds, until, views } from '../../support/cluster-steps.ts';
 import { digestOf, Forge } from '../../support/forge.ts';
@@ -184,6 +185,12 @@ describe('a leader that is left (V1 to V9)', () => {
     const [zero, three] = [0, 3].map((member) => forge.viewChange(member, 1));
     const two = forge.viewChange(2, 1, { prepared: [own] });
     const one = forge.viewChange(1, 1);
+    // As if they had asked for the view themselves.
+    for (const { body, sender } of [zero!, two, three!]) {
+      const { state } = cluster.members[sender]!;
+      state.asked = 1;
+      rememberVote(state, 'viewChange', viewChangeVote(body));
+    }
     const withIt = forge.newView(1, [zero!, one, two]);
     const without = forge.newView(1, [zero!, one, three!]);
     for (const value of [withIt, without]) assert.equal(forge.judge({ kind: 'newView', value }), 'ok');

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SHOWN_MAX } from '../../../node/limits.ts';
 import type { Shown } from '../../../node/pbft/messages.ts';
+import { recordHeight } from '../../../node/pbft/records.ts';
 import { onShown } from '../../../node/pbft/restore.ts';
 import { forgetWitnessed, restoreWitness, shownTo } from '../../../node/pbft/witness.ts';
 import { Cluster, type Member } from '../../support/cluster.ts';
+import { deliverTo } from '../../support/cluster-steps.ts';
 
 /** Takes the disk of a member back to what it was, and starts it cut off from all but for what they hold of it. */
 function rollBack(cluster: Cluster, member: Member, records: readonly Uint8Array[]): void {
   cluster.crash(member.index);
   member.disk.records = [...records];
+  member.disk.doubt = undefined;
   cluster.passes = () => false;
   cluster.restart(member.index);
 }
@@ -54,6 +57,42 @@ describe('own signatures that the disk does not know (R5, R6)', () => {
     rollBack(cluster, member, image);
     assert.deepEqual([member.state.view, member.state.asked], [0, 1]);
     assert.equal(member.state.mode, 'doubt');
+  });
+
+  it('an own VIEW-CHANGE that this disk lacks, inside the NEW-VIEW that it is sent later', () => {
+    const cluster = new Cluster(4);
+    cluster.pool.push([new Uint8Array(32).fill(7)]);
+    // It reaches only the leader of view 1; member 0 is silent.
+    cluster.passes = ({ from, to, message: { kind } }) =>
+      kind === 'status' ||
+      (kind === 'newView' && to !== 3) ||
+      (kind === 'viewChange' && from !== 0 && (from !== 3 || to === 1));
+    const { state } = cluster.members[2]!;
+    for (let i = 0; i < 200 && state.view === 0; i++) {
+      cluster.advance(100);
+      cluster.deliver();
+    }
+    assert(state.newView!.body.viewChanges.some(({ sender }) => sender === 3));
+    cluster.wire.length = 0;
+    // The leader can't be asked; the others were told of it by the NEW-VIEW.
+    cluster.reaches = (from, to) => from !== 1 && to !== 1;
+    rollBack(cluster, cluster.members[3]!, []);
+    assert.equal(cluster.members[3]!.state.mode, 'doubt');
+    // And if nobody had remembered it, the NEW-VIEW itself shows it.
+    for (const { state } of cluster.members) state.witnessed.delete(3);
+    rollBack(cluster, cluster.members[3]!, []);
+    assert.equal(cluster.members[3]!.state.mode, 'active');
+    cluster.passes = () => true;
+    deliverTo(cluster, 3, { kind: 'newView', value: state.newView! });
+    assert.equal(cluster.members[3]!.state.mode, 'doubt');
+  });
+
+  it('no false doubt: the record of a NEW-VIEW stays as long as what it carries is above the stable height', () => {
+    const prePrepares = [1, 2].map((height) => {
+      return { vote: { epoch: 0, view: 1, height, digest: new Uint8Array(32) }, signature: new Uint8Array(64) };
+    });
+    const newView = { body: { epoch: 0, view: 1, viewChanges: [], prePrepares }, signature: new Uint8Array(64) };
+    assert.equal(recordHeight({ kind: 'newView', newView }), 2);
   });
 
   it('an answer that comes when enough have answered is still compared with what the disk had', () => {
