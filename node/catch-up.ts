@@ -6,6 +6,7 @@ import type { ReplicaState } from './pbft/state.ts';
 import { type MessageContext, verifyMessage } from './pbft/verify.ts';
 import type { Executed, Installed, JournalPort, LedgerPort } from './ports.ts';
 import { newPatience } from './snapshot-sync.ts';
+import { Sources } from './sources.ts';
 import { syncTo } from './sync.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -36,9 +37,16 @@ export class CatchUp {
   readonly #context: CatchUpContext;
   readonly counters = { catchUps: 0, snapshots: 0 };
   readonly #patience = newPatience();
+  readonly #sources: Sources;
 
   constructor(context: CatchUpContext) {
     this.#context = context;
+    const { network, signal, now } = context;
+    this.#sources = new Sources({
+      now,
+      candidates: (above) => this.#candidates(above),
+      request: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal }),
+    });
   }
 
   /** Until the certificate's height is reached, or nobody can help now. */
@@ -56,7 +64,7 @@ export class CatchUp {
   }
 
   #sync(target: number): Promise<void> {
-    const { ledger, journal, network, log, verifyPool, messages, signal, snapshotBlocks } = this.#context;
+    const { ledger, journal, log, verifyPool, messages, signal, snapshotBlocks } = this.#context;
     const { state, now, dispatch, executed, installed, blame } = this.#context;
     let keys: readonly string[] = [];
     return syncTo(
@@ -67,8 +75,8 @@ export class CatchUp {
         now,
         mark: () => journal.mark(),
         executed: () => state().executed,
-        sources: (above) => this.#sources(above),
-        ask: (member, body, timeoutMs) => network.request(member, body, { timeoutMs, signal }),
+        sources: (above, turn) => this.#sources.inTurn(above, turn),
+        ask: (member, body) => this.#sources.ask(member, body),
         verifyCertificate(value) {
           const judged = verifyMessage({ kind: 'certificate', value }, messages);
           return judged.ok ? judged.message : judged.reject.detail;
@@ -96,7 +104,7 @@ export class CatchUp {
     );
   }
 
-  #sources(above: number): readonly number[] {
+  #candidates(above: number): readonly number[] {
     const { network, state } = this.#context;
     return network
       .connected()

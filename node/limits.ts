@@ -41,6 +41,10 @@ export const BODIES_GRACE_MS = 40;
 /** Until the next member is asked for bodies that one did not give. */
 export const BODIES_RETRY_MS = 400;
 export const REQUEST_TIMEOUT_MS = 5_000;
+/** How long the first answer of a catch-up may take; doubled when nobody answers, up to REQUEST_TIMEOUT_MS. */
+export const ASK_FIRST_MS = 500;
+/** How long a member that did not answer is asked after all others. */
+export const UNANSWERED_MS = 10_000;
 /** T9: what is still pending is offered again. */
 export const RESEND_INTERVAL_MS = 2_000;
 /** Ids in one offer, and in one request for what lacks of it. */

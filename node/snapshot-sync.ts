@@ -1,6 +1,6 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { REQUEST_TIMEOUT_MS, SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
+import { SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Head, Installed, JournalMark, LedgerPort, SnapshotProgress, SnapshotStep } from './ports.ts';
@@ -10,9 +10,9 @@ export interface SnapshotContext {
   readonly ledger: LedgerPort;
   mark(): JournalMark;
   executed(): Head;
-  /** Members that may have blocks above a height, the best first. */
-  sources(above: number): readonly number[];
-  ask(member: number, body: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** Members that may have blocks above a height, in the order in which they are asked; each turn begins with another. */
+  sources(above: number, turn: number): readonly number[];
+  ask(member: number, body: Uint8Array): Promise<Uint8Array>;
   /** A certificate of a peer, judged as every message is. */
   verifyCertificate(certificate: Certificate): Verified<Message> | string;
   certified(message: Verified<Message>): void;
@@ -41,9 +41,7 @@ export const newPatience = (): SnapshotPatience => ({ budgetMs: SNAPSHOT_BUDGET_
  */
 export async function takeSnapshot(context: SnapshotContext, above: number, signal: AbortSignal): Promise<boolean> {
   const { patience } = context;
-  const sources = context.sources(above);
-  const turn = patience.turn++;
-  const members = sources.map((_, i) => sources[(turn + i) % sources.length]!);
+  const members = context.sources(above, patience.turn++);
   for (const member of members) {
     if (signal.aborted) return false;
     const snapshot = await askSnapshot(context, member, above);
@@ -147,7 +145,7 @@ function questionOf(kind: 'rows' | 'blocks', height: number, { rows, blocks }: S
 
 async function ask({ ask: request }: SnapshotContext, member: number, body: Uint8Array) {
   try {
-    return await request(member, body, REQUEST_TIMEOUT_MS);
+    return await request(member, body);
   } catch {
     // Unreachable or too slow.
     return undefined;

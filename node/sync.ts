@@ -2,7 +2,6 @@ import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { REQUEST_TIMEOUT_MS } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Executed, Head } from './ports.ts';
@@ -43,10 +42,8 @@ export async function syncTo(context: SyncContext, target: number, signal: Abort
 /** One answer of the first member that gives a useful one. True if some member said that it lacks the blocks. */
 async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal): Promise<boolean> {
   const { height: above } = context.executed();
-  const sources = context.sources(above);
   let someoneLacks = false;
-  for (let i = 0; i < sources.length; i++) {
-    const member = sources[(turn + i) % sources.length]!;
+  for (const member of context.sources(above, turn)) {
     if (signal.aborted) break;
     const answer = await askBlocks(context, member, above);
     someoneLacks ||= answer === 'nothing';
@@ -60,7 +57,7 @@ async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal)
 async function askBlocks(context: SyncContext, member: number, above: number) {
   try {
     const body = encode(requestCodec, { kind: 'blocks', value: { above } });
-    const decoded = tryDecode(blocksAnswerCodec, await context.ask(member, body, REQUEST_TIMEOUT_MS));
+    const decoded = tryDecode(blocksAnswerCodec, await context.ask(member, body));
     if (!decoded.ok) {
       context.blame(member, `blocks: ${decoded.problem}`);
       return undefined;

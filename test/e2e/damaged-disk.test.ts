@@ -196,14 +196,14 @@ describe('the disk of a real validator that is not what it was', { timeout: 240_
     await rm(data);
   });
 
-  it('D10: a file system that is read-only', async (test) => {
-    if (!mount(data, '--bind', data)) return test.skip('mounting is not permitted here');
+  it('D10: a file system that is read-only', async (t) => {
+    if (!mount(data, '--bind', data)) return t.skip('mounting is not permitted here');
     execFileSync('mount', ['-o', 'remount,bind,ro', data]);
     await refuses(/read-only|Read-only|EROFS/i);
   });
 
-  it('D10: files of another owner', async (test) => {
-    if (process.getuid?.() !== 0) return test.skip('only root can start a process as somebody else');
+  it('D10: files of another owner', async (t) => {
+    if (process.getuid?.() !== 0) return t.skip('only root can start a process as somebody else');
     // A home that nobody else owns, but for the data in it.
     const home = join(folder.path, 'of nobody');
     await mkdir(home);
@@ -227,10 +227,10 @@ describe('the disk of a real validator that is not what it was', { timeout: 240_
     await refuses(/database .* is of chain 0x[0-9a-f]{64}/, start(validators[0]!.config, '--data', data));
   });
 
-  it('D09: a full disk ends the process with one reason; the others answer; with space again it goes on', async (test) => {
+  it('D09: a full disk ends the process with one reason; the others answer; with space again it goes on', async (t) => {
     await rm(data, { recursive: true, force: true });
     await mkdir(data);
-    if (!mount(data, '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs')) return test.skip('mounting is not permitted here');
+    if (!mount(data, '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs')) return t.skip('mounting is not permitted here');
     await cp(pristine, data, { recursive: true });
     const child = start();
     const end = ended(child);

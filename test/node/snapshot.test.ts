@@ -187,7 +187,7 @@ describe('snapshots (R8)', () => {
         now: () => clock,
         mark: () => MARK,
         executed: () => behind.head,
-        sources: () => peers.map((_, index) => index),
+        sources: (_, turn) => peers.map((_, index) => (turn + index) % peers.length),
         ask: (member, body) => answerOf(peers[member]!, body),
         verifyCertificate(certificate) {
           const { genesis } = chain;

@@ -85,7 +85,7 @@ describe('catch-up from peers (R7)', () => {
         ledger: behind,
         mark: () => MARK,
         executed: () => behind.head,
-        sources: () => peers.map((_, index) => index),
+        sources: (_, turn) => peers.map((_, index) => (turn + index) % peers.length),
         async ask(member, body) {
           const answer = decode(
             blocksAnswerCodec,

@@ -44,6 +44,13 @@ const exact: Script = (world) => {
   for (const node of world.nodes) node.exactPoints = true;
 };
 
+/** One is away for so long that it takes a snapshot: that writes too. */
+const away: Script = at(600, (world) => {
+  const node = world.nodes[3]!;
+  node.crash(false);
+  world.loop.after(2_400, () => node.start());
+});
+
 /** Ends the process at this point; it is back soon. */
 function crashHere(world: ScriptWorld, node: SimNode, power: boolean): void {
   node.crash(power);
@@ -80,7 +87,7 @@ describe('disks that fail at every write point', { concurrency: 1 }, () => {
           assertWhole(node.disk);
         } else if (isTearing(point) && random.chance(0.01)) crashHere(world!, node, true);
       };
-      const script = all(exact, (one) => {
+      const script = all(exact, away, (one) => {
         world = one;
       });
       await directed(seed, { stormMs: STORM_MS }, script, onPoint);
@@ -144,7 +151,7 @@ describe('disks that fail at every write point', { concurrency: 1 }, () => {
           return failure;
         };
         const fullUntil = new Map<SimNode, number>();
-        const script = all(exact, (one) => {
+        const script = all(exact, away, (one) => {
           world = one;
           for (const node of one.nodes) {
             fullUntil.set(node, 0);

@@ -72,6 +72,8 @@ export interface RunResult {
 const START_WALL = 1_700_000_001_000;
 /** Far more than any run needs; a run that takes more is a storm of messages that does not end. */
 const STEPS_MAX = 300_000;
+/** More, for each ms of a long storm. */
+const STEPS_PER_MS = 3;
 /** After the network has healed, transactions are submitted for this long before everybody must agree. */
 const WARM_MS = 500;
 
@@ -170,7 +172,8 @@ class Run {
     this.#separateTwins();
     this.#load();
     const stop = (): boolean => {
-      if (this.#loop.steps > STEPS_MAX) this.#checker.fail('I15', `more than ${STEPS_MAX} steps`);
+      const most = STEPS_MAX + STEPS_PER_MS * this.#plan.stormMs;
+      if (this.#loop.steps > most) this.#checker.fail('I15', `more than ${most} steps`);
       return this.#checker.violations.length > 0;
     };
     await this.#loop.run(this.#plan.stormMs, stop);

@@ -19,6 +19,7 @@ import {
   reunite,
   testAttacks,
 } from './attack.ts';
+import { hasExecuted } from './checker.ts';
 import type { SimNode } from './node.ts';
 import type { FaultKind } from './profile.ts';
 import type { ScriptWorld } from './run.ts';
@@ -62,17 +63,12 @@ class Clients {
   }
 }
 
-/** Whether a node has executed it. */
-function has(node: SimNode, id: string): boolean {
-  const key = Buffer.concat([Uint8Array.of(5), Buffer.from(id.slice(2), 'hex')]).toString('latin1');
-  return node.disk.rows.has(key);
-}
-
 /** At every node that runs. */
 function everywhere(nodes: readonly SimNode[], transactions: readonly Transaction[]): void {
   for (const node of nodes) {
     if (!node.isUp()) continue;
-    for (const { id } of transactions) assert(has(node, toHex(id)), `${node.name} has not executed ${toHex(id)}`);
+    for (const { id } of transactions)
+      assert(hasExecuted(node, toHex(id)), `${node.name} has not executed ${toHex(id)}`);
   }
 }
 
@@ -81,7 +77,7 @@ function expiredStays({ expired, submitted }: Clients, nodes: readonly SimNode[]
   const ends = new Map(submitted.map(({ id, body }) => [toHex(id), body.validUntil]));
   for (const { id, node, certified } of expired) {
     assert(certified > (ends.get(id) ?? 0), `${node} told ${id} expired at ${certified}`);
-    for (const one of nodes) assert(!has(one, id), `${node} told ${id} expired, ${one.name} has executed it`);
+    for (const one of nodes) assert(!hasExecuted(one, id), `${node} told ${id} expired, ${one.name} has executed it`);
   }
 }
 
