@@ -1,7 +1,7 @@
 import { utf8Encode } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import type { Parameters } from '../../ledger/parameters.ts';
-import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { type TestGenesis, testGenesis } from '../support/genesis.ts';
 import type { Crypto } from './crypto.ts';
@@ -31,8 +31,13 @@ export function simChain(n: number, parameters: Partial<Parameters>, crypto: Cry
     signerOf: (member) => signers[member]!,
     transaction(nonce, validUntil, key = `key ${nonce}`) {
       const digest = `0x${Buffer.from(sha256(utf8Encode(key))).toString('hex')}`;
-      const unsigned = chain.sign('writer', 'records', 'register', { key, digest, note: '' }, { nonce, validUntil });
-      return signTransaction(genesis.id, unsigned.body, (message) => writer.sign(message));
+      return chain.sign(
+        'writer',
+        'records',
+        'register',
+        { key, digest, note: '' },
+        { nonce, validUntil, signer: writer },
+      );
     },
   };
 }

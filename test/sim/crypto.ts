@@ -5,6 +5,8 @@ import { emptyVerdicts, markValid, unpackChecks } from '../../node/verify/packed
 import type { VerifyPool } from '../../node/verify/port.ts';
 import type { Loop } from './loop.ts';
 
+const SIGNERS = new Map<string, Signer>();
+
 /** Keys and signatures of one run. */
 export interface Crypto {
   signer(seed: Uint8Array): Signer;
@@ -17,7 +19,7 @@ export interface Crypto {
  */
 export const fakeCrypto: Crypto = {
   signer(seed) {
-    const { publicKey } = createSigner(seed);
+    const { publicKey } = realSigner(seed);
     return { publicKey, sign: (message) => fakeSignature(publicKey, message) };
   },
   verify(signature, message, publicKey) {
@@ -28,7 +30,15 @@ export const fakeCrypto: Crypto = {
   },
 };
 
-export const realCrypto: Crypto = { signer: createSigner, verify: chooseSignatures().verify };
+export const realCrypto: Crypto = { signer: realSigner, verify: chooseSignatures().verify };
+
+/** Made once for each seed: a key costs a point multiplication. */
+function realSigner(seed: Uint8Array): Signer {
+  const name = Buffer.from(seed).toString('hex');
+  const signer = SIGNERS.get(name) ?? createSigner(seed);
+  SIGNERS.set(name, signer);
+  return signer;
+}
 
 function fakeSignature(publicKey: Uint8Array, message: Uint8Array): Uint8Array {
   const input = new Uint8Array(32 + message.length);

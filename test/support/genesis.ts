@@ -25,11 +25,18 @@ export interface TestGenesis {
     module: string,
     action: string,
     args: Json,
-    options?: { nonce?: number; validUntil?: number },
+    options?: { nonce?: number; validUntil?: number; signer?: Signer },
   ): Transaction;
 }
 
-const signerOf = (name: string): Signer => createSigner(sha256(utf8Encode(name)));
+const signers = new Map<string, Signer>();
+
+/** Made once for each name: a key costs a point multiplication. */
+function signerOf(name: string): Signer {
+  const signer = signers.get(name) ?? createSigner(sha256(utf8Encode(name)));
+  signers.set(name, signer);
+  return signer;
+}
 
 /** A chain of n validators and the accounts writer, issuer, alice and bob. */
 export function testGenesis(n = 4, parameters: Partial<Parameters> = {}): TestGenesis {
@@ -72,10 +79,15 @@ export function testGenesis(n = 4, parameters: Partial<Parameters> = {}): TestGe
     genesis,
     validators,
     account: signerOf,
-    sign(account, module, action, json, { nonce = 0, validUntil = START_TIME + 600_000 } = {}) {
+    sign(
+      account,
+      module,
+      action,
+      json,
+      { nonce = 0, validUntil = START_TIME + 600_000, signer = signerOf(account) } = {},
+    ) {
       const args = quorateApplication.argsFromJson(module, action, json);
       assert(args.ok, args.ok ? '' : args.problem);
-      const signer = signerOf(account);
       const nonceBytes = new Uint8Array(8);
       new DataView(nonceBytes.buffer).setUint32(0, nonce);
       const calls = [{ module, action, args: args.value }];
