@@ -242,7 +242,7 @@ const LEADER: readonly Attack[] = [
     happened: both(did('twins'), left, (_, nodes) =>
       nodes.some(({ member, validator }) => member !== 0 && (validator?.state.evidence.get(0)?.length ?? 0) > 0),
     ),
-    seeds: [1, 2, 3],
+    seeds: [3, 4, 5],
   },
   {
     title: 'L30: invalid content that is found out late leaves the next view free to order',
