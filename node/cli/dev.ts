@@ -114,8 +114,7 @@ async function announce(
   startMs: number,
 ): Promise<void> {
   const first = running[0]!.validator.url;
-  const { items } = await ask<{ items: { name: string; leader: boolean }[] }>(first, '/v1/validators');
-  const leader = items.find((item) => item.leader)?.name;
+  const leader = await leaderOf(running[0]!.validator);
   const validators = running.map(({ validator, child }, index) => ({
     name: validator.name,
     index,
@@ -175,10 +174,16 @@ async function announce(
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** Name of the validator that leads now, as this one sees it. */
+async function leaderOf({ url }: DevValidator): Promise<string | undefined> {
+  const { items } = await ask<{ items: { name: string; leader: boolean }[] }>(url, '/v1/validators');
+  return items.find(({ leader }) => leader)?.name;
+}
+
 async function untilQuit(running: readonly Running[], stopping: AbortController, quiet: boolean): Promise<void> {
   const { stdin } = process;
   if (!quiet && stdin.isTTY) {
-    process.stdout.write('keys: k kill a follower, r restart it, t send a transaction, q quit\n');
+    process.stdout.write('keys: k kill the leader, r restart it, t send a transaction, q quit\n');
     stdin.setRawMode(true);
     stdin.on('data', (key) => void onKey(String(key), running, stopping));
   }
@@ -194,10 +199,11 @@ async function onKey(key: string, running: readonly Running[], stopping: AbortCo
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   try {
     if (key === 'q' || key === '\u0003') return stopping.abort();
-    const last = running.at(-1)!;
     if (key === 'k') {
-      if (last.child === undefined) return say(`${last.validator.name} is not running; r starts it`);
-      last.child.kill('SIGKILL');
+      if (running.some(({ child }) => child === undefined)) return say('one is down already; r starts it');
+      const leader = await leaderOf(running[0]!.validator);
+      say(`${leader} was the leader`);
+      running.find(({ validator }) => validator.name === leader)?.child?.kill('SIGKILL');
     } else if (key === 'r') {
       const down = running.find(({ child }) => child === undefined);
       if (down === undefined) return say('all validators are running');
@@ -207,7 +213,7 @@ async function onKey(key: string, running: readonly Running[], stopping: AbortCo
       const { tx } = await import('./tx.ts');
       const args = ['--key', `dev/${Date.now()}`, '--digest', `0x${'00'.repeat(32)}`];
       await tx('records', 'register', args, {
-        url: running[0]!.validator.url,
+        url: running.find(({ child }) => child !== undefined)!.validator.url,
         json: false,
         as: 'writer',
         wait: 'final',
