@@ -6,7 +6,7 @@ import type { Effect, Event, JournalRecord, Now, Ordered, PoolWaiting, TimerName
 import type { Evidence, Message, Unsigned } from './pbft/messages.ts';
 import { encodeRecord, lastingRecords, recordHeight } from './pbft/records.ts';
 import { step } from './pbft/replica.ts';
-import type { ReplicaState } from './pbft/state.ts';
+import { maySupport, type ReplicaState } from './pbft/state.ts';
 import type { JournalEntry, JournalPort } from './ports.ts';
 
 /** What the core's effects act on besides journal and signer. */
@@ -158,7 +158,7 @@ export class Runner {
     }
   }
 
-  /** While the fsync ran, the height may have become stable, the view old, or this node halted or in doubt. */
+  /** While the fsync ran, the height may have become stable or executed, the view old, or this node halted or in doubt. */
   #isPast(unsigned: Unsigned): boolean {
     const { low, asked, mode } = this.state;
     if (unsigned.kind === 'status') return false;
@@ -171,8 +171,9 @@ export class Runner {
       case 'newView':
         return unsigned.view < asked;
       default:
-        // A vote whose record went ahead of a VIEW-CHANGE's is signed before it (V5): the journal keeps the order.
-        return unsigned.vote.height <= low;
+        // A vote whose record went ahead of a VIEW-CHANGE's is signed before it (V5): the journal keeps the order. N11: what
+        // was executed meanwhile, ordered in another view, is not voted against.
+        return unsigned.vote.height <= low || !maySupport(this.state, unsigned.vote);
     }
   }
 

@@ -53,7 +53,7 @@ export function acceptProposals(state: ReplicaState, now: Now, effects: Effect[]
   for (const slot of state.slots.values()) {
     const { proposal } = slot;
     if (proposal === undefined || !inWindow(state, slot.height)) continue;
-    if (proposal.phase === 'held' && maySupport(state, slot, proposal)) tryAccept(state, slot, proposal, now, effects);
+    if (proposal.phase === 'held' && maySupport(state, proposal.vote)) tryAccept(state, slot, proposal, now, effects);
     tryPrepared(state, slot, effects);
   }
 }
@@ -152,7 +152,7 @@ export function onBodies(
 
 /** N6: PRE-PREPARE, batch and bodies are durable before PREPARE leaves. The leader's PRE-PREPARE is its PREPARE. */
 function accept(state: ReplicaState, slot: Slot, proposal: Proposal, batch: Batch, effects: Effect[]): void {
-  if (!mayVote(state) || !inWindow(state, slot.height) || !maySupport(state, slot, proposal)) {
+  if (!mayVote(state) || !inWindow(state, slot.height) || !maySupport(state, proposal.vote)) {
     // Only while the window moved on or the view was left meanwhile; the proposal is tried again (N5).
     proposal.phase = 'held';
     return;

@@ -304,8 +304,8 @@ export function mayVote(state: ReplicaState): boolean {
 }
 
 /** N11: at an executed height only for what was executed. */
-export function maySupport(state: ReplicaState, { height }: Slot, { vote }: Proposal): boolean {
-  return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);
+export function maySupport({ executed, ordered }: ReplicaState, { height, digest }: Vote): boolean {
+  return height > executed.height || sameDigest(ordered.get(height)?.digest, digest);
 }
 
 /** The higher of the view entered and the view asked for: what suspicion is about. */

@@ -85,7 +85,7 @@ export function tryPrepared(state: ReplicaState, slot: Slot, effects: Effect[]):
   if (proposal?.signature === undefined || !mayVote(state) || !inWindow(state, slot.height)) return;
   const { vote, signature } = proposal;
   const batch = proposal.batch ?? batchOf(slot, vote.digest);
-  if (batch === undefined || !maySupport(state, slot, proposal)) return;
+  if (batch === undefined || !maySupport(state, vote)) return;
   if (committed !== undefined && !sameDigest(committed.vote.digest, vote.digest)) return;
   const prepares = new Map<number, Uint8Array>();
   for (const [sender, prepare] of slot.prepares) {

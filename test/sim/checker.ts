@@ -347,10 +347,10 @@ export class Checker {
   }
 
   /** N11: at an executed height nothing else is voted for; what was signed before may be signed again. */
-  #isWhatWasExecuted(node: SimNode, kind: SignKind, { height, digest }: Vote): void {
+  #isWhatWasExecuted(node: SimNode, kind: SignKind, { view, height, digest }: Vote): void {
     const executed = kind === 'newView' ? undefined : this.#executedDigests.get(`${node.id} ${height}`);
     if (executed !== undefined && executed !== toHex(digest))
-      this.fail('N11', `${node.name} signs ${kind} at height ${height}, where it executed another digest`);
+      this.fail('N11', `${node.name} signs ${kind} ${toHex(digest)} at ${view}/${height}, executed ${executed}`);
   }
 
   /** I9: what the vote rests on is on the disk, not in a cache. Searched as bytes, as a reader after a power cut would. */

@@ -4,7 +4,7 @@ import type { Loop } from './loop.ts';
 import type { Random } from './random.ts';
 
 /** The machine lost its power, or the process was killed, in the middle of this call: it never returns. */
-const NEVER = new Promise<never>(() => {});
+const never = (): Promise<never> => new Promise(() => {});
 
 export interface DiskHooks {
   /** A write point: called before and after each change of what is on the disk. May crash the node. */
@@ -53,7 +53,7 @@ export class SimDisk {
       const name = hooks.exact ? `${kind} at ${callSite()}` : kind;
       loop.settle();
       await loop.wait(hooks.latencyMs());
-      if (!hooks.isAlive()) return NEVER;
+      if (!hooks.isAlive()) return never();
       const failure = hooks.fails(name);
       if (failure !== undefined) {
         // A full disk takes what fits.
@@ -61,10 +61,10 @@ export class SimDisk {
         throw new Error(failure);
       }
       hooks.point(`before ${name}`);
-      if (!hooks.isAlive()) return NEVER;
+      if (!hooks.isAlive()) return never();
       change();
       hooks.point(`after ${name}`);
-      if (!hooks.isAlive()) return NEVER;
+      if (!hooks.isAlive()) return never();
       return undefined;
     };
     const open = async (name: string): Promise<JournalFile> => {
@@ -264,14 +264,14 @@ class SimDatabase implements Database {
         const name = exact ? `database write at ${callSite()}` : 'database write';
         this.#loop.settle();
         await this.#loop.wait(sync ? latencyMs() : 0);
-        if (!isAlive()) return NEVER;
+        if (!isAlive()) return never();
         const failure = fails(name);
         if (failure !== undefined) throw new Error(failure);
         point(`before ${name}`);
-        if (!isAlive()) return NEVER;
+        if (!isAlive()) return never();
         this.#disk.applied({ put, deleted }, sync);
         point(`after ${name}`);
-        return isAlive() ? undefined : NEVER;
+        return isAlive() ? undefined : never();
       },
     };
   }

@@ -296,15 +296,15 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'at an executed height any digest is voted for',
     'node/pbft/state.ts',
-    'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
-    'return height > state.executed.height || sameDigest(vote.digest, vote.digest);',
+    'return height > executed.height || sameDigest(ordered.get(height)?.digest, digest);',
+    'return height > executed.height || ordered.size >= 0 || sameDigest(digest, digest);',
     'stale',
   ),
   of(
     'at an executed height nothing is voted for',
     'node/pbft/state.ts',
-    'return height > state.executed.height || sameDigest(state.ordered.get(height)?.digest, vote.digest);',
-    'return height > state.executed.height;',
+    'return height > executed.height || sameDigest(ordered.get(height)?.digest, digest);',
+    'return height > executed.height;',
   ),
   of(
     'how a height was ordered is lost in a restart',

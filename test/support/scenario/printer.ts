@@ -83,7 +83,7 @@ export class Printer implements Watch {
       const what = this.#describe.vote(proposal.vote, proposal.batch);
       if (told.has(what)) continue;
       told.add(what);
-      if (maySupport(state, slot, proposal)) this.#print(index, `holds ${what}`);
+      if (maySupport(state, proposal.vote)) this.#print(index, `holds ${what}`);
       else this.#print(index, `gives no vote to ${what}, having executed another batch`);
     }
   }

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { sha256 } from '../../ledger/hash.ts';
+import type { Unsigned } from '../../node/pbft/messages.ts';
+import type { Verified } from '../../node/pbft/verify.ts';
+import { Runner, type RunnerPorts } from '../../node/runner.ts';
+import { Cluster } from '../support/cluster.ts';
+
+/** A runner whose journal says that a group is durable only when it is told to; what it signed then. */
+function held() {
+  const cluster = new Cluster(4);
+  cluster.order('a');
+  const sent = cluster.wire.find(({ to, message }) => to === 1 && message.kind === 'prePrepare')!;
+  assert(sent.message.kind === 'prePrepare');
+  const { state, guard } = cluster.members[1]!;
+  const signed: Unsigned[] = [];
+  const waiting: (() => void)[] = [];
+  const nothing = (): void => {};
+  const ports: Partial<RunnerPorts> = {
+    journal: {
+      append: () => new Promise((resolve) => waiting.push(() => resolve({ group: 1, chain: new Uint8Array(32) }))),
+    } as unknown as RunnerPorts['journal'],
+    guard: {
+      sign: (unsigned: Unsigned) => {
+        signed.push(unsigned);
+        return guard.sign(unsigned);
+      },
+    } as unknown as RunnerPorts['guard'],
+    now: () => cluster.now(),
+    setTimer: () => nothing,
+    bodiesOf: () => new Uint8Array(0),
+  };
+  // All other ports take what comes.
+  const runner = new Runner(
+    state,
+    new Proxy(ports, { get: (target, name) => Reflect.get(target, name) ?? nothing }) as RunnerPorts,
+  );
+  const { message } = sent;
+  runner.dispatch({ type: 'message', message: message as Verified<typeof message> });
+  runner.dispatch({ type: 'bodies', height: 1, digest: message.value.vote.digest, problem: undefined });
+  assert(waiting.length > 0, 'the vote waits for its fsync');
+  const durable = async (): Promise<readonly string[]> => {
+    for (const resolve of waiting) resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    return signed.map(({ kind }) => kind).filter((kind) => kind !== 'status');
+  };
+  return { state, digest: message.value.vote.digest, durable };
+}
+
+it('S1: a vote is signed when its record is durable, and not before', async () => {
+  const { durable } = held();
+  assert.deepEqual(await durable(), ['prepare']);
+});
+
+it('rule N11: a vote whose record becomes durable late is not signed when another digest was executed meanwhile', async () => {
+  const { state, durable } = held();
+  state.executed = { ...state.executed, height: 1 };
+  state.ordered.set(1, { digest: sha256(Uint8Array.of(9)), view: 1 });
+  assert.deepEqual(await durable(), []);
+});
+
+it('rule N11: it is signed when just this digest was executed', async () => {
+  const { state, digest, durable } = held();
+  state.executed = { ...state.executed, height: 1 };
+  state.ordered.set(1, { digest, view: 0 });
+  assert.deepEqual(await durable(), ['prepare']);
+});
