@@ -218,10 +218,13 @@ class Journal implements JournalPort {
     return this.#segments.at(-1)!;
   }
 
-  /** Only the oldest goes, so that no gap appears, and only when the newest holds the carried entries. */
+  /**
+   * Only the oldest goes, so that no gap appears, and only when the newest holds the carried entries. Before the first block
+   * is final nothing goes: a journal without its beginning, beside a ledger without a block, is doubt.
+   */
   #isOld(segment: Segment | undefined): boolean {
     if (segment === undefined || segment === this.#active || this.#failed !== undefined) return false;
-    return segment.height <= this.#pruned && this.#active.groups > 0;
+    return this.#pruned > 0 && segment.height <= this.#pruned && this.#active.groups > 0;
   }
 
   async #deleteOld(): Promise<void> {
