@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { sha256 } from '../../ledger/hash.ts';
+import { LONG_LIVED } from '../../node/journal/format.ts';
 import { type JournalOptions, openJournal } from '../../node/journal/journal.ts';
 import { MemoryFiles } from '../support/memory-files.ts';
 
