@@ -63,7 +63,8 @@ export type SeedResult = Omit<RunResult, 'faults' | 'points'> & {
 export async function campaign(options: CampaignOptions, each: (result: SeedResult) => void): Promise<Summary> {
   const start = performance.now();
   const summary = emptySummary();
-  const threads = Math.max(1, Math.min(options.seeds, availableParallelism()));
+  // One more than cores: a thread waits a part of its time.
+  const threads = Math.max(1, Math.min(options.seeds, availableParallelism() + 1));
   let next = options.from;
   const end = options.from + options.seeds;
   let stopped = false;
