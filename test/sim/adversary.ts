@@ -1,5 +1,7 @@
 import { type Batch, batchDigest, nullBatch } from '../../ledger/block.ts';
+import { concatBytes } from '../../ledger/bytes.ts';
 import { tryDecode } from '../../ledger/codec.ts';
+import { decodeTransaction, packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
 import { leaderIndex, multiSignature, quorum, validatorsHash } from '../../ledger/validators.ts';
 import { stableOf } from '../../node/pbft/carry.ts';
 import {
@@ -12,7 +14,14 @@ import {
   type ViewChangeBody,
   type Vote,
 } from '../../node/pbft/messages.ts';
-import { FRAME_MESSAGE, FRAME_TRANSACTIONS, messageFrame } from '../../node/wire.ts';
+import {
+  FRAME_MESSAGE,
+  FRAME_OFFER,
+  FRAME_TRANSACTIONS,
+  messageFrame,
+  offerFrame,
+  transactionsFrame,
+} from '../../node/wire.ts';
 import type { SimChain } from './chain.ts';
 import type { Loop } from './loop.ts';
 import type { Endpoint, SimNetwork } from './network.ts';
@@ -101,6 +110,28 @@ export class Adversary {
     return messages.map(messageFrame);
   }
 
+  /**
+   * L10, L11: what it hears: nothing of transactions that it does not like. So it never orders them, and others all the
+   * time.
+   */
+  hears(frame: Uint8Array): readonly Uint8Array[] {
+    if (!this.strategies.includes('censor')) return [frame];
+    const body = frame.subarray(1);
+    if (frame[0] === FRAME_OFFER) {
+      const ids = Array.from({ length: body.length / 32 }, (_, i) => body.subarray(32 * i, 32 * i + 32));
+      return [offerFrame(concatBytes(...ids.filter(isLiked)))];
+    }
+    const unpacked = frame[0] === FRAME_TRANSACTIONS ? unpackTransactions(body, 10_000) : undefined;
+    if (unpacked?.ok !== true) return [frame];
+    const { genesis } = this.#world.chain;
+    const liked = unpacked.value.filter((bytes) => {
+      const decoded = decodeTransaction(genesis.id, bytes);
+      return !decoded.ok || isLiked(decoded.value.id);
+    });
+    if (liked.length === unpacked.value.length) return [frame];
+    return this.#did('censor', [transactionsFrame(packTransactions(liked))]);
+  }
+
   /** An answer to a question, or what it says instead. */
   answer(bytes: Uint8Array): Uint8Array {
     const { random } = this.#world;
@@ -124,7 +155,6 @@ export class Adversary {
       case 'prePrepare':
         if (has('equivocate') && other)
           return this.#did('equivocate', [this.#alternative(message.value.vote, message.value.batch)]);
-        if (has('censor')) return this.#did('censor', this.#censored(message.value.vote, message.value.batch));
         if (has('doublePrepare')) {
           // R04: a leader that also PREPAREs.
           const { vote } = message.value;
@@ -184,13 +214,6 @@ export class Adversary {
     const told = { ...vote, digest: batchDigest(changed) };
     this.#alternatives.set(`${vote.view} ${vote.height}`, told);
     return this.#sign({ kind: 'prePrepare', vote: told, batch: changed });
-  }
-
-  /** The same for everybody: without the transactions that it does not like. */
-  #censored(vote: Vote, batch: Batch): readonly Message[] {
-    const transactions = batch.transactions.filter((id) => (id[0]! & 1) === 0);
-    const changed = { ...batch, transactions };
-    return [this.#sign({ kind: 'prePrepare', vote: { ...vote, digest: batchDigest(changed) }, batch: changed })];
   }
 
   /** L03, L06, L13, L14, L16, L19: the same for everybody, and not what a leader should propose. */
@@ -342,6 +365,10 @@ export class Adversary {
       this.#did('highViews', undefined);
     }
   }
+}
+
+function isLiked(id: Uint8Array): boolean {
+  return (id[0]! & 1) === 0;
 }
 
 /** What a frame holds, from the tag byte of its message (docs/formats.md, Message); 0 for what is no message. */

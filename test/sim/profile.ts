@@ -116,6 +116,8 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
     kinds,
     stormMs: 3_000 + random.int(7_000),
     relentless: profile === 'censor' || random.chance(0.5),
+    // So dense that only T7 sees what is left out.
+    ...(profile === 'censor' ? { loadMs: 60 } : {}),
   };
 }
 

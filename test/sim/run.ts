@@ -286,9 +286,9 @@ class Run {
   /** Clients submit to whoever is up, sometimes to several, sometimes twice, sometimes to die early. */
   #load(): void {
     const { validUntilMs, nextMs } = { validUntilMs: this.#random.pick([600_000, 600_000, 3_000]), nextMs: 0 };
-    const { loadMs = 120 } = this.#plan;
+    const { loadMs = this.#healed ? 400 : 120 } = this.#plan;
     if (loadMs === 0) return;
-    this.#loop.after(nextMs + this.#random.between(10, this.#healed ? Math.max(400, loadMs) : loadMs), () => {
+    this.#loop.after(nextMs + this.#random.between(10, loadMs), () => {
       if (this.#stopped) return;
       const up = this.#nodes.filter((node) => node.isUp() && node.pausedUntil <= this.#loop.now);
       if (up.length > 0 && !this.#loaded) {
@@ -378,7 +378,9 @@ class Run {
     for (const adversary of this.#adversaries.values()) adversary.saw(frame);
     const adversary = this.#adversaries.get(from.member);
     const frames = adversary === undefined ? [frame] : adversary.corrupt(from, to, frame);
-    const passing = frames.filter((one) => this.#faults.passes(to, one));
+    const listener = this.#adversaries.get(to.member);
+    const heard = listener === undefined ? frames : frames.flatMap((one) => listener.hears(one));
+    const passing = heard.filter((one) => this.#faults.passes(to, one));
     return this.#plan.twins.includes(to.member) ? passing.filter((one) => !isOwnOf(to, one)) : passing;
   }
 
