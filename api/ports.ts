@@ -1,5 +1,8 @@
 import type { Header, Receipt } from '../ledger/block.ts';
+import type { Handoff } from '../ledger/bundle.ts';
 import type { Certificate } from '../ledger/checkpoint.ts';
+import type { SignedReply } from '../ledger/reply.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 
 /** All that the REST API may ask of its node. Bytes in, decoded ledger types out; nothing here throws for bad input. */
 export interface NodePort {
@@ -12,13 +15,30 @@ export interface NodePort {
   submit(transactions: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]>;
   /** What is known of a transaction; waits until `until` is reached or the time is over. Never rejects on time-out. */
   transaction(id: Uint8Array, until: Wait, timeoutMs: number, signal: AbortSignal): Promise<TransactionStatus>;
+  /**
+   * As `transaction` without waiting, for whoever has the bytes: with them a node can tell that a transaction has expired
+   * which it never held (C4). The bytes are not admitted and their signature is not looked at.
+   */
+  statusOfBytes(transaction: Transaction): Promise<TransactionStatus>;
+  /** C5: a status under this node's signature. Undefined: it says nothing that can be signed, or the node has halted. */
+  signedReply(status: TransactionStatus): Promise<SignedReply | undefined>;
   /** Encoded bundle (ledger/bundle.ts) of a final transaction. */
   transactionProof(id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Encoded bundle of a block's header, under the newest certificate or that of height `under`. */
+  blockProof(height: number, under: number | undefined): Promise<Uint8Array | undefined>;
+  /** Ends of consecutive epochs from the end of epoch `from` on: at most a page (UPDATES_MAX). */
+  handoffs(from: number): Promise<readonly Handoff[]>;
   block(at: number | Uint8Array): Promise<BlockView | undefined>;
   blocks(from: number, limit: number, descending: boolean): Promise<readonly HeaderView[]>;
   certificate(height: number | 'latest'): Promise<Certificate | undefined>;
   certificates(from: number, limit: number, descending: boolean): Promise<readonly Certificate[]>;
-  state(table: string, key: Uint8Array, at: 'latest' | 'final', proof: boolean): Promise<StateView>;
+  /** Undefined: that height is not executed here, or its state is not kept. */
+  state(
+    table: string,
+    key: Uint8Array,
+    at: 'latest' | 'final' | number,
+    proof: boolean,
+  ): Promise<StateView | undefined>;
   stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
   validators(): readonly ValidatorView[];
   consensus(): ConsensusView;

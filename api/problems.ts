@@ -70,6 +70,13 @@ export const PROBLEMS = {
     description:
       'There is no proof before a certificate covers the fact. `?wait=final` on the transaction waits for it.',
   },
+  pruned: {
+    status: 410,
+    title: 'This node does not keep it any more',
+    retry: 'elsewhere',
+    description:
+      'State as of an old height, or a certificate of it, is kept by archives only (`[ledger] archive = true`). Ask another node.',
+  },
   'too-large': {
     status: 413,
     title: 'Too large',

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { headerCodec, receiptCodec } from '../ledger/block.ts';
-import { bundleCodec } from '../ledger/bundle.ts';
+import { bundleCodec, updatesCodec } from '../ledger/bundle.ts';
 import { fromHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { type Codec, type Json, tryFromJson } from '../ledger/codec.ts';
+import { signedReplyCodec } from '../ledger/reply.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** Schemas of the JSON that is answered; those with a name are components of the OpenAPI document. */
@@ -52,6 +53,8 @@ export const problem = named(
 export const header = named('Header', jsonOf(headerCodec));
 export const certificate = named('Certificate', jsonOf(certificateCodec));
 export const bundle = named('Bundle', jsonOf(bundleCodec));
+export const updates = named('Updates', jsonOf(updatesCodec));
+const signedReply = named('SignedReply', jsonOf(signedReplyCodec));
 
 const event = z.strictObject({ module: z.string(), name: z.string(), data: decoded });
 const receiptStatus = z.enum(['ok', 'failed']);
@@ -86,6 +89,7 @@ export const transactionStatus = named(
     block: place.optional(),
     receipt: receipt.optional(),
     transaction: transaction.optional(),
+    reply: signedReply.optional().meta({ description: 'The same, signed; only if asked for' }),
   }),
 );
 export const batchResults = named(

@@ -9,8 +9,19 @@ import {
   TABLE_KEY_BYTES_MAX,
   TABLE_VALUE_BYTES_MAX,
   TRANSACTION_BYTES_MAX,
+  UPDATES_MAX,
 } from './limits.ts';
 import { validatorSetCodec } from './validators.ts';
+
+/**
+ * The end of an epoch: the certificate of its last block, signed by the epoch's set, and the set that signs from then on,
+ * whose hash the certificate names (E2). If the epoch only changed parameters, it is the same set.
+ */
+export const handoffCodec = struct({ certificate: certificateCodec, next: validatorSetCodec });
+export type Handoff = CodecType<typeof handoffCodec>;
+
+/** Hand-offs of consecutive epochs, as nodes serve them: one page. */
+export const updatesCodec = struct({ handoffs: list(handoffCodec, UPDATES_MAX) });
 
 /** Siblings of a list-tree proof, from the leaf upwards. Their number follows from index and count. */
 const listProofCodec = list(bytes32, LIST_PROOF_MAX);
@@ -58,7 +69,7 @@ export const stateFactCodec = struct({
 export const bundleCodec = struct({
   format: oneOf({ 'quorate-proof-1': 1 }),
   genesisId: bytes32,
-  handoffs: list(struct({ certificate: certificateCodec, next: validatorSetCodec }), HANDOFFS_MAX),
+  handoffs: list(handoffCodec, HANDOFFS_MAX),
   certificate: certificateCodec,
   fact: union({ transaction: [1, transactionFactCodec], block: [2, blockFactCodec], state: [3, stateFactCodec] }),
 });

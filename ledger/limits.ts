@@ -22,6 +22,8 @@ export const LIST_PROOF_MAX = 53;
 export const STATE_PROOF_MAX = 256;
 /** Hand-off certificates in one bundle: epochs between genesis and the fact. */
 export const HANDOFFS_MAX = 4_096;
+/** Hand-offs in one answer of a node. */
+export const UPDATES_MAX = 64;
 /** Administrators of one organisation; roles of one account. */
 export const ADMINISTRATORS_MAX = 64;
 export const ROLES_MAX = 16;

@@ -1,4 +1,5 @@
 import { hashPairs, sha256 } from './hash.ts';
+import { PAGE_LEVELS, type PageCell, prefixOf, type StatePage } from './state-page.ts';
 import { bitAt, type StateProof } from './state-proof.ts';
 import type { SubtreePart } from './state-subtree.ts';
 
@@ -16,6 +17,8 @@ export interface StateUpdate {
  * Nodes live in packed arrays (about 160 bytes a row): no object per node, whole levels hashed at once.
  */
 export class StateTree {
+  /** Pages that the newest version has and the one before it had not. */
+  #newPages: readonly PageRoot[] = [];
   readonly #nodes = new NodeStore();
   /** Roots of the versions that are kept, `#oldest` first. */
   readonly #roots: number[] = [EMPTY];
@@ -56,7 +59,54 @@ export class StateTree {
     this.#size += pass.rows;
     this.#roots.push(root);
     this.#retired.push(retired);
+    // A root that is a single leaf, or empty, is no inner node that the pass has noted.
+    this.#newPages = this.#nodes.isInner(root) ? pass.pages : [{ node: root, depth: 0, path: new Uint8Array(32) }];
     return this.root();
+  }
+
+  /**
+   * The newest version cut into pages of PAGE_LEVELS levels, those only that `apply` made. With the pages of all versions
+   * any version can be proven from disk.
+   */
+  *newPages(): Generator<StatePage> {
+    for (const { node, depth, path } of this.#newPages) yield this.#page(node, depth, path);
+  }
+
+  /** All pages of the newest version. */
+  *allPages(): Generator<StatePage> {
+    const open: PageRoot[] = [{ node: this.#roots.at(-1)!, depth: 0, path: new Uint8Array(32) }];
+    for (let root = open.pop(); root !== undefined; root = open.pop()) {
+      const { node, depth, path } = root;
+      yield this.#page(node, depth, path);
+      this.#below(node, depth, path, depth + PAGE_LEVELS, open);
+    }
+  }
+
+  #page(node: number, depth: number, path: Uint8Array): StatePage {
+    const cells: PageCell[] = [];
+    const visit = (at: number, level: number): void => {
+      if (this.#nodes.isInner(at) && level < PAGE_LEVELS) {
+        visit(this.#nodes.child(at, 0), level + 1);
+        visit(this.#nodes.child(at, 1), level + 1);
+      } else if (at === EMPTY) cells.push({ kind: 'empty', value: { level } });
+      else if (this.#nodes.isInner(at)) cells.push({ kind: 'inner', value: { level, hash: this.#nodes.hashOf(at) } });
+      else cells.push({ kind: 'leaf', value: { level, ...this.#nodes.leafOf(at) } });
+    };
+    visit(node, 0);
+    return { depth, prefix: prefixOf(path, depth), cells };
+  }
+
+  /** Inner nodes at depth `end` below a node. */
+  #below(node: number, depth: number, path: Uint8Array, end: number, found: PageRoot[]): void {
+    if (!this.#nodes.isInner(node)) return;
+    if (depth === end) {
+      found.push({ node, depth, path });
+      return;
+    }
+    this.#below(this.#nodes.child(node, 0), depth + 1, path, end, found);
+    const right = path.slice();
+    right[depth >> 3]! |= 0x80 >> (depth & 7);
+    this.#below(this.#nodes.child(node, 1), depth + 1, right, end, found);
   }
 
   /** What shows that the row at `path` is there, or is not, in a version. */
@@ -111,6 +161,13 @@ export class StateTree {
       throw new RangeError(`version ${version} is not kept: ${this.#oldest} to ${this.version} are`);
     return root;
   }
+}
+
+interface PageRoot {
+  readonly node: number;
+  readonly depth: number;
+  /** Of some row below. */
+  readonly path: Uint8Array;
 }
 
 const EMPTY = 0;
@@ -202,6 +259,7 @@ class NodeStore {
 /** One `apply`: first the shape, then all hashes, the deepest level first and each level at once. */
 class Pass {
   rows = 0;
+  readonly pages: PageRoot[] = [];
   readonly #nodes: NodeStore;
   readonly #updates: readonly StateUpdate[];
   readonly #retired: number[];
@@ -228,7 +286,7 @@ class Pass {
     // A single row left below moves up to where it is alone.
     if (left === EMPTY && !nodes.isInner(right)) return right;
     if (right === EMPTY && !nodes.isInner(left)) return left;
-    return this.#inner(left, right, depth);
+    return this.#inner(left, right, depth, this.#updates[from]!.path);
   }
 
   hash(): void {
@@ -268,11 +326,13 @@ class Pass {
     const middle = splitAt(rows, depth, from, to);
     const left = this.#build(rows, depth + 1, from, middle);
     const right = this.#build(rows, depth + 1, middle, to);
-    return this.#inner(left, right, depth);
+    return this.#inner(left, right, depth, rows[from]!.path);
   }
 
-  #inner(left: number, right: number, depth: number): number {
+  /** `path` leads through the new node. */
+  #inner(left: number, right: number, depth: number, path: Uint8Array): number {
     const node = this.#nodes.addInner(left, right);
+    if (depth % PAGE_LEVELS === 0) this.pages.push({ node, depth, path });
     let level = this.#newInner[depth];
     if (level === undefined) {
       level = [];

@@ -18,7 +18,11 @@ export type StepName =
   | 'transaction'
   | 'signature'
   | 'receipt'
-  | 'state';
+  | 'state'
+  | 'question'
+  | 'first'
+  | 'second'
+  | 'conflict';
 
 /** What a verified bundle shows. Times in ms of block time. */
 export interface Facts {
@@ -68,6 +72,10 @@ export class Steps {
       steps: [...reached, ...rest.map((left) => ({ name: left, status: 'not-reached', detail: '' }) as const)],
       facts: undefined,
     };
+  }
+
+  get done(): readonly Step[] {
+    return this.#done;
   }
 
   complete(facts: Facts): Report {

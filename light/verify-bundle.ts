@@ -2,31 +2,33 @@ import { type Genesis, readGenesis } from '../genesis/genesis.ts';
 import { blockHash, encodedReceipt, type Header } from '../ledger/block.ts';
 import { type Bundle, bundleCodec, type StateFact, type TransactionFact } from '../ledger/bundle.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
-import { type Certificate, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
+import { type Certificate, verifyCertificate } from '../ledger/checkpoint.ts';
 import { type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { decodeStateProof, rootFromStateProof, statePath } from '../ledger/state-proof.ts';
 import { decodeTransaction, signedMessage } from '../ledger/transaction.ts';
-import { quorum, validatorsHash } from '../ledger/validators.ts';
+import { quorum } from '../ledger/validators.ts';
+import { answering, type SignatureCheck } from './engine.ts';
+import { followHandoffs } from './handoffs.ts';
 import { type Facts, type Report, type StepName, Steps } from './report.ts';
 
 export interface PlanOptions {
   /** Refuse a certificate whose block time is more than `maxAgeMs` before `nowMs`. */
   readonly freshness?: { readonly nowMs: number; readonly maxAgeMs: number };
+  /** What was asked for: a sound proof of something else fails at the step `question`. */
+  readonly question?: Question;
 }
+
+export type Question =
+  | { readonly kind: 'transaction'; readonly id: Uint8Array }
+  | { readonly kind: 'block'; readonly height: number }
+  | { readonly kind: 'state'; readonly table: string; readonly key: Uint8Array };
 
 export interface VerifyOptions extends PlanOptions {
   /** The rule S5 over some engine. */
   readonly verify: VerifySignature;
-}
-
-/** A signature that the verification rests on. */
-export interface SignatureCheck {
-  readonly signature: Uint8Array;
-  readonly message: Uint8Array;
-  readonly publicKey: Uint8Array;
 }
 
 /** A verification in two phases, for engines that answer later. */
@@ -47,8 +49,8 @@ const STEPS = {
 /**
  * Checks a proof with nothing but the genesis file: encoded bytes, or the JSON form as text or parsed. `genesis` is the
  * file's text, or what `readGenesis` made of it, which saves time when many proofs are checked. Never throws for bad input;
- * the report names the step that failed. It says what is proven: whether that answers the question asked (this id, this
- * table and key) is for the caller to compare with `facts`.
+ * the report names the step that failed. It says what is proven: whether that answers what was asked (this id, this table
+ * and key) is compared with `question`, if there is one, and else for the caller to compare with `facts`.
  */
 export function verifyBundle(
   proof: Uint8Array | string | Json,
@@ -56,6 +58,16 @@ export function verifyBundle(
   options: VerifyOptions,
 ): Report {
   return verifyRead(readBundle(proof), genesis, options);
+}
+
+/** `verifyBundle` of what shows the value of a row, or that it does not exist, and of nothing else. */
+export function verifyState(
+  proof: Uint8Array | string | Json,
+  genesis: string | Genesis,
+  row: { readonly table: string; readonly key: Uint8Array },
+  options: VerifyOptions,
+): Report {
+  return verifyBundle(proof, genesis, { ...options, question: { kind: 'state', ...row } });
 }
 
 /** `verifyBundle` without an engine: what has to be checked, and the report once the verdicts are known. */
@@ -75,14 +87,40 @@ export function planBundle(
   return {
     checks,
     finish(verdicts) {
-      let next = 0;
       // Both walks ask in the same order up to the first signature that is not valid, where the second one ends.
-      return verifyRead(read, genesis, { ...options, verify: () => verdicts[next++] === true });
+      return verifyRead(read, genesis, { ...options, verify: answering(checks, verdicts) });
     },
   };
 }
 
 function verifyRead(bundle: Bundle | string, trusted: string | Genesis, options: VerifyOptions): Report {
+  const report = verifyFact(bundle, trusted, options);
+  const { question } = options;
+  if (question === undefined) return report;
+  const { steps, facts } = report;
+  if (facts === undefined)
+    return { ...report, steps: [...steps, { name: 'question', status: 'not-reached', detail: '' }] };
+  const problem = otherAnswer(question, facts);
+  const detail = problem ?? 'it is what was asked for';
+  const step = { name: 'question', status: problem === undefined ? 'passed' : 'failed', detail } as const;
+  return { ok: problem === undefined, steps: [...steps, step], facts: problem === undefined ? facts : undefined };
+}
+
+/** V13, Q12: a sound proof, but of another thing than was asked for. */
+function otherAnswer(question: Question, { transaction, block, state }: Facts): string | undefined {
+  switch (question.kind) {
+    case 'transaction':
+      if (transaction !== undefined && equalBytes(transaction.id, question.id)) return undefined;
+      return `it does not tell of transaction ${toHex(question.id)}`;
+    case 'block':
+      return block?.height === question.height ? undefined : `it does not tell of block ${question.height}`;
+    case 'state':
+      if (state?.table === question.table && equalBytes(state.key, question.key)) return undefined;
+      return `it does not tell of ${question.table} ${toHex(question.key)}`;
+  }
+}
+
+function verifyFact(bundle: Bundle | string, trusted: string | Genesis, options: VerifyOptions): Report {
   const steps = new Steps(STEPS.transaction);
   const read =
     typeof trusted === 'string' ? readGenesis(trusted, options.verify) : { ok: true as const, genesis: trusted };
@@ -105,7 +143,8 @@ function verifyRead(bundle: Bundle | string, trusted: string | Genesis, options:
   }
   steps.passed('chain', 'the proof is of the chain of this genesis file');
 
-  const trust = followHandoffs(bundle, genesis, options.verify);
+  const origin = { genesisId: genesis.id, epoch: 0, validators: genesis.validators };
+  const trust = followHandoffs(bundle.handoffs, origin, options.verify);
   if (typeof trust === 'string') return steps.failed('epochs', trust, names);
   steps.passed('epochs', trust.epoch === 0 ? 'the set of genesis signs' : `${trust.epoch} hand-offs from genesis`);
 
@@ -135,7 +174,7 @@ function verifyRead(bundle: Bundle | string, trusted: string | Genesis, options:
     case 'transaction':
       return verifyTransaction(steps, names, bundle, bundle.fact.value, facts, genesis.id, options.verify);
     case 'state':
-      return verifyState(steps, names, bundle, bundle.fact.value, facts);
+      return verifyRow(steps, names, bundle, bundle.fact.value, facts);
   }
 }
 
@@ -165,22 +204,6 @@ function isPrint(text: string, bundle: Bundle): boolean {
   const json = bundleCodec.toJson(bundle);
   const body = text.endsWith('\n') ? text.slice(0, -1) : text;
   return body === JSON.stringify(json) || body === JSON.stringify(json, undefined, 2);
-}
-
-/** V03: from genesis, epoch by epoch, each hand-off certified by the set before it; never a set that the proof brings. */
-function followHandoffs(bundle: Bundle, genesis: Genesis, verify: VerifySignature): Trust | string {
-  let trust: Trust = { genesisId: genesis.id, epoch: 0, validators: genesis.validators };
-  for (const { certificate, next } of bundle.handoffs) {
-    const checked = verifyCertificate(certificate, trust, verify);
-    if (!checked.ok) return `hand-off from epoch ${trust.epoch}: ${checked.problem}`;
-    const { checkpoint } = certificate;
-    if (checkpoint.nextEpoch !== trust.epoch + 1) return `the certificate of height ${checkpoint.height} ends no epoch`;
-    if (!equalBytes(checkpoint.nextValidatorsHash, validatorsHash(next))) {
-      return `the set of epoch ${checkpoint.nextEpoch} is not the one that was certified`;
-    }
-    trust = { ...trust, epoch: checkpoint.nextEpoch, validators: next };
-  }
-  return trust;
 }
 
 /** V17: age is judged by the certified block time, and only when asked for. */
@@ -278,7 +301,7 @@ function verifyTransaction(
   });
 }
 
-function verifyState(
+function verifyRow(
   steps: Steps,
   names: readonly StepName[],
   { certificate }: Bundle,

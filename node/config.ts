@@ -25,6 +25,12 @@ const fileSchema = z.strictObject({
   api: z
     .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7_800) })
     .prefault({}),
+  ledger: z
+    .strictObject({
+      /** Keeps the state provable at every height from now on. */
+      archive: z.boolean().default(false),
+    })
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   threads: z
     .strictObject({
@@ -47,6 +53,7 @@ export interface ConfigOverrides {
   readonly apiPort?: number;
   readonly logLevel?: string;
   readonly verifyThreads?: number;
+  readonly archive?: boolean;
 }
 
 /** Reads a node's TOML file; flags > environment (QUORATE_…) > file > defaults. Throws ConfigError. */
@@ -102,6 +109,7 @@ function merge(config: NodeConfig, overrides: ConfigOverrides): unknown {
       bootstrap: overrides.bootstrap ?? config.p2p.bootstrap,
     },
     api: { host: overrides.apiHost ?? config.api.host, port: overrides.apiPort ?? config.api.port },
+    ledger: { archive: overrides.archive ?? config.ledger.archive },
     log: { level: overrides.logLevel ?? config.log.level },
     threads: { verify: overrides.verifyThreads ?? config.threads.verify },
   };

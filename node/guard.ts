@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { equalBytes } from '../ledger/bytes.ts';
+import { type Reply, replySignBytes, type SignedReply } from '../ledger/reply.ts';
 import {
   type Message,
   type Signable,
@@ -41,6 +42,12 @@ export class SigningGuard {
     // V6: the PRE-PREPAREs of a carry are as unique as the NEW-VIEW that holds them, also where heights became stable.
     const carries = unsigned.kind === 'newView';
     return signMessage(unsigned, this.#self, (one) => this.#signOne(one, carries));
+  }
+
+  /** C5. A reply fills no slot: it is signed whenever it is asked for, by its own kind of bytes. */
+  signReply(reply: Reply): SignedReply {
+    const signature = this.#signer.sign(replySignBytes(this.#genesisId, reply));
+    return { reply, sender: this.#self, signature };
   }
 
   /** Nothing at or below `height` is ever signed again. */

@@ -11,6 +11,7 @@ import type {
 } from '../api/ports.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
+import { updatesCodec } from '../ledger/bundle.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode } from '../ledger/codec.ts';
 import type { Network } from '../p2p/index.ts';
@@ -21,6 +22,7 @@ import { type Evidence, evidenceCodec } from './pbft/messages.ts';
 import { inFlight, leaderOf } from './pbft/state.ts';
 import type { LedgerPort } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
+import { isExpired, signedReply } from './replies.ts';
 import type { Validator } from './validator.ts';
 import { Waiters } from './waiters.ts';
 
@@ -103,7 +105,16 @@ export function createNodePort(
         return statusOf(id);
       }
     },
+    async statusOfBytes({ id, bytes, body }) {
+      const status = await statusOf(id);
+      if (status.status !== 'pending' && status.status !== 'unknown') return status;
+      const isPast = await isExpired(() => validator.state, ledger, id, body.validUntil);
+      return isPast ? { id, status: 'expired', transaction: bytes } : status;
+    },
+    signedReply: (status) => signedReply(validator, ledger, status),
     transactionProof: (id) => ledger.query('transactionBundle', { id }),
+    blockProof: (height, under) => ledger.query('blockBundle', { height, under }),
+    handoffs: async (from) => decode(updatesCodec, await ledger.query('handoffs', { from })).handoffs,
     block: (at) => blockView(ledger, at),
     async blocks(from, limit, descending) {
       const headers = await ledger.query('headers', { from, limit, descending });

@@ -72,7 +72,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   // The ledger comes first: LevelDB's LOCK keeps a second process with this key out, also of the journal.
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const directory = join(config.data, 'ledger');
-  const ledger = startLedger({ directory, genesisText: genesis.text, validatorKey: signer.publicKey }, fatal);
+  const { archive } = config.ledger;
+  const ledger = startLedger({ directory, genesisText: genesis.text, validatorKey: signer.publicKey, archive }, fatal);
   const verifyPool = createVerifyPool({ workers: config.threads.verify, onFatal: fatal });
   const closing: (() => unknown)[] = [() => verifyPool.close(), () => ledger.close()];
   const closeAll = async (): Promise<void> => {

@@ -134,8 +134,8 @@ export interface StoredBlock {
   readonly receipts: readonly Uint8Array[];
 }
 
-/** `latest` is the newest executed block, `final` the newest one under a certificate here. */
-export type At = 'latest' | 'final';
+/** `latest` is the newest executed block, `final` the newest one under a certificate here; or a height. */
+export type At = 'latest' | 'final' | number;
 
 export interface StateValue {
   /** Height the answer holds at. */
@@ -149,8 +149,17 @@ export interface LedgerQueries {
   transaction: { args: { id: Uint8Array }; result: StoredTransaction | undefined };
   /** Which of these ids (32 bytes each, one after the other) have a receipt: bit i of byte i>>3. */
   executedAmong: { args: { ids: Uint8Array }; result: Uint8Array };
+  /**
+   * C4: whether a transaction with this validUntil has a receipt in a block at or below the head; undefined where blocks
+   * that could hold it are not at hand.
+   */
+  hasExecuted: { args: { id: Uint8Array; validUntil: number }; result: boolean | undefined };
   /** Encoded bundle of a final transaction. */
   transactionBundle: { args: { id: Uint8Array }; result: Uint8Array | undefined };
+  /** Encoded bundle of a block's header, under the newest certificate or that of height `under`. */
+  blockBundle: { args: { height: number; under: number | undefined }; result: Uint8Array | undefined };
+  /** Encoded page (`updatesCodec`) of hand-offs from the end of epoch `from` on. */
+  handoffs: { args: { from: number }; result: Uint8Array };
   block: { args: { at: number | Uint8Array }; result: StoredBlock | undefined };
   /** Encoded headers, newest first when `descending`. */
   headers: {
@@ -163,7 +172,8 @@ export interface LedgerQueries {
     args: { from: number; limit: number; descending: boolean };
     result: readonly Uint8Array[];
   };
-  state: { args: { table: string; key: Uint8Array; at: At; proof: boolean }; result: StateValue };
+  /** Undefined if that height is not executed, or no longer kept. */
+  state: { args: { table: string; key: Uint8Array; at: At; proof: boolean }; result: StateValue | undefined };
   stateRows: {
     args: { table: string; prefix: Uint8Array; after: Uint8Array | undefined; limit: number };
     result: {

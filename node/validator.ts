@@ -4,6 +4,7 @@ import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode } from '../ledger/codec.ts';
 import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
+import type { Reply, SignedReply } from '../ledger/reply.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
@@ -234,6 +235,11 @@ export class Validator {
   /** What every new segment of the journal begins with. */
   lastingEntries(): readonly JournalEntry[] {
     return this.#runner.lastingEntries();
+  }
+
+  /** C5. */
+  signReply(reply: Reply): SignedReply {
+    return this.#guard.signReply(reply);
   }
 
   observe(observer: Observer): void {

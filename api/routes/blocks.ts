@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { bundleCodec } from '../../ledger/bundle.ts';
 import { fromHex } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
-import { encode, type Json } from '../../ledger/codec.ts';
+import { decode, encode, type Json } from '../../ledger/codec.ts';
 import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, heightCursor } from '../read.ts';
 import { integer, none, route } from '../route.ts';
-import { block, blockPage, certificate, certificatePage } from '../schemas.ts';
+import { block, blockPage, bundle, certificate, certificatePage } from '../schemas.ts';
 import { blockJson, certificateJson, headerJson } from '../views.ts';
 
 const pageQuery = z.strictObject({
@@ -74,6 +75,37 @@ export const blockRoute = route({
       body: blockJson(found, finalHeight, node.info.genesisId, application),
       immutable: named && found.header.height <= finalHeight,
     };
+  },
+});
+
+export const blockProofRoute = route({
+  method: 'GET',
+  path: '/v1/blocks/:height/proof',
+  name: 'getBlockProof',
+  summary: 'A self-contained proof of a block header: verifies with the genesis file alone',
+  params: z.strictObject({
+    height: z
+      .string()
+      .regex(new RegExp(`^(${HEIGHT})$`), 'expected a height')
+      .meta({ description: 'Height' }),
+  }),
+  query: z.strictObject({
+    under: integer(1, 999_999_999_999_999)
+      .optional()
+      .meta({ description: 'Height of the certificate to prove it under; else the newest' }),
+  }),
+  answers: { 200: { description: 'The proof bundle', json: bundle, bytes: 'Canonical bytes of the bundle' } },
+  problems: ['not-found', 'not-final'],
+  async handle({ node }, { params, query: { under }, wantsBytes }) {
+    const height = Number(params.height);
+    const { finalHeight } = node.chain();
+    if (Math.max(height, under ?? 1) > finalHeight) throw new Problem('not-final', `final is ${finalHeight} here`);
+    const proof = await node.blockProof(height, under);
+    if (proof === undefined) {
+      const place = under === undefined ? '' : ` under the certificate of height ${under}`;
+      throw new Problem('not-found', `this node can not prove block ${height}${place}`);
+    }
+    return { status: 200, body: wantsBytes ? proof : bundleCodec.toJson(decode(bundleCodec, proof)) };
   },
 });
 

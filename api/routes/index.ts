@@ -1,10 +1,11 @@
 import type { Route } from '../route.ts';
 import { withDescriptions } from './about.ts';
-import { blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
+import { blockProofRoute, blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
 import { encodeRoute } from './encode.ts';
+import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
-import { proofRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
+import { proofRoute, statusOfBytesRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
 
 /** Everything the API answers. */
 export const routes: readonly Route[] = withDescriptions([
@@ -12,11 +13,15 @@ export const routes: readonly Route[] = withDescriptions([
   submitBatchRoute,
   encodeRoute,
   transactionRoute,
+  statusOfBytesRoute,
   proofRoute,
   blocksRoute,
   blockRoute,
+  blockProofRoute,
   checkpointsRoute,
   checkpointRoute,
+  lightUpdatesRoute,
+  lightLatestRoute,
   stateRoute,
   stateRowsRoute,
   ...nodeRoutes,

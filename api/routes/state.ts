@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { Application } from '../../ledger/application.ts';
 import { bundleCodec } from '../../ledger/bundle.ts';
-import { toHex } from '../../ledger/bytes.ts';
+import { fromHex, toHex } from '../../ledger/bytes.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
+import { TABLE_KEY_BYTES_MAX } from '../../ledger/limits.ts';
 import { type Table, tableKeyFromText, tableKeyToText, tablePrefixFromText } from '../../ledger/table.ts';
 import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import type { ChainStatus } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, keyCursor } from '../read.ts';
 import { integer, route } from '../route.ts';
@@ -26,22 +28,37 @@ export const stateRoute = route({
   }),
   query: z.strictObject({
     at: z
-      .enum(['final', 'latest'])
+      .string()
+      .regex(/^(final|latest|0|[1-9][0-9]{0,14})$/, 'expected `final`, `latest` or a height')
       .default('final')
-      .meta({ description: 'Newest state under a certificate, or newest' }),
+      .meta({ description: 'Newest state under a certificate, newest, or as of a height' }),
     proof: z.enum(['true', 'false']).default('false').meta({ description: 'With a proof; only for final state' }),
+    keyAs: z
+      .enum(['text', 'bytes'])
+      .default('text')
+      .meta({ description: 'bytes: the key in the path is 0x and the hex digits of its bytes' }),
   }),
-  answers: { 200: { description: 'The row, or that there is none', json: stateRow } },
-  problems: ['not-found', 'not-final'],
-  async handle({ node, application }, { params, query }) {
+  answers: {
+    200: {
+      description: 'The row, or that there is none',
+      json: stateRow,
+      bytes: 'Canonical bytes of the proof bundle, if a proof is asked for',
+    },
+  },
+  problems: ['not-found', 'not-final', 'pruned'],
+  async handle({ node, application }, { params, query, wantsBytes }) {
     const table = tableOf(application, params.table);
-    const key = tableKeyFromText(table, params.key);
-    if (!key.ok) throw new Problem('malformed', `key of ${table.name}: ${key.problem}`);
+    const key = keyOf(table, params.key, query.keyAs);
     const wantsProof = query.proof === 'true';
     if (wantsProof && query.at === 'latest')
       throw new Problem('malformed', 'only final state has a proof: use at=final');
-    const { height, value, bundle } = await node.state(table.name, key.value, query.at, wantsProof);
-    if (wantsProof && bundle === undefined) throw new Problem('not-final', 'no block is final yet');
+    const at = query.at === 'final' || query.at === 'latest' ? query.at : Number(query.at);
+    const found = await node.state(table.name, key, at, wantsProof);
+    const heights = node.chain();
+    if (found === undefined) throw notKept(query.at, heights);
+    const { height, value, bundle } = found;
+    if (wantsProof && bundle === undefined) throw notProven(height, heights);
+    if (wantsBytes && bundle !== undefined) return { status: 200, body: bundle };
     return {
       status: 200,
       body: {
@@ -90,6 +107,31 @@ export const stateRowsRoute = route({
     };
   },
 });
+
+function keyOf(table: Table, text: string, as: 'text' | 'bytes'): Uint8Array {
+  if (as === 'bytes') {
+    const bytes = fromHex(text);
+    if (bytes === undefined) throw new Problem('malformed', `key of ${table.name}: expected 0x and hex digits`);
+    if (bytes.length > TABLE_KEY_BYTES_MAX)
+      throw new Problem('malformed', `key of ${table.name}: ${bytes.length} bytes, at most ${TABLE_KEY_BYTES_MAX}`);
+    return bytes;
+  }
+  const key = tableKeyFromText(table, text);
+  if (!key.ok) throw new Problem('malformed', `key of ${table.name}: ${key.problem}`);
+  return key.value;
+}
+
+/** K14. */
+function notKept(at: string, { height }: ChainStatus): Problem {
+  if (Number(at) > height) return new Problem('not-final', `block ${at} is not executed here, the newest is ${height}`);
+  return new Problem('pruned', `the state as of height ${at} is not kept here; an archive keeps it`);
+}
+
+function notProven(height: number, { finalHeight }: ChainStatus): Problem {
+  if (height > finalHeight || height === 0)
+    return new Problem('not-final', `there is no certificate of height ${height}, final is ${finalHeight}`);
+  return new Problem('pruned', `no certificate of height ${height} is kept here; try another height or another node`);
+}
 
 function tableOf(application: Application, name: string): Table {
   const table = application.table(name);

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { bundleCodec } from '../../ledger/bundle.ts';
 import { fromHex, toHex } from '../../ledger/bytes.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
-import { unpackTransactions } from '../../ledger/transaction.ts';
+import { signedReplyCodec } from '../../ledger/reply.ts';
+import { decodeTransaction, unpackTransactions } from '../../ledger/transaction.ts';
 import { BATCH_MAX, BODY_BYTES_MAX, SINGLE_BODY_BYTES_MAX, WAIT_DEFAULT_MS, WAIT_MAX_MS } from '../limits.ts';
 import type { NodePort, SubmitOutcome, TransactionStatus, Wait } from '../ports.ts';
 import { Problem, type ProblemCode, problemBody } from '../problems.ts';
@@ -19,6 +20,10 @@ const waitQuery = z.strictObject({
   timeoutMs: integer(0, WAIT_MAX_MS).default(WAIT_DEFAULT_MS).meta({ description: 'Longest wait in ms' }),
 });
 type WaitQuery = z.output<typeof waitQuery>;
+
+const signedQuery = z.enum(['true', 'false']).default('false').meta({
+  description: 'With `reply`: the same under the signature of this validator, for f+1 equal ones (C5)',
+});
 
 const idParams = z.strictObject({
   id: z
@@ -125,26 +130,46 @@ export const transactionRoute = route({
   name: 'getTransaction',
   summary: 'What became of a transaction',
   params: idParams,
-  query: waitQuery,
+  query: waitQuery.extend({ signed: signedQuery }),
   answers: {
     200: { description: 'It is decided, or what was waited for is reached', json: transactionStatus },
     202: { description: 'Not yet', json: transactionStatus },
   },
-  problems: ['not-found'],
+  problems: ['not-found', 'halted'],
   cacheable: true,
   handle(context, request) {
-    const { node, application } = context;
+    const { node } = context;
     return waiting(context, 1, request.query, async () => {
       const status = await statusOf(node, fromHex(request.params.id)!, request);
-      if (status.status === 'unknown') {
-        throw new Problem('not-found', `this node does not know transaction ${request.params.id}`);
-      }
+      if (status.status === 'unknown') throw unknown(status.id);
       return {
         status: isReached(status, request.query.wait) ? 200 : 202,
-        body: statusJson(status, node.info.genesisId, application),
-        immutable: status.status === 'final' || status.status === 'rejected',
+        body: await statusBody(context, status, request.query.signed),
+        // The epoch in a reply is that of now.
+        immutable: request.query.signed === 'false' && (status.status === 'final' || status.status === 'rejected'),
       };
     });
+  },
+});
+
+export const statusOfBytesRoute = route({
+  method: 'POST',
+  path: '/v1/transactions/status',
+  name: 'getStatusOfBytes',
+  summary: 'What became of these bytes, or that they can never execute: also where they were never submitted',
+  params: none,
+  query: z.strictObject({ signed: signedQuery }),
+  body: { bytesMax: SINGLE_BODY_BYTES_MAX, json: singleBody, bytes: 'Canonical bytes of a signed transaction' },
+  answers: { 200: { description: 'Nothing is submitted; what is known', json: transactionStatus } },
+  problems: ['not-found', 'halted'],
+  async handle(context, request) {
+    const { node } = context;
+    const bytes = isBytes(request) ? request.body : parse(singleBody, request.body).transaction;
+    const decoded = decodeTransaction(node.info.genesisId, bytes);
+    if (!decoded.ok) throw new Problem('malformed', decoded.problem);
+    const status = await node.statusOfBytes(decoded.value);
+    if (status.status === 'unknown') throw unknown(decoded.value.id);
+    return { status: 200, body: await statusBody(context, status, request.query.signed) };
   },
 });
 
@@ -164,6 +189,24 @@ export const proofRoute = route({
     return { status: 200, body: wantsBytes ? proof : bundleCodec.toJson(decode(bundleCodec, proof)) };
   },
 });
+
+function unknown(id: Uint8Array): Problem {
+  return new Problem('not-found', `this node does not know transaction ${toHex(id)}`);
+}
+
+async function statusBody(
+  { node, application }: ApiContext,
+  status: TransactionStatus,
+  signed: 'true' | 'false',
+): Promise<Json> {
+  const { mode, reason } = node.consensus();
+  if (signed === 'true' && mode === 'halted') throw new Problem('halted', reason ?? 'this node vouches for nothing');
+  const reply = signed === 'true' ? await node.signedReply(status) : undefined;
+  return {
+    ...(statusJson(status, node.info.genesisId, application) as object),
+    ...(reply && { reply: signedReplyCodec.toJson(reply) }),
+  };
+}
 
 async function noProof(node: NodePort, id: Uint8Array): Promise<Problem> {
   const { status } = await node.transaction(id, 'none', 0, new AbortController().signal);

@@ -22,6 +22,14 @@ export class ExecutedIds {
     return this.#find(id) >= this.#stale;
   }
 
+  /** Which of these ids (32 bytes each, one after the other) are known: bit i of byte i>>3. */
+  among(ids: Uint8Array): Uint8Array {
+    const count = ids.length / 32;
+    const bits = new Uint8Array(Math.ceil(count / 8));
+    for (let i = 0; i < count; i++) if (this.has(ids.subarray(32 * i, 32 * i + 32))) bits[i >> 3]! |= 1 << (i & 7);
+    return bits;
+  }
+
   /** The ids of the next block. */
   add(timestamp: number, ids: readonly Uint8Array[]): void {
     this.#blocks.push({ timestamp, count: ids.length });

@@ -37,10 +37,20 @@ import type {
   SyncBlock,
 } from '../ports.ts';
 import { heightKey, historyKey, Store, type StoreBatch, stateKey } from '../store/store.ts';
+import { Archive } from './archive.ts';
 import { chainDifference, headDifference, headerDifference } from './difference.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
-import { activeAccounts, carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind } from './opening.ts';
+import { putHandoff } from './handoffs.ts';
+import {
+  activeAccounts,
+  carriedIds,
+  isNewStore,
+  type LedgerOptions,
+  NO_KEY,
+  otherKind,
+  sawAllSince,
+} from './opening.ts';
 import { LedgerQuery } from './queries.ts';
 import {
   type Base,
@@ -111,6 +121,7 @@ export class Ledger implements LedgerPort {
     if (changes !== undefined) await this.#writeGenesis(changes);
     this.#history = historyOf(this.#head.height + 1, (level, index) => this.#historyNode(level, index));
     this.#checkRoots();
+    await this.#keepHistory();
     const certificate = await this.#newestCertificate();
     this.#finalHeight = certificate?.checkpoint.height ?? 0;
     this.#attach();
@@ -124,6 +135,10 @@ export class Ledger implements LedgerPort {
       accounts: await activeAccounts(this.#store, this.#base.rows),
       idsSince: this.#base.idsSince,
     };
+  }
+
+  async #keepHistory(): Promise<void> {
+    if (this.#options.archive === true) await this.#state.keepIn(new Archive(this.#store));
   }
 
   /** Readers of the state as it is now. */
@@ -165,11 +180,13 @@ export class Ledger implements LedgerPort {
 
   storeCertificate(certificate: Uint8Array): Promise<void> {
     return this.#inOrder(async () => {
-      const { height } = decode(certificateCodec, certificate).checkpoint;
+      const decoded = decode(certificateCodec, certificate);
+      const { height, epoch, nextEpoch } = decoded.checkpoint;
       if (height > this.#head.height)
         throw new LedgerError('BAD_INPUT', `certificate of height ${height}, executed ${this.#head.height}`);
       const batch = this.#store.batch();
       batch.put('certificate', heightKey(height), certificate);
+      if (nextEpoch !== epoch) putHandoff(batch, decoded, this.#state);
       // Not synced: a certificate lost in a power cut is made again, or comes from a peer.
       await batch.write({ sync: false });
       if (height <= this.#finalHeight) return;
@@ -211,7 +228,9 @@ export class Ledger implements LedgerPort {
   #answer<Q extends keyof LedgerQueries>(name: Q, args: unknown): Promise<unknown> | unknown {
     switch (name) {
       case 'executedAmong':
-        return this.#executedAmong((args as LedgerQueries['executedAmong']['args']).ids);
+        return this.#ids.among((args as LedgerQueries['executedAmong']['args']).ids);
+      case 'hasExecuted':
+        return this.#hasExecuted(args as LedgerQueries['hasExecuted']['args']);
       case 'snapshot':
         return this.#offerSnapshot((args as LedgerQueries['snapshot']['args']).above);
       case 'snapshotRows': {
@@ -265,6 +284,7 @@ export class Ledger implements LedgerPort {
     this.#history = { count: height + 1, peaks };
     this.#state = new LedgerState(this.#store, rowsKind, tree, height);
     this.#ids = new ExecutedIds();
+    await this.#keepHistory();
     this.#attach();
     await this.#restoreBlocks();
     await this.#store.clear(left);
@@ -284,6 +304,12 @@ export class Ledger implements LedgerPort {
       served.make({ state: this.#state, certificate, peaks }, this.#head.timestamp);
     });
     return (await served.offer(above, this.#head.timestamp)) ?? NO_SNAPSHOT;
+  }
+
+  #hasExecuted({ id, validUntil }: LedgerQueries['hasExecuted']['args']): boolean | undefined {
+    if (this.#ids.has(id) || this.#store.get('transaction', id) !== undefined) return true;
+    const earliest = validUntil - this.#idHorizonMs;
+    return sawAllSince(earliest, this.#store, this.#base, this.#head.timestamp - this.#idHorizonMs) ? false : undefined;
   }
 
   /** E8. */
@@ -402,8 +428,7 @@ export class Ledger implements LedgerPort {
 
   #readHead(): JournalMark | undefined {
     const record = this.#store.get('head', NO_KEY);
-    if (record === undefined)
-      throw new LedgerError('STATE_DAMAGED', `database ${this.#options.directory} has no head record`);
+    if (record === undefined) throw this.#damaged('there is no head record');
     const { group, chain, ...head } = decode(headCodec, record);
     this.#head = head;
     const base = this.#store.get('base', NO_KEY);
@@ -413,27 +438,23 @@ export class Ledger implements LedgerPort {
 
   /** I22: rows or history that are not what the newest block committed to are never served or executed on. */
   #checkRoots(): void {
-    const { directory } = this.#options;
     const { stateRoot, historyRoot: expected, height } = this.#head;
     if (!equalBytes(this.#state.root, stateRoot)) {
-      throw new LedgerError(
-        'STATE_DAMAGED',
-        `database ${directory}: the rows do not have the state root of block ${height}`,
-      );
+      throw this.#damaged(`the rows do not have the state root of block ${height}`);
     }
     if (!equalBytes(historyRoot(this.#history), expected)) {
-      throw new LedgerError('STATE_DAMAGED', `database ${directory}: the history is not that of block ${height}`);
+      throw this.#damaged(`the history is not that of block ${height}`);
     }
   }
 
   #historyNode(level: number, index: number): Uint8Array {
     const node = this.#store.get('history', historyKey(level, index));
-    if (node === undefined)
-      throw new LedgerError(
-        'STATE_DAMAGED',
-        `database ${this.#options.directory} lacks history node ${level}/${index}`,
-      );
+    if (node === undefined) throw this.#damaged(`history node ${level}/${index} lacks`);
     return node;
+  }
+
+  #damaged(what: string): LedgerError {
+    return new LedgerError('STATE_DAMAGED', `database ${this.#options.directory}: ${what}`);
   }
 
   async #newestCertificate(): Promise<Certificate | undefined> {
@@ -453,8 +474,7 @@ export class Ledger implements LedgerPort {
     for await (const { value } of this.#store.range('block', above)) {
       const block = decode(blockCodec, value);
       // Without its ids what it executed would execute again.
-      if (block.header.height !== expected)
-        throw new LedgerError('STATE_DAMAGED', `database ${this.#options.directory} lacks block ${expected}`);
+      if (block.header.height !== expected) throw this.#damaged(`block ${expected} lacks`);
       expected--;
       if (block.header.timestamp < oldest && block.header.height <= this.#finalHeight) break;
       blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
@@ -471,15 +491,5 @@ export class Ledger implements LedgerPort {
         timestamp: header.timestamp,
         ordered: ordered.kind === 'here' ? ordered.value : undefined,
       }));
-  }
-
-  #executedAmong(ids: Uint8Array): Uint8Array {
-    const count = ids.length / 32;
-    const bits = new Uint8Array(Math.ceil(count / 8));
-    for (let i = 0; i < count; i++) {
-      const id = ids.subarray(32 * i, 32 * i + 32);
-      if (this.#ids.has(id)) bits[i >> 3]! |= 1 << (i & 7);
-    }
-    return bits;
   }
 }

@@ -16,6 +16,8 @@ export interface LedgerOptions {
   readonly validatorKey: Uint8Array;
   /** Instead of LevelDB under `directory`. */
   readonly openStore?: () => Promise<Store>;
+  /** Whether rows of the state stay provable at every height from now on. */
+  readonly archive?: boolean;
   /** Of the snapshots that this node gives. */
   readonly snapshots?: SnapshotOptions;
 }
@@ -62,6 +64,16 @@ export async function carriedIds(store: Store, base: Base, oldest: number): Prom
   }
   if (next >= 0) throw new LedgerError('STATE_DAMAGED', `the ids of block ${next} lack`);
   return carried.reverse();
+}
+
+/**
+ * C4: whether the ids of all blocks with a time from `earliest` on are at hand: those above a snapshot's base are indexed
+ * for ever, those it brought are kept in memory while they are not older than `inMemorySince`.
+ */
+export function sawAllSince(earliest: number, store: Store, base: Base, inMemorySince: number): boolean {
+  if (base.height === 0 || earliest >= Math.max(base.idsSince, inMemorySince)) return true;
+  const record = store.get('blockIds', heightKey(base.height));
+  return record !== undefined && earliest > decode(blockIdsCodec, record).header.timestamp;
 }
 
 /** Public keys of the active accounts, one after the other. */

@@ -5,6 +5,7 @@ export interface LedgerThreadData {
   readonly directory: string;
   readonly genesisText: string;
   readonly validatorKey: Uint8Array;
+  readonly archive: boolean;
 }
 
 export type LedgerMethod = keyof LedgerPort;

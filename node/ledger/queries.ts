@@ -1,16 +1,17 @@
 import { blockHash, encodedReceipt, headerCodec } from '../../ledger/block.ts';
-import { type Bundle, bundleCodec } from '../../ledger/bundle.ts';
+import { type Bundle, bundleCodec, updatesCodec } from '../../ledger/bundle.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { historyProof } from '../../ledger/history.ts';
-import { BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
+import { BATCH_TRANSACTIONS_MAX, UPDATES_MAX } from '../../ledger/limits.ts';
 import { listProof } from '../../ledger/list-tree.ts';
 import { encodeStateProof } from '../../ledger/state-proof.ts';
 import { unpackTransactions } from '../../ledger/transaction.ts';
 import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from '../limits.ts';
-import type { Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
+import type { At, Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
 import { heightKey, heightOfKey, historyKey, type Store, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
+import { readHandoffs } from './handoffs.ts';
 import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
 import type { LedgerState } from './state.ts';
 
@@ -47,6 +48,10 @@ export class LedgerQuery {
         return this.#transaction((args as Args<'transaction'>).id);
       case 'transactionBundle':
         return this.#transactionBundle((args as Args<'transactionBundle'>).id);
+      case 'blockBundle':
+        return this.#blockBundle(args as Args<'blockBundle'>);
+      case 'handoffs':
+        return this.#handoffs((args as Args<'handoffs'>).from);
       case 'block':
         return this.#storedBlock((args as Args<'block'>).at);
       case 'headers':
@@ -64,6 +69,7 @@ export class LedgerQuery {
       case 'blockIds':
         return this.#blockIds((args as Args<'blockIds'>).from);
       case 'executedAmong':
+      case 'hasExecuted':
       case 'snapshot':
       case 'snapshotRows':
         throw new Error(`${name} is answered by the ledger itself`);
@@ -162,6 +168,18 @@ export class LedgerQuery {
     });
   }
 
+  async #blockBundle({ height, under }: Args<'blockBundle'>): Promise<Uint8Array | undefined> {
+    const block = await this.#idsOf(height);
+    const proven = block && (await this.#provenBlock(height, under));
+    if (block === undefined || proven === undefined) return undefined;
+    const { certificate, historyProof: siblings } = proven;
+    return this.#bundle(certificate, { kind: 'block', value: { header: block.header, historyProof: siblings } });
+  }
+
+  async #handoffs(from: number): Promise<Uint8Array> {
+    return encode(updatesCodec, { handoffs: await readHandoffs(this.#store, from, UPDATES_MAX) });
+  }
+
   async #storedBlock(at: number | Uint8Array): Promise<StoredBlock | undefined> {
     let height = at;
     if (height instanceof Uint8Array) {
@@ -196,24 +214,31 @@ export class LedgerQuery {
     return found;
   }
 
-  async #stateValue({ table, key, at, proof }: Args<'state'>): Promise<StateValue> {
-    const { head, finalHeight } = this.#now();
-    // After a restart the state as of the newest certificate may be gone; the newest state answers until the next one.
-    const height = at === 'final' && this.#state.has(finalHeight) ? finalHeight : head.height;
-    const value = this.#state.getAt(table, key, height);
-    const proven = proof ? this.#state.prove(table, key, height) : undefined;
-    const certificate = proof && height === finalHeight ? await this.#finalCertificate(height) : undefined;
-    if (proven === undefined || certificate === undefined) return { height, value, bundle: undefined };
-    const bundle = this.#bundle(certificate, {
+  async #stateValue({ table, key, at, proof }: Args<'state'>): Promise<StateValue | undefined> {
+    const height = this.#heightOf(at);
+    const found = await this.#state.row(table, key, height, proof);
+    if (found === undefined) return undefined;
+    const { value } = found;
+    const isFinal = found.proof !== undefined && height <= this.#now().finalHeight;
+    const certificate = isFinal ? await this.#finalCertificate(height) : undefined;
+    if (certificate === undefined) return { height, value, bundle: undefined };
+    const bundle = await this.#bundle(certificate, {
       kind: 'state',
       value: {
         table,
         key,
         value: value === undefined ? { kind: 'absent', value: {} } : { kind: 'present', value },
-        proof: encodeStateProof(proven),
+        proof: encodeStateProof(found.proof!),
       },
     });
     return { height, value, bundle };
+  }
+
+  #heightOf(at: At): number {
+    if (typeof at === 'number') return at;
+    const { head, finalHeight } = this.#now();
+    // After a restart the state as of the newest certificate may be gone; the newest state answers until the next one.
+    return at === 'final' && this.#state.keeps(finalHeight) ? finalHeight : head.height;
   }
 
   async #stateRows({ table, prefix, after, limit }: Args<'stateRows'>): Promise<LedgerQueries['stateRows']['result']> {
@@ -250,11 +275,12 @@ export class LedgerQuery {
    * A certificate with the place of a block in its history: the newest one, or for a block below an installed snapshot the
    * first above it, since between them nodes of the history lack.
    */
-  async #provenBlock(height: number) {
-    const certificate = await this.#finalCertificate();
+  async #provenBlock(height: number, under?: number) {
+    const certificate = await this.#finalCertificate(under);
     if (certificate === undefined || certificate.checkpoint.height < height) return undefined;
     const newest = this.#historyProof(certificate, height);
     if (newest !== undefined) return { certificate, historyProof: newest };
+    if (under !== undefined) return undefined;
     const [first] = await this.#certificates({ from: height, limit: 1, descending: false });
     const older = first && decode(certificateCodec, first);
     const proof = older && this.#historyProof(older, height);
@@ -271,9 +297,10 @@ export class LedgerQuery {
     return lacks ? undefined : proof;
   }
 
-  #bundle(certificate: Certificate, fact: Bundle['fact']): Uint8Array {
+  async #bundle(certificate: Certificate, fact: Bundle['fact']): Promise<Uint8Array> {
     const genesisId = this.#genesisId();
-    return encode(bundleCodec, { format: 'quorate-proof-1', genesisId, handoffs: [], certificate, fact });
+    const handoffs = await readHandoffs(this.#store, 0, certificate.checkpoint.epoch);
+    return encode(bundleCodec, { format: 'quorate-proof-1', genesisId, handoffs, certificate, fact });
   }
 
   /** Block 0's parent is the genesis id. */

@@ -1,11 +1,12 @@
 import { sha256 } from '../../ledger/hash.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
-import { statePath } from '../../ledger/state-proof.ts';
+import { type StateProof, statePath } from '../../ledger/state-proof.ts';
 import type { SubtreePart } from '../../ledger/state-subtree.ts';
 import type { StateUpdate } from '../../ledger/state-tree.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 import { idKey as binaryKey } from '../id-key.ts';
 import { type RowsKind, type Store, type StoreBatch, stateKey } from '../store/store.ts';
+import type { Archive } from './archive.ts';
 
 /** Rows kept in memory; a read from LevelDB costs 10 to 17 us. */
 const CACHED_ROWS_MAX = 200_000;
@@ -27,6 +28,7 @@ export class LedgerState implements StateReader {
   readonly #tree: StateTree;
   readonly #cache = new Map<string, Uint8Array | undefined>();
   readonly #undo: Undo[] = [];
+  #archive: Archive | undefined;
   /** Rows as they were before the block that is being written. */
   #before: ReadonlyMap<string, Uint8Array | undefined> = new Map();
   #height: number;
@@ -84,6 +86,24 @@ export class LedgerState implements StateReader {
     return value;
   }
 
+  /** From now on every height stays readable. */
+  async keepIn(archive: Archive): Promise<void> {
+    await archive.open(this.kind, this.#tree, this.#height);
+    this.#archive = archive;
+  }
+
+  /** A row as of an executed height, with its proof when asked for; undefined if that height is not kept. */
+  async row(
+    table: string,
+    key: Uint8Array,
+    height: number,
+    proof: boolean,
+  ): Promise<{ readonly value: Uint8Array | undefined; readonly proof: StateProof | undefined } | undefined> {
+    if (!this.keeps(height)) return undefined;
+    if (!this.has(height)) return this.#archive!.row(table, key, height);
+    return { value: this.getAt(table, key, height), proof: proof ? this.prove(table, key, height) : undefined };
+  }
+
   /** The row as of an executed height not below the oldest kept one. */
   getAt(table: string, key: Uint8Array, height: number): Uint8Array | undefined {
     const name = binaryKey(stateKey(table, key));
@@ -96,6 +116,11 @@ export class LedgerState implements StateReader {
   /** Whether state and proofs as of this height are at hand. */
   has(height: number): boolean {
     return height <= this.#height && height - this.#offset >= this.#tree.oldestVersion;
+  }
+
+  /** Whether rows as of this height can be read, from memory or an archive. */
+  keeps(height: number): boolean {
+    return this.has(height) || (this.#archive !== undefined && height >= this.#archive.since && height <= this.#height);
   }
 
   prove(table: string, key: Uint8Array, height: number) {
@@ -112,7 +137,9 @@ export class LedgerState implements StateReader {
       else batch.put(this.kind, full, value);
     }
     this.#before = before;
-    return this.#tree.apply(changes.map(updateOf));
+    const root = this.#tree.apply(changes.map(updateOf));
+    this.#archive?.add(batch, this.#tree, changes, this.#height + 1);
+    return root;
   }
 
   /** The batch of `prepare` is durable. */

@@ -22,6 +22,12 @@ export const KINDS = {
   blockIds: 0x0b,
   /** Rows of a snapshot for others, by path. */
   snapshotRow: 0x0c,
+  /** The end of an epoch, by its number. */
+  handoff: 0x0d,
+  /** Of an archive: since when it is complete; pieces of the state tree and values of rows as of each height. */
+  archive: 0x0e,
+  statePage: 0x0f,
+  stateValue: 0x10,
 } as const;
 export type Kind = keyof typeof KINDS;
 export type RowsKind = 'state' | 'otherState';

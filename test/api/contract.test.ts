@@ -8,9 +8,12 @@ import { toHex } from '../../ledger/bytes.ts';
 import { packTransactions } from '../../ledger/transaction.ts';
 import { plainGet, startTestApi, type TestApi } from '../support/api-client.ts';
 import { describedTransaction, freshTransaction, NO_ID, postBytes, postJson } from '../support/api-requests.ts';
+import { smallChain } from '../support/chain.ts';
 import { fakeChain } from '../support/fake-node.ts';
 
 const chain = fakeChain();
+const other = smallChain();
+other.handOver(other.members);
 const final = toHex(chain.blocks[1]!.transactions[2]!.id);
 const committed = toHex(chain.blocks[6]!.transactions[0]!.id);
 const [a, b] = [freshTransaction(1), freshTransaction(2)];
@@ -133,14 +136,27 @@ async function everyAnswer(api: TestApi): Promise<void> {
   for (const path of ['blocks/1', 'blocks/99', 'checkpoints/1', 'checkpoints/99', 'state/x.y', 'state/x.y/z']) {
     await api.call(`/v1/${path}`);
   }
-  await api.call('/v1/checkpoints/1', asBytes);
+  for (const path of ['checkpoints/1', 'blocks/1/proof', 'light/updates', 'light/latest']) {
+    await api.call(`/v1/${path}`);
+    await api.call(`/v1/${path}`, asBytes);
+  }
+  for (const path of ['blocks/6/proof', 'blocks/3/proof?under=1']) await api.call(`/v1/${path}`);
+  await api.call(`${row}?at=1`);
+  await api.call(`${row}?proof=true`, asBytes);
   for (const id of [final, committed, NO_ID]) {
     await api.call(`/v1/transactions/${id}`);
     await api.call(`/v1/transactions/${id}?wait=final&timeoutMs=0`);
     await api.call(`/v1/transactions/${id}/proof`);
   }
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
-  for (const path of ['/v1/genesis', '/v1/blocks/1', '/v1/checkpoints/1', `/v1/transactions/${final}`]) {
+  api.node.handoffs = async () => Array.from({ length: 64 }, () => other.handoffs[0]!);
+  for (const path of [
+    '/v1/light/updates',
+    '/v1/genesis',
+    '/v1/blocks/1',
+    '/v1/checkpoints/1',
+    `/v1/transactions/${final}`,
+  ]) {
     const { headers } = await api.call(path);
     await api.raw(plainGet(path, `If-None-Match: ${headers.get('etag')}`));
   }
@@ -156,11 +172,16 @@ async function everyAnswer(api: TestApi): Promise<void> {
     const calls = [{ module, action: 'register', args }];
     await api.call('/v1/transactions/encode', postJson({ ...describedTransaction(a), calls }));
   }
+  for (const { bytes } of [chain.blocks[1]!.transactions[2]!, freshTransaction(9)])
+    await api.call('/v1/transactions/status?signed=true', postBytes(bytes));
   api.node.young = true;
   await api.call(`${row}?proof=true`);
+  await api.call('/v1/light/latest');
   for (const mode of ['behind', 'halted'] as const) {
     api.node.mode = mode;
     await api.call('/readyz');
+    await api.call(`/v1/transactions/${final}?signed=true`);
+    await api.call('/v1/transactions/status?signed=true', postBytes(chain.blocks[1]!.transactions[2]!.bytes));
   }
   api.node.mode = 'active';
   api.node.connected = 1;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import { type Batch, batchCodec, headerCodec } from '../../ledger/block.ts';
-import { bundleCodec } from '../../ledger/bundle.ts';
+import { bundleCodec, updatesCodec } from '../../ledger/bundle.ts';
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
@@ -122,7 +122,7 @@ describe('ledger', () => {
     await execute(ledger, 3, chain.sign('writer', 'records', 'revoke', { key: 'a' }));
     for (const key of ['a', 'nothing']) {
       const args = { table: 'records.entries', key: utf8Encode(key), at: 'final', proof: true } as const;
-      const { height, value, bundle } = await ledger.query('state', args);
+      const { height, value, bundle } = (await ledger.query('state', args))!;
       assert.equal(height, 2);
       const report = verifyBundle(bundle!, chain.genesis.text, { verify });
       assert(report.ok, JSON.stringify(report.steps));
@@ -135,14 +135,53 @@ describe('ledger', () => {
       at: 'latest',
       proof: false,
     });
-    assert.equal(latest.height, 3);
+    assert.equal(latest!.height, 3);
     const final = await ledger.query('state', {
       table: 'records.entries',
       key: utf8Encode('a'),
       at: 'final',
       proof: false,
     });
-    assert(!equalBytes(latest.value!, final.value!));
+    assert(!equalBytes(latest!.value!, final!.value!));
+  });
+
+  it('keeps the end of each epoch with the next set, and puts them into the bundles of later ones (V03)', async () => {
+    const { ledger } = await start();
+    const store = (head: Head, epochs: Parameters<typeof certificateOf>[2]): Promise<void> =>
+      ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, head, epochs)));
+    const [a, b] = [register(chain, 'a'), register(chain, 'b')];
+    const first = await execute(ledger, 1, a);
+    await assert.rejects(store(first, { nextEpoch: 1, nextValidatorsHash: sha256(Uint8Array.of(1)) }), {
+      code: 'DIVERGED',
+    });
+    await store(first, { nextEpoch: 1 });
+    await store(await execute(ledger, 2, b), { epoch: 1, nextEpoch: 1 });
+    await store(await execute(ledger, 3), { epoch: 1, nextEpoch: 2 });
+    await store(await execute(ledger, 4), { epoch: 2, nextEpoch: 2 });
+    const { handoffs } = decode(updatesCodec, await ledger.query('handoffs', { from: 0 }));
+    assert.deepEqual(
+      handoffs.map(({ certificate: { checkpoint } }) => [checkpoint.epoch, checkpoint.height]),
+      [
+        [0, 1],
+        [1, 3],
+      ],
+    );
+    assert.equal(decode(updatesCodec, await ledger.query('handoffs', { from: 1 })).handoffs.length, 1);
+    assert.equal(decode(updatesCodec, await ledger.query('handoffs', { from: 2 })).handoffs.length, 0);
+    const table = 'records.entries';
+    for (const bundle of [
+      await ledger.query('transactionBundle', { id: a.id }),
+      await ledger.query('blockBundle', { height: 2, under: undefined }),
+      await ledger.query('blockBundle', { height: 2, under: 3 }),
+      (await ledger.query('state', { table, key: utf8Encode('b'), at: 'final', proof: true }))!.bundle,
+    ]) {
+      const report = verifyBundle(bundle!, chain.genesis.text, { verify });
+      assert(report.ok, JSON.stringify(report.steps));
+    }
+    const { certificate } = decode(bundleCodec, (await ledger.query('blockBundle', { height: 2, under: 3 }))!);
+    assert.equal(certificate.checkpoint.height, 3);
+    assert.equal(await ledger.query('blockBundle', { height: 2, under: 1 }), undefined);
+    assert.equal(await ledger.query('blockBundle', { height: 9, under: undefined }), undefined);
   });
 
   it('a second ledger that is given the blocks gets the same roots, over a certificate at any height', async () => {

@@ -321,6 +321,21 @@ describe('snapshots (R8)', () => {
     }
   });
 
+  it('C4, Q10: of an id that may be in a block whose ids it no longer has it says neither executed nor expired', async () => {
+    await catchUp([honest]);
+    const executed = (transaction: Transaction): Promise<boolean | undefined> =>
+      behind.query('hasExecuted', { id: transaction.id, validUntil: transaction.body.validUntil });
+    const [early, never] = [registration(25, 'a25'), registration(25, 'never')];
+    assert.deepEqual([await executed(early), await executed(never)], [true, false], 'the snapshot brought its ids');
+    await grow(behind, HEIGHT + 1, HEIGHT + 20);
+    assert.deepEqual([await executed(early), await executed(never)], [undefined, undefined]);
+    assert.equal(await executed(registration(29, 'never')), undefined, 'also in the base itself');
+    const [late, neverLate] = [registration(45, 'a45'), registration(45, 'never')];
+    assert.deepEqual([await executed(late), await executed(neverLate)], [true, false], 'blocks above are all here');
+    const from = registration(31, 'never');
+    assert.equal(await executed(from), false, 'it could execute from the block above the base on');
+  });
+
   it('ids that still reach back to what was executed here leave no gap', async () => {
     await grow(behind, 1, HEIGHT - 6);
     await catchUp([honest], HEIGHT, 2);
@@ -407,7 +422,7 @@ describe('snapshots (R8)', () => {
     const { genesis, validators } = chain;
     const validatorKey = validators[0]!.publicKey;
     const directory = join(folder, String(count++));
-    const port = startLedger({ directory, genesisText: genesis.text, validatorKey }, assert.fail);
+    const port = startLedger({ directory, genesisText: genesis.text, archive: false, validatorKey }, assert.fail);
     await port.open();
     const offer = await ask(
       source,

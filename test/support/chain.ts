@@ -21,6 +21,7 @@ import { appendHistory, emptyHistory, type History, historyProof, historyRoot } 
 import { listProof } from '../../ledger/list-tree.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
+import { type Reply, replySignBytes, type SignedReply } from '../../ledger/reply.ts';
 import type { VerifySignature } from '../../ledger/signature.ts';
 import { encodeStateProof, statePath } from '../../ledger/state-proof.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
@@ -170,6 +171,12 @@ export class Chain {
     const signers = forgery.signers ?? Array.from({ length: quorum(n) }, (_, index) => index);
     const signatures = new Map(signers.map((index) => [index, signEd25519(message, this.members[index]!.seed)]));
     return { scheme: 'ed25519-list', checkpoint, proof: multiSignature(n, signatures) };
+  }
+
+  /** C5: what member `index` says. */
+  signReply(index: number, reply: Reply): SignedReply {
+    const signature = signEd25519(replySignBytes(this.genesis.id, reply), this.members[index]!.seed);
+    return { reply, sender: index, signature };
   }
 
   /** Ends the epoch with the newest block: the set hands over to `next`. */

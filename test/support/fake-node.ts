@@ -10,6 +10,7 @@ import type {
 import { blockHash } from '../../ledger/block.ts';
 import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import type { Reply } from '../../ledger/reply.ts';
 import { tableKeyToText } from '../../ledger/table.ts';
 import { decodeTransaction } from '../../ledger/transaction.ts';
 import { ACCOUNTS, type Chain, encodeBundle, GENESIS_TIME, smallChain } from './chain.ts';
@@ -154,13 +155,36 @@ export function fakeNode(): FakeNode {
       const heights = Array.from({ length: FINAL }, (_, i) => i + 1);
       return page(heights, Number, from, limit, descending).map((height) => chain.certify(height));
     },
+    async statusOfBytes({ id, bytes, body }) {
+      const status = statusOf(id);
+      const isPast = body.validUntil < certificate.checkpoint.timestamp;
+      return status.status === 'unknown' && isPast ? { id, status: 'expired', transaction: bytes } : status;
+    },
+    async signedReply({ id, status, block, receipt }) {
+      if (status === 'pending' || status === 'unknown') return undefined;
+      const reply: Reply = {
+        id,
+        status,
+        epoch: 0,
+        height: block?.height ?? 0,
+        blockHash: block === undefined ? new Uint8Array(32) : views[block.height]!.hash,
+        receipt: receipt === undefined ? { kind: 'none', value: {} } : { kind: 'receipt', value: receipt },
+      };
+      return chain.signReply(0, reply);
+    },
+    async blockProof(height, under = FINAL) {
+      if (height > under) return undefined;
+      return encodeBundle(chain.blockBundle(height, chain.certify(under)));
+    },
+    handoffs: async (from) => chain.handoffs.slice(from),
     async state(name, key, at, proof) {
+      if (typeof at === 'number' && at !== FINAL) return undefined;
       const table = quorateApplication.table(name)!;
       const parts = tableKeyToText(table, key)!
         .split(':')
         .map((part) => fromHex(part) ?? part);
       return {
-        height: at === 'final' ? FINAL : NEWEST,
+        height: at === 'latest' ? NEWEST : FINAL,
         value: chain.rows.get(`${name}/${toHex(key)}`),
         bundle: proof && !node.young ? encodeBundle(chain.stateBundle(table, parts, certificate)) : undefined,
       };

@@ -108,11 +108,16 @@ export function register(
 }
 
 /** A certificate of a block, signed by three of four. */
-export function certificateOf({ genesis, validators }: TestGenesis, head: Head): Certificate {
+export function certificateOf(
+  { genesis, validators }: TestGenesis,
+  head: Head,
+  epochs: Partial<Pick<Checkpoint, 'epoch' | 'nextEpoch' | 'nextValidatorsHash'>> = {},
+): Certificate {
   const set = validatorsHash(genesis.validators);
   const { height, blockHash, stateRoot, historyRoot, timestamp } = head;
   const roots = { height, blockHash, stateRoot, historyRoot, timestamp };
-  const checkpoint: Checkpoint = { epoch: 0, validatorsHash: set, ...roots, nextEpoch: 0, nextValidatorsHash: set };
+  const epoch = { epoch: 0, validatorsHash: set, nextEpoch: 0, nextValidatorsHash: set };
+  const checkpoint: Checkpoint = { ...epoch, ...roots, ...epochs };
   const message = checkpointSignBytes(genesis.id, checkpoint);
   const signatures = new Map([0, 2, 3].map((index) => [index, validators[index]!.sign(message)] as const));
   return { scheme: 'ed25519-list', checkpoint, proof: multiSignature(genesis.validators.length, signatures) };

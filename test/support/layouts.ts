@@ -3,14 +3,18 @@ import { batchCodec, eventCodec, headerCodec, receiptCodec } from '../../ledger/
 import {
   blockFactCodec,
   bundleCodec,
+  handoffCodec,
   stateFactCodec,
   stateProofCodec,
   transactionFactCodec,
+  updatesCodec,
 } from '../../ledger/bundle.ts';
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import type { Codec } from '../../ledger/codec.ts';
+import { forkEvidenceCodec } from '../../ledger/fork.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
+import { replyCodec, signedReplyCodec } from '../../ledger/reply.ts';
 import { callCodec, transactionBodyCodec } from '../../ledger/transaction.ts';
 import { multiSignatureCodec, validatorCodec, validatorSetCodec } from '../../ledger/validators.ts';
 import {
@@ -56,7 +60,12 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['TransactionFact', transactionFactCodec],
   ['BlockFact', blockFactCodec],
   ['StateFact', stateFactCodec],
+  ['Handoff', handoffCodec],
+  ['Updates', updatesCodec],
   ['Bundle', bundleCodec],
+  ['Reply', replyCodec],
+  ['SignedReply', signedReplyCodec],
+  ['ForkEvidence', forkEvidenceCodec],
   ['Parameters', parametersCodec],
   ['GenesisFile', genesisCodec],
   ['Vote', voteCodec],

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Json } from '../../ledger/codec.ts';
 import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
 import { applicationVectors } from './make-application.ts';
+import { forkVectors, handoffVectors, replyVectors } from './make-light.ts';
 import { bundleVectors, certificateVectors, genesisVectors } from './make-proofs.ts';
 import { primitiveVectors, signBytesVectors, structureVectors, transactionVectors } from './make-structures.ts';
 import { historyVectors, listTreeVectors, stateTreeVectors } from './make-trees.ts';
@@ -30,7 +31,10 @@ export function makeVectors(): Readonly<Record<string, Json>> {
     'application.json': applicationVectors(),
     'genesis.json': genesisVectors(),
     'certificates.json': certificateVectors(),
+    'handoffs.json': handoffVectors(),
     'bundles.json': bundleVectors(),
+    'replies.json': replyVectors(),
+    'forks.json': forkVectors(),
   };
 }
 

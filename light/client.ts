@@ -1,0 +1,374 @@
+import { type Genesis, readGenesis } from '../genesis/genesis.ts';
+import { blockHash } from '../ledger/block.ts';
+import { bundleCodec } from '../ledger/bundle.ts';
+import { equalBytes, fromHex, toHex } from '../ledger/bytes.ts';
+import { type Certificate, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
+import { decode } from '../ledger/codec.ts';
+import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
+import { listRootFromProof } from '../ledger/list-tree.ts';
+import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
+import { verifyBundleAsync } from './async.ts';
+import { withEngine } from './engine.ts';
+import { findFork, lastOf, sameCheckpoint, type View } from './fork.ts';
+import { followHandoffs } from './handoffs.ts';
+import type { Facts, Report } from './report.ts';
+import { bundleOf, createSource, type Source } from './source.ts';
+import { decodeView, encodeView, type LightStore } from './store.ts';
+import type { Question } from './verify-bundle.ts';
+
+const HANDOFFS_A_PAGE = 64;
+const TIMEOUT_MS = 10_000;
+
+export interface LightClientOptions {
+  /** The genesis file's text, or what `readGenesis` made of it: all that is trusted. */
+  readonly genesis: string | Genesis;
+  /** REST addresses of nodes, like `https://node.example`. None of them is trusted; several are compared. */
+  readonly urls: readonly string[];
+  /** Where the way from genesis is kept, so that it need not be asked for again. Checked again when it is read. */
+  readonly store?: LightStore;
+  /** In ms: how old the newest certificate's block time may be. None: any age, which the answers tell. */
+  readonly maxAge?: number;
+  /** In ms, for one request. Default 10,000. */
+  readonly timeout?: number;
+  readonly fetch?: typeof fetch;
+  /** This machine's clock in ms; only ages are judged by it. */
+  readonly now?: () => number;
+}
+
+/** How far the chain is known. */
+export interface Position {
+  readonly epoch: number;
+  readonly validators: ValidatorSet;
+  readonly certificate: Certificate;
+  /** By this machine's clock, from the certified block time. */
+  readonly ageMs: number;
+  /** The certificate known before is shown to be on this chain; true if there was none. */
+  readonly continues: boolean;
+  /** What each node had, in the order of `urls`. `compared`: it is on the same chain as the newest certificate. */
+  readonly sources: readonly SourceState[];
+}
+
+export interface SourceState {
+  readonly url: string;
+  readonly height?: number;
+  readonly compared: boolean;
+  readonly problem?: string;
+}
+
+/** A proven answer. `proof`: the bundle's canonical bytes, for whoever wants to check it again. */
+export interface Proven<T> {
+  readonly value: T;
+  readonly facts: Facts;
+  /** Block time of the certificate against this machine's clock. */
+  readonly ageMs: number;
+  readonly proof: Uint8Array;
+}
+
+/**
+ * unreachable: no node gave an answer. unproven: nodes answered, and nothing they said could be verified. stale: what is newest
+ * is older than `maxAge`. fork: more than f validators signed two chains, see `evidence`. genesis, store: what the caller
+ * gave is not sound.
+ */
+export type LightErrorCode = 'unreachable' | 'unproven' | 'stale' | 'fork' | 'genesis' | 'store';
+
+export class LightError extends Error {
+  readonly code: LightErrorCode;
+  /** Only for `fork`: anybody can check it with the genesis file (`verifyForkEvidence`). */
+  readonly evidence: ForkEvidence | undefined;
+
+  constructor(code: LightErrorCode, message: string, evidence?: ForkEvidence) {
+    super(message);
+    this.code = code;
+    this.evidence = evidence;
+  }
+}
+
+/** Follows a chain from its genesis file and asks nodes for facts with their proofs. Methods reject with LightError. */
+export interface LightClient {
+  /** Of the last `follow`. */
+  readonly position: Position | undefined;
+  /** Asks all nodes for the newest certificate and for the hand-offs to its epoch, and compares what they say. */
+  follow(): Promise<Position>;
+  /** A final transaction by its id, 32 bytes or 0x hex; undefined if no node has a proof of it, which proves nothing. */
+  transaction(id: Uint8Array | string): Promise<Proven<NonNullable<Facts['transaction']>> | undefined>;
+  /** The value of a row as of the newest certificate of the node that answers, or undefined: proven not to exist. */
+  state(table: string, key: Uint8Array): Promise<Proven<Uint8Array | undefined>>;
+  block(height: number): Promise<Proven<NonNullable<Facts['block']>> | undefined>;
+  /**
+   * C5: what f+1 validators of the newest epoch say in the same words about a signed transaction's bytes, for instance that
+   * it can never execute any more. The newest certificate is asked for first; give `maxAge`, else nobody knows how new.
+   */
+  replies(transaction: Uint8Array): Promise<CheckedReplies>;
+}
+
+/** A light client over any number of nodes. Nothing is asked before the first call. */
+export function createLightClient(options: LightClientOptions): LightClient {
+  return new Client(options);
+}
+
+interface Heard {
+  readonly source: Source;
+  readonly view: View & { readonly certificate: Certificate };
+  readonly trust: Trust;
+}
+
+class Client implements LightClient {
+  position: Position | undefined;
+  readonly #options: LightClientOptions;
+  readonly #sources: readonly Source[];
+  #genesis: Genesis | undefined;
+  #view: View = { handoffs: [], certificate: undefined };
+  #fork: LightError | undefined;
+  #following: Promise<Position> | undefined;
+
+  constructor(options: LightClientOptions) {
+    const { urls, fetch = globalThis.fetch.bind(globalThis), timeout: timeoutMs = TIMEOUT_MS } = options;
+    if (urls.length === 0) throw new RangeError('expected at least one url');
+    this.#options = options;
+    this.#sources = urls.map((url) => createSource(url, { fetch, timeoutMs }));
+  }
+
+  follow(): Promise<Position> {
+    this.#following ??= this.#follow().finally(() => {
+      this.#following = undefined;
+    });
+    return this.#following;
+  }
+
+  async transaction(id: Uint8Array | string) {
+    const bytes = typeof id === 'string' ? fromHex(id) : id;
+    if (bytes?.length !== 32) throw new RangeError('expected an id of 32 bytes');
+    const found = await this.#prove({ kind: 'transaction', id: bytes }, (one) => one.transaction(toHex(bytes)));
+    return found && { ...found, value: found.facts.transaction! };
+  }
+
+  async block(height: number) {
+    const found = await this.#prove({ kind: 'block', height }, (one) => one.block(height));
+    return found && { ...found, value: found.facts.block! };
+  }
+
+  async state(table: string, key: Uint8Array) {
+    const found = await this.#prove({ kind: 'state', table, key }, (one) => one.state(table, toHex(key)));
+    if (found === undefined) throw new LightError('unproven', 'no node has a proof about this row');
+    return { ...found, value: found.facts.state!.value };
+  }
+
+  async replies(transaction: Uint8Array): Promise<CheckedReplies> {
+    const { epoch, validators } = await this.follow();
+    const { id: genesisId } = await this.#readGenesis();
+    const decoded = decodeTransaction(genesisId, transaction);
+    if (!decoded.ok) throw new RangeError(decoded.problem);
+    const answers = await Promise.allSettled(this.#sources.map((source) => source.reply(transaction)));
+    const replies = answers.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []));
+    const trust = { genesisId, epoch, validators };
+    return withEngine((verify) => checkReplies(replies, decoded.value.id, trust, verify));
+  }
+
+  async #follow(): Promise<Position> {
+    if (this.#fork !== undefined) throw this.#fork;
+    await this.#readGenesis();
+    const heard = await Promise.all(this.#sources.map((source) => this.#hear(source)));
+    const found = heard.filter((one) => typeof one !== 'string');
+    const [best] = found.toSorted((a, b) => heightOf(b.view) - heightOf(a.view));
+    if (best === undefined) {
+      throw new LightError('unreachable', `no node gave a certificate that can be verified: ${heard.join('; ')}`);
+    }
+    const continues = await this.#compare(best, this.#view);
+    const sources: SourceState[] = [];
+    for (const [i, one] of heard.entries()) {
+      const { url } = this.#sources[i]!;
+      if (typeof one === 'string') sources.push({ url, compared: false, problem: one });
+      else sources.push({ url, height: heightOf(one.view), compared: await this.#compare(best, one.view) });
+    }
+    const { store } = this.#options;
+    if (heightOf(best.view) >= heightOf(this.#view)) {
+      this.#view = best.view;
+      await store?.save(encodeView(best.trust.genesisId, best.view));
+    }
+    const { epoch, validators } = best.trust;
+    const { certificate } = best.view;
+    const ageMs = this.#age(certificate.checkpoint.timestamp);
+    this.position = { epoch, validators, certificate, ageMs, continues, sources };
+    return this.position;
+  }
+
+  /** What a node has, verified from where the client stands; or what is wrong with it. */
+  async #hear(source: Source): Promise<Heard | string> {
+    try {
+      // One hand-off again: whoever is on another chain since then shows it.
+      const known = this.#view.handoffs.slice(0, -1);
+      let handoffs = known;
+      let trust = await this.#trustOf(known);
+      for (let page = HANDOFFS_A_PAGE; page === HANDOFFS_A_PAGE; ) {
+        const more = await source.updates(trust.epoch);
+        page = more.length;
+        const from = trust;
+        const next = await withEngine((verify) => followHandoffs(more, from, verify));
+        if (typeof next === 'string') return `${source.url}: ${next}`;
+        trust = next;
+        handoffs = [...handoffs, ...more];
+      }
+      const certificate = await source.latest();
+      if (certificate === undefined) return `${source.url}: nothing is final there`;
+      const reached = trust;
+      const checked = await withEngine((verify) => verifyCertificate(certificate, reached, verify));
+      if (!checked.ok) return `${source.url}: ${checked.problem}`;
+      return { source, view: { handoffs, certificate }, trust };
+    } catch (error) {
+      return error instanceof Error ? error.message : `${source.url}: no answer`;
+    }
+  }
+
+  async #trustOf(handoffs: View['handoffs']): Promise<Trust> {
+    const { id: genesisId, validators } = await this.#readGenesis();
+    const last = handoffs.at(-1);
+    return { genesisId, epoch: handoffs.length, validators: last?.next ?? validators };
+  }
+
+  /**
+   * Whether a verified way is on the chain of the newest one: true, or unknown because the node does not show the link. Throws
+   * when it is on another chain, and does not answer any more from then on.
+   */
+  async #compare(best: Heard, other: View): Promise<boolean> {
+    const { genesisId } = best.trust;
+    const fork = findFork(genesisId, best.view, other) ?? (await this.#link(best, other));
+    if (typeof fork !== 'object') return fork !== false;
+    this.#fork = new LightError('fork', describeFork(fork), fork);
+    throw this.#fork;
+  }
+
+  /** Whether the last block of `other` is in the history that the newest way certified. */
+  async #link({ source, view, trust }: Heard, other: View): Promise<ForkEvidence | boolean> {
+    const lower = other.certificate;
+    if (lower === undefined) return true;
+    const { epoch, height } = lower.checkpoint;
+    const above = lastOf(view, epoch);
+    if (above === undefined) return false;
+    if (above.checkpoint.height <= height) return sameCheckpoint(above, lower);
+    const bundle = bundleOf(await source.block(height, above.checkpoint.height).catch(() => undefined));
+    if (bundle?.fact.kind !== 'block' || !sameCheckpoint(bundle.certificate, above)) return false;
+    const { header, historyProof } = bundle.fact.value;
+    const hash = blockHash(header);
+    const { historyRoot, height: certified } = above.checkpoint;
+    const place = { count: certified + 1, index: height, content: hash, siblings: historyProof };
+    const root = listRootFromProof(place);
+    if (root === undefined || !equalBytes(root, historyRoot)) return false;
+    if (equalBytes(hash, lower.checkpoint.blockHash)) return true;
+    return {
+      format: 'quorate-fork-1',
+      genesisId: trust.genesisId,
+      handoffs: view.handoffs.slice(0, epoch),
+      first: lower,
+      second: above,
+      conflict: { kind: 'otherHistory', value: { blockHash: hash, historyProof } },
+    };
+  }
+
+  /** The first sound answer to a question, from whichever node. */
+  async #prove(
+    question: Question,
+    ask: (source: Source) => Promise<Uint8Array | undefined>,
+  ): Promise<{ facts: Facts; ageMs: number; proof: Uint8Array } | undefined> {
+    if (this.#fork !== undefined) throw this.#fork;
+    if (this.position === undefined) await this.follow();
+    const genesis = await this.#readGenesis();
+    const problems: string[] = [];
+    let stale: LightError | undefined;
+    for (const source of this.#sources) {
+      try {
+        const proof = await ask(source);
+        if (proof === undefined) continue;
+        const report = await verifyBundleAsync(proof, genesis, { question });
+        if (report.facts === undefined) {
+          problems.push(`${source.url}: ${failedStep(report)}`);
+          continue;
+        }
+        const problem = await this.#otherChain(source, proof);
+        if (problem !== undefined) {
+          problems.push(`${source.url}: ${problem}`);
+          continue;
+        }
+        const ageMs = this.#age(report.facts.certified.time, question.kind === 'state');
+        return { facts: report.facts, ageMs, proof };
+      } catch (error) {
+        if (error instanceof LightError && error.code === 'fork') throw error;
+        if (error instanceof LightError && error.code === 'stale') stale = error;
+        problems.push(error instanceof Error ? error.message : `${source.url}: no answer`);
+      }
+    }
+    if (problems.length === 0) return undefined;
+    throw stale ?? new LightError('unproven', problems.join('; '));
+  }
+
+  /** V20: a proof must be under a certificate of the chain that is known, also when those who signed it left long ago. */
+  async #otherChain(source: Source, proof: Uint8Array): Promise<string | undefined> {
+    const { handoffs, certificate } = decode(bundleCodec, proof);
+    const genesisId = (await this.#readGenesis()).id;
+    const known = this.#view;
+    const trust = await this.#trustOf(known.handoffs);
+    if (known.certificate === undefined) return undefined;
+    const best: Heard = { source, view: { ...known, certificate: known.certificate }, trust };
+    const fork = findFork(genesisId, known, { handoffs, certificate });
+    if (fork !== undefined) await this.#compare(best, { handoffs, certificate });
+    if (certificate.checkpoint.epoch >= trust.epoch) return undefined;
+    const linked = await this.#compare(best, { handoffs, certificate });
+    return linked ? undefined : 'the certificate is of an old epoch, and its block is not shown to be in the chain';
+  }
+
+  #age(time: number, judged = true): number {
+    const { maxAge, now = Date.now } = this.#options;
+    const ageMs = now() - time;
+    if (judged && maxAge !== undefined && ageMs > maxAge) {
+      throw new LightError('stale', `the newest certificate is ${ageMs} ms old, at most ${maxAge}`);
+    }
+    return ageMs;
+  }
+
+  async #readGenesis(): Promise<Genesis> {
+    if (this.#genesis !== undefined) return this.#genesis;
+    const { genesis, store } = this.#options;
+    if (typeof genesis !== 'string') this.#genesis = genesis;
+    else {
+      const read = await withEngine((verify) => readGenesis(genesis, verify));
+      if (!read.ok) throw new LightError('genesis', read.problem);
+      this.#genesis = read.genesis;
+    }
+    const stored = await store?.load();
+    if (stored !== undefined) this.#view = await this.#checkStored(stored, this.#genesis);
+    return this.#genesis;
+  }
+
+  async #checkStored(stored: Uint8Array, { id: genesisId, validators }: Genesis): Promise<View> {
+    const view = decodeView(genesisId, stored);
+    if (typeof view === 'string') throw new LightError('store', view);
+    const problem = await withEngine((verify) => {
+      const trust = followHandoffs(view.handoffs, { genesisId, epoch: 0, validators }, verify);
+      if (typeof trust === 'string') return trust;
+      const checked = view.certificate && verifyCertificate(view.certificate, trust, verify);
+      return checked?.ok === false ? checked.problem : undefined;
+    });
+    if (problem !== undefined) throw new LightError('store', `what was stored is not sound: ${problem}`);
+    return view;
+  }
+}
+
+function heightOf({ certificate }: View): number {
+  return certificate?.checkpoint.height ?? 0;
+}
+
+function failedStep({ steps }: Report): string {
+  const failed = steps.find(({ status }) => status === 'failed');
+  return `${failed?.name}: ${failed?.detail}`;
+}
+
+function describeFork({ first, second, conflict }: ForkEvidence): string {
+  const heights = `heights ${first.checkpoint.height} and ${second.checkpoint.height}`;
+  return `two certificates can not both be of one chain (${conflict.kind}, ${heights}): more than f validators signed both`;
+}
+
+/** Fork evidence as the text of a file. */
+export function printForkEvidence(evidence: ForkEvidence): string {
+  return `${JSON.stringify(forkEvidenceCodec.toJson(evidence), undefined, 2)}\n`;
+}
