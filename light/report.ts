@@ -84,7 +84,7 @@ export class Steps {
 }
 
 /** The report as lines of text, one a step. */
-export function printSteps(report: Report): string[] {
+export function printSteps(report: Pick<Report, 'steps'>): string[] {
   const marks = { passed: '✓', failed: '✗', 'not-reached': '·' };
   return report.steps.map(
     ({ name, status, detail }) => `${marks[status]} ${name.padEnd(11)} ${detail || 'not reached'}`,

@@ -1,4 +1,5 @@
 import { type Bundle, bundleCodec, type Handoff, updatesCodec } from '../ledger/bundle.ts';
+import { concatBytes } from '../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { type Codec, type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
 import { type SignedReply, signedReplyCodec } from '../ledger/reply.ts';
@@ -116,13 +117,7 @@ async function bodyOf(response: Response): Promise<Uint8Array> {
     }
     parts.push(value);
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatBytes(...parts);
 }
 
 /** A bundle, or undefined if the bytes are none. */

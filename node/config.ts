@@ -119,6 +119,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
   const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
   const list = (text: string | undefined): readonly string[] | undefined =>
     text?.split(',').filter((one) => one !== '');
+  const flag = (text: string | undefined): unknown => (text === 'true' ? true : text === 'false' ? false : text);
   return withoutUndefined({
     genesis: environment.QUORATE_GENESIS,
     data: environment.QUORATE_DATA,
@@ -128,6 +129,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
     apiPort: number(environment.QUORATE_API_PORT),
     logLevel: environment.QUORATE_LOG_LEVEL,
     verifyThreads: number(environment.QUORATE_VERIFY_THREADS),
+    archive: flag(environment.QUORATE_ARCHIVE),
   });
 }
 

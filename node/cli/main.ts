@@ -60,6 +60,7 @@ function createProgram(done: (exit: number) => void): Command {
     .option('--api-port <port>', 'port of the REST API', integer)
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--verify-threads <n>', 'threads that verify client signatures', integer)
+    .option('--archive', 'keep the state provable at every height from now on')
     .option('--log-file <file>', 'instead of stderr')
     .option('--ready-file <file>', 'write a JSON object when ready')
     .addOption(new Option('--with-parent', 'stop when stdin ends').default(false).hideHelp())

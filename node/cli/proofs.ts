@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import type { VerifySignature } from '../../ledger/signature.ts';
+import { verifyForkEvidence } from '../../light/fork.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
 import { verifyBundle } from '../../light/verify-bundle.ts';
 import { chooseSignatures } from '../signatures.ts';
@@ -32,12 +34,40 @@ export async function proof(id: string, options: { url: string; out?: string }):
 /** `quorate verify <file> --genesis <file>`: no network; every step is printed. Exit 4 if one fails. */
 export async function verify(file: string, options: { genesis: string; json: boolean }): Promise<number> {
   const [text, genesisText] = await Promise.all([readInput(file), readInput(options.genesis)]);
-  const report = verifyBundle(text, genesisText, { verify: chooseSignatures().verify });
+  const { verify: rule } = chooseSignatures();
+  if (isForkEvidence(text)) return verifyFork(text, genesisText, rule, options.json);
+  const report = verifyBundle(text, genesisText, { verify: rule });
   const { ok, steps, facts } = report;
   print(options.json, { ok, steps, facts: facts && factsJson(facts) }, [
     ...printSteps(report),
     '',
     ...conclusion(report),
+  ]);
+  return ok ? EXIT.ok : EXIT.notVerified;
+}
+
+function isForkEvidence(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { format?: unknown } | null)?.format === 'quorate-fork-1';
+  } catch {
+    return false;
+  }
+}
+
+function verifyFork(text: string, genesisText: string, rule: VerifySignature, json: boolean): number {
+  const report = verifyForkEvidence(text, genesisText, { verify: rule });
+  const { ok, steps, culprits } = report;
+  const named = culprits?.map(({ name, organisation, key }) => ({ name, organisation, key: toHex(key) }));
+  const failed = steps.find(({ status }) => status === 'failed')?.name;
+  print(json, { ok, steps: [...steps].map((step) => ({ ...step })), culprits: named }, [
+    ...printSteps(report),
+    '',
+    ...(named === undefined
+      ? [`NOT VERIFIED: step ${failed} failed`]
+      : [
+          'VERIFIED with the genesis file alone: two certificates that can not both be of one chain',
+          ...named.map(({ name, organisation, key }) => `guilty   ${name} of ${organisation}, ${key}`),
+        ]),
   ]);
   return ok ? EXIT.ok : EXIT.notVerified;
 }

@@ -166,6 +166,26 @@ describe('command line', () => {
     assert.match(other.stderr, /possession/);
   });
 
+  it('V19: verifies fork evidence and names who signed both; what shows no fork exits with 4', async () => {
+    const vectors = new URL('../vectors/forks.json', import.meta.url);
+    const { genesis, good } = JSON.parse(readFileSync(vectors, 'utf8')) as {
+      genesis: string;
+      good: { json: Record<string, unknown>; culprits: string[] }[];
+    };
+    const [genesisFile, file] = [join(folder, 'fork-genesis.json'), join(folder, 'x.fork.json')];
+    writeFileSync(genesisFile, genesis);
+    const { json, culprits } = good[0]!;
+    writeFileSync(file, JSON.stringify(json));
+    const shown = await quorate('verify', file, '--genesis', genesisFile);
+    assert.equal(shown.code, 0, shown.stdout + shown.stderr);
+    for (const name of culprits) assert.match(shown.stdout, new RegExp(`guilty +${name} of acme`));
+    writeFileSync(file, JSON.stringify({ ...json, second: json.first }));
+    const refused = await quorate('verify', file, '--genesis', genesisFile, '--json');
+    assert.equal(refused.code, 4);
+    const { steps } = JSON.parse(refused.stdout) as { steps: { name: string; status: string }[] };
+    assert.equal(steps.find(({ status }) => status === 'failed')?.name, 'conflict');
+  });
+
   it('flags win over environment, environment over file, and unknown keys are errors', () => {
     const text = '[api]\nport = 1\n[log]\nlevel = "warn"\n';
     const parsed = parseConfig(
@@ -179,6 +199,8 @@ describe('command line', () => {
       assert.throws(() => parseConfig(bad, '/x/node.toml'), { code: 'CONFIG' }, bad);
     }
     assert.throws(() => parseConfig('', '/x/node.toml', {}, { QUORATE_API_PORT: 'x' }), { code: 'CONFIG' });
+    assert.equal(parseConfig('', '/x/node.toml', {}, { QUORATE_ARCHIVE: 'true' }).ledger.archive, true);
+    assert.throws(() => parseConfig('', '/x/node.toml', {}, { QUORATE_ARCHIVE: 'yes' }), { code: 'CONFIG' });
   });
 
   it('reads arguments of an action from flags by its own schema', () => {

@@ -95,7 +95,8 @@ describe('all four validators killed at once (N13, D01, I7)', () => {
   });
 });
 
-const startAll = ({ validators }: DevReady): Promise<ChildProcess[]> => Promise.all(validators.map(startValidator));
+const startAll = ({ validators }: DevReady): Promise<ChildProcess[]> =>
+  Promise.all(validators.map((one) => startValidator(one)));
 
 /** Numbers below `end`, the same for the same seed. */
 function randomOf(seed: number): (end: number) => number {

@@ -202,6 +202,27 @@ trap((clients) => ({
   },
 }));
 
+trap(() => {
+  const ages: number[] = [];
+  return {
+    title: 'V17: on an idle chain the newest certificate everywhere is at most a heartbeat old, and the way of a block',
+    plan: { loadMs: 0, stormMs: 20_000 },
+    script(world) {
+      for (let ms = 3_000; ms < 20_000; ms += 50) {
+        at(ms, ({ nodes }) => {
+          for (const node of nodes) ages.push(node.now().wall - node.validator!.state.stable!.checkpoint.timestamp);
+        })(world);
+      }
+    },
+    happened: () => ages.length > 1_000,
+    holds() {
+      const oldest = Math.max(...ages);
+      assert(oldest > QUIET.parameters.heartbeatMs! - 100, `it was never idle: ${oldest} ms`);
+      assert(oldest <= QUIET.parameters.heartbeatMs! + 150, `${oldest} ms`);
+    },
+  };
+});
+
 trap((clients) => ({
   title: 'Q04, T01, trap: clock at 2036 and back, at all nodes: block time stays, and the chain goes on in it',
   plan: { stormMs: 4_000, loadMs: 0 },

@@ -74,8 +74,8 @@ export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> 
 }
 
 /** Starts one validator of a development network again, and waits until it votes. */
-export async function startValidator(validator: DevValidator): Promise<ChildProcess> {
-  const child = startQuorate(['start', '--config', validator.config]);
+export async function startValidator(validator: DevValidator, ...flags: readonly string[]): Promise<ChildProcess> {
+  const child = startQuorate(['start', '--config', validator.config, ...flags]);
   child.stdout!.resume();
   let said = '';
   child.stderr!.on('data', (chunk) => {
