@@ -61,6 +61,7 @@ interface Process {
   alive: boolean;
   validator: Validator | undefined;
   journal: JournalPort | undefined;
+  ledger: LedgerPort | undefined;
 }
 
 /** One machine with its disk, and the validator process that runs on it now and then: all of it production code. */
@@ -105,6 +106,10 @@ export class SimNode implements Endpoint {
     return this.#process?.journal;
   }
 
+  get ledger(): LedgerPort | undefined {
+    return this.#process?.ledger;
+  }
+
   isUp(): boolean {
     return this.#process?.validator !== undefined;
   }
@@ -126,7 +131,7 @@ export class SimNode implements Endpoint {
   /** Boots a process from the disk. */
   start(): void {
     if (this.#process !== undefined) return;
-    const process: Process = { alive: true, validator: undefined, journal: undefined };
+    const process: Process = { alive: true, validator: undefined, journal: undefined, ledger: undefined };
     this.#process = process;
     this.starts++;
     this.world.loop.settle();
@@ -217,6 +222,7 @@ export class SimNode implements Endpoint {
     if (!process.alive) return;
     process.journal = journal;
     const handlers = noHandlers();
+    const port = this.#ledgerPort(ledger, isAlive);
     const validator = new Validator({
       genesis,
       application: quorateApplication,
@@ -224,7 +230,7 @@ export class SimNode implements Endpoint {
       signer,
       verify: crypto.verify,
       verifyPool: simVerifyPool(loop, crypto, isAlive),
-      ledger: this.#ledgerPort(ledger, isAlive),
+      ledger: port,
       opened,
       journal,
       records,
@@ -242,6 +248,7 @@ export class SimNode implements Endpoint {
       expired() {},
     });
     process.validator = validator;
+    process.ledger = port;
     this.#handlers = handlers;
     tap.started(this, doubt);
     validator.start();

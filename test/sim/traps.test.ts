@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { toHex } from '../../ledger/bytes.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
+import { isExpired } from '../../node/replies.ts';
 import { FRAME_TRANSACTIONS } from '../../node/wire.ts';
 import { TAGS } from './adversary.ts';
 import {
@@ -31,9 +32,12 @@ class Clients {
   /** Ids that a node called expired, and the block time that it had executed under a certificate by then. */
   readonly expired: { readonly id: string; readonly node: string; readonly certified: number }[] = [];
 
+  /** The same, by those that were asked. */
+  readonly answers: { readonly id: string; readonly node: string; readonly certified: number }[] = [];
+
   /** Each seed begins with nothing. */
   reset(): void {
-    for (const list of [this.submitted, this.outcomes, this.expired]) list.splice(0);
+    for (const list of [this.submitted, this.outcomes, this.expired, this.answers]) list.splice(0);
   }
 
   /** Tells this node a transaction, now. */
@@ -43,6 +47,20 @@ class Clients {
       (outcome) => this.outcomes.push(outcome?.kind ?? 'down'),
       (error: unknown) => world.checker.fail('I20', String(error)),
     );
+  }
+
+  /** C5: asks every node about every transaction, with its bytes, whether it can never execute any more. */
+  ask({ nodes, checker }: ScriptWorld): void {
+    for (const { name, validator, ledger } of nodes) {
+      if (validator === undefined || ledger === undefined) continue;
+      for (const { id, body } of this.submitted) {
+        const certified = validator.state.stable?.checkpoint.timestamp ?? 0;
+        isExpired(() => validator.state, ledger, id, body.validUntil).then(
+          (expired) => expired && this.answers.push({ id: toHex(id), node: name, certified }),
+          (error: unknown) => checker.fail('I20', String(error)),
+        );
+      }
+    }
   }
 
   /** Hears of what expires at these nodes. */
@@ -73,9 +91,9 @@ function everywhere(nodes: readonly SimNode[], transactions: readonly Transactio
 }
 
 /** C4: called expired under a certificate of a later time only, and executed nowhere, ever. */
-function expiredStays({ expired, submitted }: Clients, nodes: readonly SimNode[]): void {
+function expiredStays({ expired, answers, submitted }: Clients, nodes: readonly SimNode[]): void {
   const ends = new Map(submitted.map(({ id, body }) => [toHex(id), body.validUntil]));
-  for (const { id, node, certified } of expired) {
+  for (const { id, node, certified } of [...expired, ...answers]) {
     assert(certified > (ends.get(id) ?? 0), `${node} told ${id} expired at ${certified}`);
     for (const one of nodes) assert(!hasExecuted(one, id), `${node} told ${id} expired, ${one.name} has executed it`);
   }
@@ -179,8 +197,9 @@ trap((clients) => ({
     // Known to nobody else before its time is over.
     at(1_000, (world) => clients.submit(world, world.nodes[3]!, world.transaction(900))),
     at(3_500, reunite),
+    ...Array.from({ length: 26 }, (_, i) => at(1_000 + 200 * i, (world) => clients.ask(world))),
   ),
-  happened: both(did('hidden'), left, () => clients.expired.length > 0),
+  happened: both(did('hidden'), left, () => clients.expired.length > 0 && clients.answers.length > 0),
   holds(_, nodes) {
     expiredStays(clients, nodes);
   },
