@@ -173,7 +173,8 @@ class Client implements LightClient {
     const found = heard.filter((one) => typeof one !== 'string');
     const [best] = found.toSorted((a, b) => heightOf(b.view) - heightOf(a.view));
     if (best === undefined) {
-      throw new LightError('unreachable', `no node gave a certificate that can be verified: ${heard.join('; ')}`);
+      const said = heard.map((problem, i) => `${this.#sources[i]!.url}: ${problem}`);
+      throw new LightError('unreachable', `no node gave a certificate that can be verified: ${said.join('; ')}`);
     }
     const continues = await this.#compare(best, this.#view);
     const sources: SourceState[] = [];
@@ -206,18 +207,18 @@ class Client implements LightClient {
         page = more.length;
         const from = trust;
         const next = await withEngine((verify) => followHandoffs(more, from, verify));
-        if (typeof next === 'string') return `${source.url}: ${next}`;
+        if (typeof next === 'string') return next;
         trust = next;
         handoffs = [...handoffs, ...more];
       }
       const certificate = await source.latest();
-      if (certificate === undefined) return `${source.url}: nothing is final there`;
+      if (certificate === undefined) return 'nothing is final there';
       const reached = trust;
       const checked = await withEngine((verify) => verifyCertificate(certificate, reached, verify));
-      if (!checked.ok) return `${source.url}: ${checked.problem}`;
+      if (!checked.ok) return checked.problem;
       return { source, view: { handoffs, certificate }, trust };
     } catch (error) {
-      return error instanceof Error ? error.message : `${source.url}: no answer`;
+      return error instanceof Error ? error.message : 'no answer';
     }
   }
 
@@ -295,7 +296,7 @@ class Client implements LightClient {
       } catch (error) {
         if (error instanceof LightError && error.code === 'fork') throw error;
         if (error instanceof LightError && error.code === 'stale') stale = error;
-        problems.push(error instanceof Error ? error.message : `${source.url}: no answer`);
+        problems.push(`${source.url}: ${error instanceof Error ? error.message : 'no answer'}`);
       }
     }
     if (problems.length === 0) return undefined;

@@ -41,7 +41,7 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
       return { status: response.status, body: await bodyOf(response) };
     } catch (cause) {
       outer?.throwIfAborted();
-      throw new SourceError(`${url}: ${cause instanceof Error ? cause.message : 'no answer'}`, { cause });
+      throw new SourceError(reasonOf(cause), { cause });
     }
   }
 
@@ -49,7 +49,7 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
   async function bytesOf(path: string): Promise<Uint8Array | undefined> {
     const { status, body } = await ask(path, { headers: { accept: 'application/octet-stream' } });
     if (status === 404 || status === 409 || status === 410) return undefined;
-    if (status !== 200) throw new SourceError(`${url}: ${path} answered ${status}`);
+    if (status !== 200) throw new SourceError(`${path} answered ${status}`);
     return body;
   }
 
@@ -57,18 +57,18 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
     const body = await bytesOf(path);
     if (body === undefined) return undefined;
     const read = tryDecode(codec, body);
-    if (!read.ok) throw new SourceError(`${url}: ${path}: ${read.problem}`);
+    if (!read.ok) throw new SourceError(`${path}: ${read.problem}`);
     return read.value;
   }
 
   async function json(path: string, init?: RequestInit): Promise<Json | undefined> {
     const { status, body } = await ask(path, init);
     if (status === 404 || status === 409 || status === 410) return undefined;
-    if (status !== 200) throw new SourceError(`${url}: ${path} answered ${status}`);
+    if (status !== 200) throw new SourceError(`${path} answered ${status}`);
     try {
       return JSON.parse(new TextDecoder().decode(body)) as Json;
     } catch (cause) {
-      throw new SourceError(`${url}: ${path}: not JSON`, { cause });
+      throw new SourceError(`${path}: not JSON`, { cause });
     }
   }
 
@@ -90,10 +90,16 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
       const signed = member(answer, 'reply');
       if (signed === undefined) return undefined;
       const read = tryFromJson(signedReplyCodec, signed);
-      if (!read.ok) throw new SourceError(`${url}: reply: ${read.problem}`);
+      if (!read.ok) throw new SourceError(`reply: ${read.problem}`);
       return read.value;
     },
   };
+}
+
+/** "fetch failed" alone helps nobody: Node says why in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'no answer';
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
 function member(json: Json | undefined, name: string): Json | undefined {

@@ -125,6 +125,20 @@ function createProgram(done: (exit: number) => void): Command {
     });
 
   program
+    .command('follow')
+    .description('follow the chain from its genesis file to the newest certificate, comparing nodes')
+    .requiredOption('--genesis <file>', 'genesis file')
+    .option('--max-age <ms>', 'how old the newest certificate may be', integer)
+    .option('--store <file>', 'keeps what was followed, for the next time')
+    .option('--evidence <file>', 'where evidence of a fork is written', 'evidence.fork.json')
+    .addOption(urls())
+    .addOption(json())
+    .action(async (options) => {
+      const { follow } = await import('./follow.ts');
+      done(await follow(options));
+    });
+
+  program
     .command('status')
     .description('how nodes are')
     .addOption(urls())

@@ -72,7 +72,8 @@ function verifyFork(text: string, genesisText: string, rule: VerifySignature, js
   return ok ? EXIT.ok : EXIT.notVerified;
 }
 
-async function readInput(file: string): Promise<string> {
+/** A file that the user named. */
+export async function readInput(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {

@@ -10,6 +10,7 @@ import {
   type Dev,
   eventually,
   getJson,
+  quorate,
   startDev,
   startValidator,
   stopProcess,
@@ -65,6 +66,21 @@ describe('a light client over four validators as real processes', () => {
     assert.equal((await client.state(TABLE, utf8Encode('nobody wrote this'))).value, undefined);
     const block = await client.block(proven!.facts.block!.height);
     assert.deepEqual(block!.value.hash, proven!.facts.block!.hash);
+  });
+
+  it('quorate follow compares the nodes, keeps its way, and tells what is too old or not there', async () => {
+    const store = join(folder.path, 'followed');
+    const flags = ['--genesis', dev.ready.genesisFile, ...urls.flatMap((url) => ['--url', url])];
+    const shown = await quorate('follow', ...flags, '--store', store);
+    assert.equal(shown.code, 0, shown.stderr);
+    assert.match(shown.stdout, /^certified {2}block \d+ of /m);
+    assert.equal([...shown.stdout.matchAll(/ yes$/gm)].length, 4, shown.stdout);
+    const again = await quorate('follow', ...flags, '--store', store, '--json');
+    assert.equal((JSON.parse(again.stdout) as { continues: boolean }).continues, true);
+    const old = await quorate('follow', ...flags, '--max-age', '0');
+    assert.deepEqual([old.code, /STALE/i.test(old.stderr)], [1, true], old.stderr);
+    const nobody = await quorate('follow', '--genesis', dev.ready.genesisFile, '--url', 'http://127.0.0.1:9');
+    assert.equal(nobody.code, 3, nobody.stderr);
   });
 
   it('C4, C5: that a transaction can never execute is said by f+1 validators, although nobody ever had it', async () => {
