@@ -22,6 +22,6 @@ async function verdictsOf(checks: readonly SignatureCheck[]): Promise<readonly b
   if (engine !== undefined) {
     return Promise.all(checks.map(({ signature, message, publicKey }) => engine(signature, message, publicKey)));
   }
-  const { portableVerify } = await import('../ledger/ed25519.ts');
+  const { portableVerify } = await import('../ledger/portable.ts');
   return checks.map(({ signature, message, publicKey }) => portableVerify(signature, message, publicKey));
 }

@@ -71,7 +71,7 @@ describe('the light client in Chromium, under a strict content security policy',
       const changed = await verify(page, proof.with(-1, proof.at(-1)! ^ 1));
       assert(!changed.ok);
       assert.equal(changed.steps.find(({ status }) => status === 'failed')?.name, 'receipt');
-      const loaded = requested.some((path) => path.startsWith('/light-ed25519'));
+      const loaded = requested.some((path) => path.startsWith('/light-portable'));
       if (!hasWebCrypto) assert(loaded, 'the portable verifier is loaded where there is no WebCrypto');
       await page.close();
     });
