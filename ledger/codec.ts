@@ -168,7 +168,8 @@ export const u32: Codec<number> = uint(4, 0xffffffff);
 /** Eight bytes that must hold a safe integer (up to 2^53 - 1): heights, views, counts, milliseconds. */
 export const u64: Codec<number> = uint(8, Number.MAX_SAFE_INTEGER);
 
-const AMOUNT_MAX = (1n << 128n) - 1n;
+/** 2^128 - 1, written out: bundlers drop a literal that nothing uses, and keep what is calculated. */
+const AMOUNT_MAX = 0xffffffffffffffffffffffffffffffffn;
 export const AMOUNT_PATTERN = /^(0|[1-9][0-9]{0,38})$/;
 
 /** 16 bytes, 0 to 2^128 - 1; a decimal string in JSON. */
