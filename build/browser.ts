@@ -3,49 +3,60 @@ import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const FOLDER = 'dist/browser';
 
 /** One file as browsers load it. */
 export interface BrowserFile {
   readonly name: string;
   readonly code: Uint8Array;
-  /** The module it begins with, from the root of the repository. */
-  readonly source: string;
-  /** Every module in it. */
+  /** The module it is for, from the root of the repository; undefined if several share it. */
+  readonly source: string | undefined;
+  /** Names of the files that are loaded with it. */
+  readonly loads: readonly string[];
+  /** Every module that went into it. */
   readonly modules: readonly string[];
 }
 
 /**
- * The light client for browsers: first `light.js`, then what it loads only when it is needed. A module behind `import()`
- * is a bundle of its own, with its own copies of what it shares with others: esbuild's code splitting would put all of a
- * shared module into the core, and so SHA-512 with SHA-256. Copies share no state, and none of these modules has any.
+ * Bundled for themselves, with their own copies of what they share with others: esbuild's code splitting puts all of a
+ * shared module into what is loaded at once, and so SHA-512 with SHA-256. Copies share no state, and these have none.
+ */
+const APART = ['ledger/portable.ts', 'ledger/edge-vectors.ts'];
+
+/**
+ * The light client for browsers: `light.js` verifies proofs, `light-full.js` has every name of light/index.ts. What is
+ * loaded only when it is needed is in files of its own. Fails if anything of Node is imported.
  */
 export async function bundleLight(): Promise<readonly BrowserFile[]> {
-  const lazy = new Map<string, Promise<BrowserFile>>();
-  const apart: Plugin = {
-    name: 'apart',
+  const apart = new Map<string, Promise<readonly BrowserFile[]>>();
+  const keepApart: Plugin = {
+    name: 'keep-apart',
     setup({ onResolve }) {
       onResolve({ filter: /^\./ }, async ({ kind, path, resolveDir }) => {
-        if (kind !== 'dynamic-import') return undefined;
         const source = relative(ROOT, join(resolveDir, path));
-        const file = lazy.get(source) ?? bundle(source, 'light-[name]-[hash]', [apart]);
-        lazy.set(source, file);
-        return { path: `./${(await file).name}`, external: true };
+        if (kind !== 'dynamic-import' || !APART.includes(source)) return undefined;
+        const files = apart.get(source) ?? bundle(source, `light-${basename(source, '.ts')}-[hash]`, []);
+        apart.set(source, files);
+        return { path: `./${(await files)[0]!.name}`, external: true };
       });
     },
   };
-  const core = await bundle('light/index.ts', 'light', [apart]);
-  return [core, ...(await Promise.all(lazy.values()))];
+  const core = await bundle('light/browser.ts', 'light', [keepApart]);
+  const full = await bundle('light/index.ts', 'light-full', [keepApart]);
+  return [...core, ...full, ...(await Promise.all(apart.values())).flat()];
 }
 
-/** Fails if anything of Node is imported. */
-async function bundle(source: string, entryNames: string, plugins: Plugin[]): Promise<BrowserFile> {
+/** The file for `source` first. */
+async function bundle(source: string, entryNames: string, plugins: Plugin[]): Promise<readonly BrowserFile[]> {
   const { outputFiles, metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [source],
-    outdir: 'dist/browser',
+    outdir: FOLDER,
     entryNames,
+    chunkNames: 'light-[name]-[hash]',
     plugins,
     bundle: true,
+    splitting: true,
     format: 'esm',
     minify: true,
     platform: 'browser',
@@ -54,6 +65,10 @@ async function bundle(source: string, entryNames: string, plugins: Plugin[]): Pr
     metafile: true,
     logLevel: 'silent',
   });
-  const [{ path, contents }] = outputFiles as [(typeof outputFiles)[number]];
-  return { name: basename(path), code: contents, source, modules: Object.keys(metafile.inputs) };
+  const files = outputFiles.map(({ path, contents }): BrowserFile => {
+    const { entryPoint, imports, inputs } = metafile.outputs[relative(ROOT, path)]!;
+    const loads = imports.filter(({ kind }) => kind === 'import-statement').map((one) => basename(one.path));
+    return { name: basename(path), code: contents, source: entryPoint, loads, modules: Object.keys(inputs) };
+  });
+  return files.toSorted((a, b) => Number(b.source === source) - Number(a.source === source));
 }

@@ -1,27 +1,38 @@
-import type { Genesis } from '../genesis/genesis.ts';
+import type { Genesis, ReadGenesis } from '../genesis/genesis.ts';
+import type { Bundle } from '../ledger/bundle.ts';
 import type { Json } from '../ledger/codec.ts';
+import type { VerifySignature } from '../ledger/signature.ts';
+import { withEngine } from './engine.ts';
 import type { Report } from './report.ts';
-import { type PlanOptions, planBundle, type SignatureCheck } from './verify-bundle.ts';
-import { webCryptoEngine } from './webcrypto.ts';
+import { type PlanOptions, readCopy, verifyRead } from './verify-bundle.ts';
 
 /**
  * `verifyBundle` for browsers: by WebCrypto's Ed25519 when it is there and keeps to rule S5 on every edge vector, else by
- * the portable verifier. Both are loaded when they are needed. Rejects only if that loading fails.
+ * the portable verifier. Both, and the rules of a genesis file, are loaded when they are needed. Rejects only if that
+ * loading fails.
  */
 export async function verifyBundleAsync(
   proof: Uint8Array | string | Json,
   genesis: string | Genesis,
   options: PlanOptions = {},
 ): Promise<Report> {
-  const plan = planBundle(proof, genesis, options);
-  return plan.finish(plan.checks.length === 0 ? [] : await verdictsOf(plan.checks));
+  const bundle = readCopy(proof);
+  if (typeof genesis !== 'string') return verifyWith(bundle, () => ({ ok: true, genesis }), options);
+  const { verifyWithFile } = await import('./genesis-file.ts');
+  return verifyWithFile(bundle, genesis, options);
 }
 
-async function verdictsOf(checks: readonly SignatureCheck[]): Promise<readonly boolean[]> {
-  const engine = await webCryptoEngine();
-  if (engine !== undefined) {
-    return Promise.all(checks.map(({ signature, message, publicKey }) => engine(signature, message, publicKey)));
-  }
-  const { portableVerify } = await import('../ledger/portable.ts');
-  return checks.map(({ signature, message, publicKey }) => portableVerify(signature, message, publicKey));
+/** `readGenesis` by the engines of `verifyBundleAsync`. What it gives serves for many proofs. */
+export async function readGenesisAsync(text: string): Promise<ReadGenesis> {
+  const { readGenesisFile } = await import('./genesis-file.ts');
+  return readGenesisFile(text);
+}
+
+/** A bundle by the best engine of this platform, with the genesis file that `read` reads. */
+export function verifyWith(
+  bundle: Bundle | string,
+  read: (verify: VerifySignature) => ReadGenesis,
+  options: PlanOptions,
+): Promise<Report> {
+  return withEngine((verify) => verifyRead(bundle, read(verify), { ...options, verify }));
 }

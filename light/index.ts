@@ -9,14 +9,8 @@ export {
   verifyCertificate,
 } from '../ledger/checkpoint.ts';
 export { createVerifier, type SignatureEngine, type VerifySignature } from '../ledger/signature.ts';
-export { verifyBundleAsync } from './async.ts';
+export { readGenesisAsync, verifyBundleAsync } from './async.ts';
+export type { SignatureCheck } from './engine.ts';
 export { type Facts, printSteps, type Report, type Step, type StepName } from './report.ts';
-export {
-  type BundlePlan,
-  type PlanOptions,
-  planBundle,
-  readBundle,
-  type SignatureCheck,
-  type VerifyOptions,
-  verifyBundle,
-} from './verify-bundle.ts';
+export { type BundlePlan, planBundle, verifyBundle } from './sync.ts';
+export { type PlanOptions, readBundle, type VerifyOptions } from './verify-bundle.ts';

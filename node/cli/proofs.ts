@@ -4,7 +4,7 @@ import { toHex } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask, ProblemError } from './http.ts';

@@ -1,20 +1,28 @@
 import { gzipSync } from 'node:zlib';
 import { type BrowserFile, bundleLight } from '../../build/browser.ts';
 
-export interface Chunk extends BrowserFile {
-  readonly gzipBytes: number;
-}
-
 export interface BrowserBundle {
-  /** What loads at once. */
-  readonly core: Chunk;
-  /** What is loaded only when it is needed, by the source file it is for. */
-  readonly lazy: ReadonlyMap<string, Chunk>;
+  readonly files: readonly BrowserFile[];
+  /** A file and all that is loaded with it. */
+  loadedWith(name: string): readonly BrowserFile[];
 }
 
-/** The light client as it is published for browsers, with its sizes. */
+/** The light client as it is published for browsers. */
 export async function browserBundle(): Promise<BrowserBundle> {
   const files = await bundleLight();
-  const [core, ...lazy] = files.map((file) => ({ ...file, gzipBytes: gzipSync(file.code, { level: 9 }).length }));
-  return { core: core!, lazy: new Map(lazy.map((chunk) => [chunk.source, chunk])) };
+  const closure = (name: string): string[] => [
+    name,
+    ...files.find((one) => one.name === name)!.loads.flatMap((next) => closure(next)),
+  ];
+  return {
+    files,
+    loadedWith(name) {
+      const names = closure(name);
+      return files.filter((one) => names.includes(one.name));
+    },
+  };
+}
+
+export function gzipBytes(files: readonly BrowserFile[]): number {
+  return files.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
 }
