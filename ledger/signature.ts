@@ -31,7 +31,7 @@ export function createVerifier(engine: SignatureEngine): VerifySignature {
 export function signatureProblem(signature: Uint8Array, publicKey: Uint8Array): string | undefined {
   if (signature.length !== SIGNATURE_BYTES) return `expected a signature of 64 bytes, got ${signature.length}`;
   if (publicKey.length !== KEY_BYTES) return `expected a public key of 32 bytes, got ${publicKey.length}`;
-  if (!isBelow(signature, 32, GROUP_ORDER_BYTES)) return 'S of the signature is not below the group order';
+  if (compare(signature, 32, GROUP_ORDER_BYTES, 0xff) >= 0) return 'S of the signature is not below the group order';
   return pointProblem(publicKey, 'the public key') ?? pointProblem(signature, 'R of the signature');
 }
 
@@ -58,23 +58,18 @@ const SMALL_ORDER_Y: readonly Uint8Array[] = [
 /** The first 32 bytes of `bytes` as an encoded point: a little-endian y, the top bit of the last byte is x's sign. */
 export function pointProblem(bytes: Uint8Array, what: string): string | undefined {
   // x = 0 with a sign bit, the other non-canonical form, happens only for two small-order y.
-  if (!isBelow(bytes, 0, FIELD_BYTES, 0x7f)) return `${what} is not canonical: y is not below the field order`;
-  if (SMALL_ORDER_Y.some((y) => isEqual(bytes, y))) return `${what} is a point of small order`;
+  if (compare(bytes, 0, FIELD_BYTES, 0x7f) >= 0) return `${what} is not canonical: y is not below the field order`;
+  if (SMALL_ORDER_Y.some((y) => compare(bytes, 0, y, 0x7f) === 0)) return `${what} is a point of small order`;
   return undefined;
 }
 
-/** Little-endian comparison of 32 bytes at `offset`; `topMask` is applied to the last one. */
-function isBelow(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 0xff): boolean {
+/** Sign of the little-endian 32 bytes at `offset` less those of `other`; `topMask` is applied to the last one. */
+function compare(bytes: Uint8Array, offset: number, other: Uint8Array, topMask: number): number {
   for (let i = 31; i >= 0; i--) {
-    const byte = bytes[offset + i]! & (i === 31 ? topMask : 0xff);
-    if (byte !== bound[i]!) return byte < bound[i]!;
+    const difference = (bytes[offset + i]! & (i === 31 ? topMask : 0xff)) - other[i]!;
+    if (difference !== 0) return difference;
   }
-  return false;
-}
-
-function isEqual(bytes: Uint8Array, y: Uint8Array): boolean {
-  for (let i = 0; i < 31; i++) if (bytes[i] !== y[i]) return false;
-  return (bytes[31]! & 0x7f) === y[31];
+  return 0;
 }
 
 function littleEndian(value: bigint): Uint8Array {

@@ -13,4 +13,5 @@ export { readGenesisAsync, verifyBundleAsync } from './async.ts';
 export type { SignatureCheck } from './engine.ts';
 export { type Facts, printSteps, type Report, type Step, type StepName } from './report.ts';
 export { type BundlePlan, planBundle, verifyBundle } from './sync.ts';
-export { type PlanOptions, readBundle, type VerifyOptions } from './verify-bundle.ts';
+export { readBundle } from './texts.ts';
+export type { PlanOptions, VerifyOptions } from './verify-bundle.ts';

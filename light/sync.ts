@@ -1,9 +1,10 @@
-import { type Genesis, type ReadGenesis, readGenesis } from '../genesis/genesis.ts';
+import type { Genesis } from '../genesis/genesis.ts';
 import type { Json } from '../ledger/codec.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { answering, type SignatureCheck } from './engine.ts';
 import type { Report } from './report.ts';
-import { type PlanOptions, readBundle, readCopy, type VerifyOptions, verifyRead } from './verify-bundle.ts';
+import { genesisOf, readBundle } from './texts.ts';
+import { type PlanOptions, type VerifyOptions, verifyRead } from './verify-bundle.ts';
 
 /** A verification in two phases, for engines that answer later. */
 export interface BundlePlan {
@@ -33,7 +34,8 @@ export function planBundle(
   genesis: string | Genesis,
   options: PlanOptions = {},
 ): BundlePlan {
-  const bundle = readCopy(proof);
+  // Read once and copied: what the caller does with the proof in between must not come under these verdicts.
+  const bundle = readBundle(proof instanceof Uint8Array ? proof.slice() : proof);
   const walk = (verify: VerifySignature): Report =>
     verifyRead(bundle, genesisOf(genesis, verify), { ...options, verify });
   const checks: SignatureCheck[] = [];
@@ -43,9 +45,4 @@ export function planBundle(
   });
   // Both walks ask in the same order up to the first signature that is not valid, where the second one ends.
   return { checks, finish: (verdicts) => walk(answering(checks, verdicts)) };
-}
-
-/** What is read from the file's text, or has been read before. */
-function genesisOf(genesis: string | Genesis, verify: VerifySignature): ReadGenesis {
-  return typeof genesis === 'string' ? readGenesis(genesis, verify) : { ok: true, genesis };
 }

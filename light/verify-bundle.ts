@@ -3,7 +3,7 @@ import { blockHash, encodedReceipt, type Header } from '../ledger/block.ts';
 import { type Bundle, bundleCodec, type StateFact, type TransactionFact } from '../ledger/bundle.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
-import { type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
+import { tryDecode } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
 import { type ListProof, listRootFromProof } from '../ledger/list-tree.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
@@ -86,37 +86,10 @@ export function verifyRead(bundle: Bundle | string, read: ReadGenesis, options: 
     : verifyTransaction(steps, fact.value, { ...facts, block }, options.verify);
 }
 
-/** A bundle from any of its forms, or what is wrong with it. */
-export function readBundle(proof: Uint8Array | string | Json): Bundle | string {
-  if (proof instanceof Uint8Array) {
-    const decoded = tryDecode(bundleCodec, proof);
-    return decoded.ok ? decoded.value : decoded.problem;
-  }
-  try {
-    const decoded = tryFromJson(bundleCodec, typeof proof === 'string' ? (JSON.parse(proof) as Json) : proof);
-    if (!decoded.ok) return decoded.problem;
-    return typeof proof !== 'string' || isPrint(proof, decoded.value)
-      ? decoded.value
-      : 'the text is not the JSON print of the proof: it was changed somewhere';
-  } catch (error) {
-    // JSON.parse; or an object that no JSON gives, which may throw anything when it is read.
-    return `not JSON: ${error instanceof Error ? error.message : 'it can not be read'}`;
-  }
-}
-
-/** As `readBundle`, of a copy: what the caller does with its bytes later must not come under verdicts on these. */
-export function readCopy(proof: Uint8Array | string | Json): Bundle | string {
-  return readBundle(proof instanceof Uint8Array ? proof.slice() : proof);
-}
-
-/**
- * One proof has two texts, on one line or indented by two spaces: a changed byte anywhere is seen, also one that JSON would
- * overlook, like a key that occurs twice.
- */
-function isPrint(text: string, bundle: Bundle): boolean {
-  const json = bundleCodec.toJson(bundle);
-  const body = text.endsWith('\n') ? text.slice(0, -1) : text;
-  return body === JSON.stringify(json) || body === JSON.stringify(json, undefined, 2);
+/** A bundle from its canonical bytes, or what is wrong with them. */
+export function decodeBundle(proof: Uint8Array): Bundle | string {
+  const decoded = tryDecode(bundleCodec, proof);
+  return decoded.ok ? decoded.value : decoded.problem;
 }
 
 /** V03: from genesis, epoch by epoch, each hand-off certified by the set before it; never a set that the proof brings. */

@@ -55,7 +55,7 @@ describe('the light client as a browser bundle', () => {
     const sizes: readonly (readonly [string, readonly BrowserFile[], number])[] = [
       ['core', core, CORE_MAX],
       ['portable verifier', lazy('ledger/portable.ts'), PORTABLE_MAX],
-      ['reading of a genesis file', lazy('light/genesis-file.ts'), GENESIS_MAX],
+      ['what reads genesis files and JSON', lazy('light/texts.ts'), GENESIS_MAX],
       ['edge vectors', lazy('ledger/edge-vectors.ts'), EDGE_VECTORS_MAX],
     ];
     t.diagnostic(`gzipped: ${sizes.map(([what, files]) => `${what} ${gzipBytes(files)}`).join(', ')} bytes`);
