@@ -19,9 +19,10 @@ export interface BrowserFile {
 
 /**
  * Bundled for themselves, with their own copies of what they share with others: esbuild's code splitting puts all of a
- * shared module into what is loaded at once, and so SHA-512 with SHA-256. Copies share no state, and these have none.
+ * shared module into what is loaded at once, and so SHA-512 with SHA-256. Copies of a module share no state: none of what
+ * these copy has any.
  */
-const APART = ['ledger/portable.ts', 'ledger/edge-vectors.ts'];
+const APART = ['ledger/portable.ts', 'light/webcrypto.ts'];
 
 /**
  * The light client for browsers: `light.js` verifies proofs, `light-full.js` has every name of light/index.ts. What is

@@ -4,16 +4,13 @@ import { sha256 } from './hash.ts';
 import { BATCH_TRANSACTIONS_MAX, EVENT_BYTES_MAX, EVENTS_PER_RECEIPT_MAX, NAME_BYTES_MAX } from './limits.ts';
 import { listRoot } from './list-tree.ts';
 
-/**
- * What PBFT orders at one height. An empty batch is a heartbeat; a null batch (timestamp 0) fills a hole (V7). Marked for
- * bundlers: browsers have no use for it.
- */
-export const batchCodec = /* @__PURE__ */ struct({
+/** What PBFT orders at one height. An empty batch is a heartbeat; a null batch (timestamp 0) fills a hole (V7). */
+export const batchCodec = struct({
   height: u64,
   /** The leader's clock in ms when it proposed; 0 in a null batch. */
   timestamp: u64,
   /** Transaction ids in execution order. */
-  transactions: /* @__PURE__ */ list(bytes32, BATCH_TRANSACTIONS_MAX),
+  transactions: list(bytes32, BATCH_TRANSACTIONS_MAX),
 });
 export type Batch = CodecType<typeof batchCodec>;
 
@@ -49,7 +46,7 @@ export const receiptCodec = struct({
 });
 export type Receipt = CodecType<typeof receiptCodec>;
 
-const BATCH_DOMAIN = /* @__PURE__ */ utf8Encode('batch');
+const BATCH_DOMAIN = utf8Encode('batch');
 
 /** SHA-256("batch" ‖ batch): what votes are about. */
 export function batchDigest(batch: Batch): Uint8Array {

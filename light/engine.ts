@@ -1,6 +1,5 @@
 import { equalBytes } from '../ledger/bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
-import { webCryptoEngine } from './webcrypto.ts';
 
 /** A signature that a verification rests on. */
 export interface SignatureCheck {
@@ -42,7 +41,8 @@ export function answering(checks: readonly SignatureCheck[], verdicts: readonly 
 
 /** By WebCrypto's Ed25519 when it is there and keeps to rule S5, else by the portable verifier; each loaded when needed. */
 export async function verdictsOf(checks: readonly SignatureCheck[]): Promise<readonly boolean[]> {
-  const engine = await webCryptoEngine();
+  // Pages without https have no `subtle`, and need not load what tries it.
+  const engine = globalThis.crypto?.subtle && (await (await import('./webcrypto.ts')).webCryptoEngine());
   if (engine !== undefined) {
     return Promise.all(checks.map(({ signature, message, publicKey }) => engine(signature, message, publicKey)));
   }
