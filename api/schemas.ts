@@ -4,6 +4,7 @@ import { bundleCodec, updatesCodec } from '../ledger/bundle.ts';
 import { fromHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { type Codec, type Json, tryFromJson } from '../ledger/codec.ts';
+import { layoutOf, schemaOf } from '../ledger/describe.ts';
 import { signedReplyCodec } from '../ledger/reply.ts';
 import { PROBLEMS } from './problems.ts';
 
@@ -17,7 +18,7 @@ export function named<S extends z.ZodType>(id: string, schema: S): S {
 
 /** The JSON form of a canonical type: checked by its codec, documented by its codec's schema. */
 function jsonOf(codec: Codec<unknown>) {
-  return z.custom<Json>((json) => tryFromJson(codec, json as Json).ok).meta({ ...codec.schema });
+  return z.custom<Json>((json) => tryFromJson(codec, json as Json).ok).meta({ ...schemaOf(codec) });
 }
 
 const bytesText = (length: number) => z.string().regex(new RegExp(`^0x[0-9a-f]{${length * 2}}$`));
@@ -61,7 +62,7 @@ const receiptStatus = z.enum(['ok', 'failed']);
 const receipt = named(
   'Receipt',
   z.strictObject({ status: receiptStatus, code: z.string(), events: z.array(event) }).meta({
-    description: `A failed transaction changed nothing; code says why. Canonical layout: ${receiptCodec.layout}`,
+    description: `A failed transaction changed nothing; code says why. Canonical layout: ${layoutOf(receiptCodec)}`,
   }),
 );
 const transaction = named(

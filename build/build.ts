@@ -1,26 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { gzipSync } from 'node:zlib';
+import { bundleLight } from './browser.ts';
 
 /** `npm run build`: `dist/` for publishing, and the light client as browser modules in `dist/browser/`. */
 const root = fileURLToPath(new URL('../', import.meta.url));
+const browser = join(root, 'dist/browser');
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 rmSync(join(root, '.tsbuild'), { recursive: true, force: true });
 execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'node', 'light'], { cwd: root, stdio: 'inherit' });
-const { metafile } = await build({
-  entryPoints: [join(root, 'light/index.ts')],
-  outdir: join(root, 'dist/browser'),
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'browser',
-  target: 'es2022',
-  minify: true,
-  metafile: true,
-  entryNames: 'light',
-  chunkNames: 'light-[name]-[hash]',
-});
-for (const [path, { bytes }] of Object.entries(metafile.outputs)) console.log(`${bytes} bytes  ${path}`);
+mkdirSync(browser, { recursive: true });
+for (const { name, code } of await bundleLight()) {
+  writeFileSync(join(browser, name), code);
+  console.log(`${code.length} bytes, ${gzipSync(code).length} gzipped  dist/browser/${name}`);
+}

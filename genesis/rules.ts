@@ -1,8 +1,9 @@
 import { toHex } from '../ledger/bytes.ts';
 import { MESSAGE_BYTES_MAX } from '../ledger/limits.ts';
-import { parametersProblem } from '../ledger/parameters.ts';
-import { publicKeyProblem, type VerifySignature } from '../ledger/signature.ts';
-import { faultsTolerated, newViewBytesMax } from '../ledger/validators.ts';
+import { newViewBytesMax, parametersProblem } from '../ledger/parameters.ts';
+import { publicKeyProblem } from '../ledger/public-key.ts';
+import type { VerifySignature } from '../ledger/signature.ts';
+import { faultsTolerated } from '../ledger/validators.ts';
 import type { GenesisFile } from './file.ts';
 import { possessionMessage } from './possession.ts';
 

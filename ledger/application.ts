@@ -1,5 +1,6 @@
 import type { LedgerEvent } from './block.ts';
 import { type Codec, type CodecType, type Decoded, encode, type Json, tryDecode, tryFromJson } from './codec.ts';
+import { sizeMaxOf } from './describe.ts';
 import { CALL_ARGS_BYTES_MAX, EVENT_BYTES_MAX } from './limits.ts';
 import type { Parameters } from './parameters.ts';
 import { isName, type Table, type TableKey } from './table.ts';
@@ -102,11 +103,11 @@ export function defineModule<
       throw new RangeError(`table ${table.name} does not belong to module ${module.name}`);
   }
   for (const [name, { args }] of actions) {
-    if (args.sizeMax > CALL_ARGS_BYTES_MAX)
+    if (sizeMaxOf(args) > CALL_ARGS_BYTES_MAX)
       throw tooWide(`arguments of ${module.name}.${name}`, args, CALL_ARGS_BYTES_MAX);
   }
   for (const [name, event] of Object.entries(module.events)) {
-    if (event.sizeMax > EVENT_BYTES_MAX) throw tooWide(`event ${module.name}.${name}`, event, EVENT_BYTES_MAX);
+    if (sizeMaxOf(event) > EVENT_BYTES_MAX) throw tooWide(`event ${module.name}.${name}`, event, EVENT_BYTES_MAX);
   }
   return module;
 }
@@ -192,5 +193,5 @@ function shown(name: string): string {
 }
 
 function tooWide(what: string, codec: Codec<unknown>, max: number): RangeError {
-  return new RangeError(`${what} may take ${codec.sizeMax} bytes, at most ${max}`);
+  return new RangeError(`${what} may take ${sizeMaxOf(codec)} bytes, at most ${max}`);
 }

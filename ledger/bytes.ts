@@ -1,10 +1,6 @@
 /** Byte-string helpers that need nothing but the language: no Buffer, no TextEncoder. */
 
-const HEX_DIGITS = '0123456789abcdef';
-const HEX_OF_BYTE: readonly string[] = Array.from(
-  { length: 256 },
-  (_, byte) => HEX_DIGITS.charAt(byte >> 4) + HEX_DIGITS.charAt(byte & 15),
-);
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** True if both have the same length and content. Not constant-time: never compare secrets with it. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

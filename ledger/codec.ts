@@ -2,16 +2,12 @@ import { equalBytes, fromHex, toHex, utf8Decode, utf8Encode, utf8Length } from '
 
 /**
  * The canonical codec (docs/formats.md, "Primitives"): fixed-width big-endian integers, length before content, bounded
- * lists, unions by one tag byte. A type is described once; its encoder, decoder, JSON form, printed layout and JSON
- * Schema come from that description. Decoding is strict: for every accepted `b`, `encode(decode(b))` equals `b`.
+ * lists, unions by one tag byte. A type is described once; its encoder, decoder and JSON form come from that description,
+ * its printed layout, JSON Schema and greatest size from the shape it leaves behind (ledger/describe.ts). Decoding is
+ * strict: for every accepted `b`, `encode(decode(b))` equals `b`.
  */
 export interface Codec<T> {
-  /** Layout in the notation of docs/formats.md, e.g. `bytes32` or `list<u64, 0..16>`. */
-  readonly layout: string;
-  /** JSON Schema (2020-12) of the JSON form. */
-  readonly schema: JsonSchema;
-  /** Upper bound of the encoded size in bytes. */
-  readonly sizeMax: number;
+  readonly shape: Shape;
   write(writer: Writer, value: T): void;
   /** Throws CodecError if the bytes are not exactly what `write` gives for some value. */
   read(reader: Reader): T;
@@ -20,9 +16,23 @@ export interface Codec<T> {
   fromJson(json: Json, path?: string): T;
 }
 
+/** What a type is made of, as plain data: browsers carry this and none of what is printed from it. */
+export type Shape =
+  | { readonly kind: 'uint'; readonly width: number; readonly max: number }
+  | { readonly kind: 'amount' | 'bool' }
+  | { readonly kind: 'bytes'; readonly length: number }
+  | { readonly kind: 'blob'; readonly max: number }
+  | { readonly kind: 'text'; readonly min: number; readonly max: number }
+  | { readonly kind: 'list'; readonly item: Codec<unknown>; readonly min: number; readonly max: number }
+  | { readonly kind: 'struct'; readonly fields: readonly (readonly [name: string, codec: Codec<unknown>])[] }
+  | {
+      readonly kind: 'union';
+      readonly variants: readonly (readonly [name: string, tag: number, codec: Codec<unknown>])[];
+    }
+  | { readonly kind: 'oneOf'; readonly tags: Readonly<Record<string, number>> };
+
 export type CodecType<C> = C extends Codec<infer T> ? T : never;
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-export type JsonSchema = { readonly [key: string]: Json };
 
 /** Bytes or JSON that are not a value of the expected type. The message says what was expected and what came. */
 export class CodecError extends Error {
@@ -141,9 +151,7 @@ function uint(width: number, max: number): Codec<number> {
     return value;
   };
   return {
-    layout: `u${width * 8}`,
-    schema: { type: 'integer', minimum: 0, maximum: max },
-    sizeMax: width,
+    shape: { kind: 'uint', width, max },
     write: (writer, value) => writer.uint(check(value), width),
     read: (reader) => check(reader.uint(width)),
     toJson: (value) => value,
@@ -160,14 +168,13 @@ export const u32: Codec<number> = uint(4, 0xffffffff);
 /** Eight bytes that must hold a safe integer (up to 2^53 - 1): heights, views, counts, milliseconds. */
 export const u64: Codec<number> = uint(8, Number.MAX_SAFE_INTEGER);
 
-const AMOUNT_BYTES = 16;
-const AMOUNT_MAX = (1n << 128n) - 1n;
+/** 2^128 - 1, written out: bundlers drop a literal that nothing uses, and keep what is calculated. */
+const AMOUNT_MAX = 0xffffffffffffffffffffffffffffffffn;
+export const AMOUNT_PATTERN = /^(0|[1-9][0-9]{0,38})$/;
 
 /** 16 bytes, 0 to 2^128 - 1; a decimal string in JSON. */
 export const amount: Codec<bigint> = {
-  layout: 'u128',
-  schema: { type: 'string', pattern: '^(0|[1-9][0-9]{0,38})$' },
-  sizeMax: AMOUNT_BYTES,
+  shape: { kind: 'amount' },
   write(writer, value) {
     if (value < 0n || value > AMOUNT_MAX) throw new CodecError(`expected 0 to 2^128 - 1, got ${value}`);
     for (let shift = 96n; shift >= 0n; shift -= 32n) writer.uint(Number((value >> shift) & 0xffffffffn), 4);
@@ -179,7 +186,7 @@ export const amount: Codec<bigint> = {
   },
   toJson: (value) => value.toString(),
   fromJson(json, path = 'value') {
-    if (typeof json !== 'string' || !/^(0|[1-9][0-9]{0,38})$/.test(json)) {
+    if (typeof json !== 'string' || !AMOUNT_PATTERN.test(json)) {
       throw mismatch(path, 'an amount as decimal string', json);
     }
     const value = BigInt(json);
@@ -189,9 +196,7 @@ export const amount: Codec<bigint> = {
 };
 
 export const bool: Codec<boolean> = {
-  layout: 'bool',
-  schema: { type: 'boolean' },
-  sizeMax: 1,
+  shape: { kind: 'bool' },
   write: (writer, value) => writer.uint(value ? 1 : 0, 1),
   read(reader) {
     const byte = reader.uint(1);
@@ -212,9 +217,7 @@ export function bytes(length: number): Codec<Uint8Array> {
     return value;
   };
   return {
-    layout: `bytes${length}`,
-    schema: { type: 'string', pattern: `^0x[0-9a-f]{${length * 2}}$` },
-    sizeMax: length,
+    shape: { kind: 'bytes', length },
     write: (writer, value) => writer.bytes(check(value)),
     read: (reader) => reader.take(length),
     toJson: toHex,
@@ -233,9 +236,7 @@ export function blob(max: number): Codec<Uint8Array> {
     return value;
   };
   return {
-    layout: `blob<0..${max}>`,
-    schema: { type: 'string', pattern: '^0x([0-9a-f]{2})*$', maxLength: 2 + 2 * max },
-    sizeMax: width + max,
+    shape: { kind: 'blob', max },
     write(writer, value) {
       writer.uint(check(value).length, width);
       writer.bytes(value);
@@ -250,9 +251,7 @@ export function blob(max: number): Codec<Uint8Array> {
 export function text(max: number, min = 0): Codec<string> {
   const width = widthFor(max);
   return {
-    layout: `text<${min}..${max}>`,
-    schema: { type: 'string', minLength: min === 0 ? 0 : 1, maxLength: max },
-    sizeMax: width + max,
+    shape: { kind: 'text', min, max },
     write(writer, value) {
       if (!value.isWellFormed()) throw new CodecError('expected well-formed text, got a lone surrogate');
       const encoded = utf8Encode(value);
@@ -278,9 +277,7 @@ export function text(max: number, min = 0): Codec<string> {
 export function list<T>(item: Codec<T>, max: number, min = 0): Codec<readonly T[]> {
   const width = widthFor(max);
   return {
-    layout: `list<${item.layout}, ${min}..${max}>`,
-    schema: { type: 'array', items: item.schema, minItems: min, maxItems: max },
-    sizeMax: width + max * item.sizeMax,
+    shape: { kind: 'list', item, min, max },
     write(writer, value) {
       writer.uint(bounded(value.length, min, max, 'items'), width);
       for (const one of value) item.write(writer, one);
@@ -311,14 +308,7 @@ export function struct<F extends { readonly [name: string]: unknown }>(fields: F
   const codecs = entries.map(([, codec]) => codec);
   const known = new Set(names);
   return {
-    layout: `{ ${entries.map(([name, codec]) => `${name}: ${codec.layout}`).join(', ')} }`,
-    schema: {
-      type: 'object',
-      properties: Object.fromEntries(entries.map(([name, codec]) => [name, codec.schema])),
-      required: names,
-      additionalProperties: false,
-    },
-    sizeMax: codecs.reduce((sum, codec) => sum + codec.sizeMax, 0),
+    shape: { kind: 'struct', fields: entries },
     write(writer, value) {
       for (let i = 0; i < names.length; i++) codecs[i]!.write(writer, (value as Record<string, unknown>)[names[i]!]);
     },
@@ -364,16 +354,7 @@ export function union<const V extends Variants>(variants: V): Codec<UnionOf<V>> 
     return entry;
   };
   return {
-    layout: `union<${entries.map(([name, tag, codec]) => `${tag} ${name}: ${codec.layout}`).join(' | ')}>`,
-    schema: {
-      oneOf: entries.map(([name, , codec]) => ({
-        type: 'object',
-        properties: { kind: { const: name }, value: codec.schema },
-        required: ['kind', 'value'],
-        additionalProperties: false,
-      })),
-    },
-    sizeMax: 1 + entries.reduce((most, [, , codec]) => Math.max(most, codec.sizeMax), 0),
+    shape: { kind: 'union', variants: entries },
     write(writer, value) {
       const [, tag, codec] = named(value.kind as string, 'kind');
       writer.uint(tag, 1);
@@ -405,9 +386,7 @@ export function oneOf<const N extends string>(tags: Readonly<Record<N, number>>)
   const names = Object.keys(tags) as N[];
   const byTag = new Map(names.map((name) => [tags[name], name]));
   return {
-    layout: `tag<${names.map((name) => `${tags[name]} ${name}`).join(' | ')}>`,
-    schema: { enum: names },
-    sizeMax: 1,
+    shape: { kind: 'oneOf', tags },
     write(writer, value) {
       if (!Object.hasOwn(tags, value)) throw new CodecError(`expected one of ${names.join(', ')}, got ${value}`);
       writer.uint(tags[value], 1);
@@ -447,7 +426,8 @@ export function sameEncoding<T>(codec: Codec<T>, a: T, b: T): boolean {
   return equalBytes(encode(codec, a), encode(codec, b));
 }
 
-function widthFor(max: number): number {
+/** Bytes of a length or count up to `max`. */
+export function widthFor(max: number): number {
   return max <= 0xff ? 1 : max <= 0xffff ? 2 : 4;
 }
 

@@ -1,4 +1,4 @@
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { _SHA256 } from '@noble/hashes/sha2.js';
 
 /** SHA-256 as one platform provides it. Node injects a native one; the default runs everywhere. */
 export interface HashEngine {
@@ -11,15 +11,23 @@ export interface HashEngine {
 /** Works on every platform: @noble/hashes. */
 export const portableHashEngine: HashEngine = {
   name: 'noble',
-  sha256: (data) => nobleSha256(data),
-  hashPairs(input, output) {
-    for (let i = 0; i * 64 < input.length; i++) {
-      output.set(nobleSha256(input.subarray(i * 64, i * 64 + 64)), i * 32);
-    }
-  },
+  sha256: nobleSha256,
+  hashPairs: noblePairs,
 };
 
-let engine: HashEngine = portableHashEngine;
+/** The class itself: noble's function over it brings more to browsers than it does for us. */
+function nobleSha256(data: Uint8Array): Uint8Array {
+  return new _SHA256().update(data).digest();
+}
+
+function noblePairs(input: Uint8Array, output: Uint8Array): void {
+  for (let i = 0; i * 64 < input.length; i++) {
+    output.set(nobleSha256(input.subarray(i * 64, i * 64 + 64)), i * 32);
+  }
+}
+
+/** The portable one if undefined: so bundlers see what of it is not used. */
+let engine: HashEngine | undefined;
 
 /** Replaces the engine; call once at start, before anything is hashed. */
 export function installHashEngine(chosen: HashEngine): void {
@@ -28,12 +36,13 @@ export function installHashEngine(chosen: HashEngine): void {
 
 /** SHA-256 of any bytes: 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
-  return engine.sha256(data);
+  return engine === undefined ? nobleSha256(data) : engine.sha256(data);
 }
 
 /** A whole tree level at once: `output` gets SHA-256 of each 64 bytes of `input`. */
 export function hashPairs(input: Uint8Array, output: Uint8Array): void {
-  engine.hashPairs(input, output);
+  if (engine === undefined) noblePairs(input, output);
+  else engine.hashPairs(input, output);
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   TRANSACTION_BYTES_MAX,
   WINDOW_MAX,
 } from './limits.ts';
+import { quorum } from './validators.ts';
 
 /** E1: what all validators of an epoch must agree on besides the set. Times in ms, sizes in bytes. */
 export const parametersCodec = struct({
@@ -45,14 +46,14 @@ export type Parameters = CodecType<typeof parametersCodec>;
 
 export const PROTOCOL_VERSION = 1;
 
-/** What a chain gets when its founders choose nothing else. */
+/** What a chain gets when its founders choose nothing else. Literals only: so bundlers drop it where nothing uses it. */
 export const defaultParameters: Parameters = {
   protocolVersion: PROTOCOL_VERSION,
   application: 'quorate',
   applicationVersion: 1,
   window: 8,
   batchTransactionsMax: 1_000,
-  batchBytesMax: 1024 * 1024,
+  batchBytesMax: 1_048_576,
   batchDelayMs: 10,
   transactionBytesMax: TRANSACTION_BYTES_MAX,
   callsMax: CALLS_MAX,
@@ -65,7 +66,7 @@ export const defaultParameters: Parameters = {
   inclusionTimeoutMs: 4_000,
   readsMax: 10_000,
   writesMax: 10_000,
-  stateBytesMax: 1024 * 1024,
+  stateBytesMax: 1_048_576,
 };
 
 /** Why these parameters can't be used, or undefined. Checked in genesis, and again wherever a change is activated. */
@@ -96,4 +97,16 @@ export function parametersProblem(p: Parameters): string | undefined {
     if (value < low || value > high) return `${name} is ${value}, expected ${low} to ${high}`;
   }
   return undefined;
+}
+
+/**
+ * V6: the greatest NEW-VIEW of n members, in bytes: q VIEW-CHANGEs, each with a stable certificate and a prepared
+ * certificate for each height of the window.
+ */
+export function newViewBytesMax(n: number, window: number): number {
+  const q = quorum(n);
+  const signatures = 64 * q + n / 8 + 16;
+  const prepared = 56 + 64 + signatures;
+  const viewChange = 256 + signatures + window * prepared + 128;
+  return q * viewChange + window * (56 + 64) + 128;
 }

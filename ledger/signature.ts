@@ -31,28 +31,17 @@ export function createVerifier(engine: SignatureEngine): VerifySignature {
 export function signatureProblem(signature: Uint8Array, publicKey: Uint8Array): string | undefined {
   if (signature.length !== SIGNATURE_BYTES) return `expected a signature of 64 bytes, got ${signature.length}`;
   if (publicKey.length !== KEY_BYTES) return `expected a public key of 32 bytes, got ${publicKey.length}`;
-  if (!isBelow(signature, 32, GROUP_ORDER)) return 'S of the signature is not below the group order';
+  if (compare(signature, 32, GROUP_ORDER_BYTES, 0xff) >= 0) return 'S of the signature is not below the group order';
   return pointProblem(publicKey, 'the public key') ?? pointProblem(signature, 'R of the signature');
 }
 
-/**
- * Why a public key must not be registered, or undefined if it may: S5, and it is a point of the curve. Run at genesis
- * and at registration. A key with a torsion component passes: the equation has one meaning for it everywhere.
- */
-export function publicKeyProblem(key: Uint8Array): string | undefined {
-  if (key.length !== KEY_BYTES) return `expected a public key of 32 bytes, got ${key.length}`;
-  const problem = pointProblem(key, 'the public key');
-  if (problem !== undefined) return problem;
-  return isOnCurve(key) ? undefined : 'the public key is not a point of the curve';
-}
-
-/** L, the order of the base point, little-endian. */
-const GROUP_ORDER = littleEndian(2n ** 252n + 27742317777372353535851937790883648493n);
+/** L, the order of the base point. */
+export const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 /** p, the order of the field. */
-const FIELD = 2n ** 255n - 19n;
-const FIELD_ORDER = littleEndian(FIELD);
-/** d of the curve -x² + y² = 1 + d x² y². */
-const CURVE_D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
+export const FIELD = 2n ** 255n - 19n;
+
+const GROUP_ORDER_BYTES = littleEndian(GROUP_ORDER);
+const FIELD_BYTES = littleEndian(FIELD);
 
 /**
  * The y of all eight points whose order divides 8: orders 1, 2, 4, and twice two of order 8 (x and -x share a y).
@@ -67,39 +56,20 @@ const SMALL_ORDER_Y: readonly Uint8Array[] = [
 ];
 
 /** The first 32 bytes of `bytes` as an encoded point: a little-endian y, the top bit of the last byte is x's sign. */
-function pointProblem(bytes: Uint8Array, what: string): string | undefined {
+export function pointProblem(bytes: Uint8Array, what: string): string | undefined {
   // x = 0 with a sign bit, the other non-canonical form, happens only for two small-order y.
-  if (!isBelow(bytes, 0, FIELD_ORDER, 0x7f)) return `${what} is not canonical: y is not below the field order`;
-  if (SMALL_ORDER_Y.some((y) => isEqual(bytes, y))) return `${what} is a point of small order`;
+  if (compare(bytes, 0, FIELD_BYTES, 0x7f) >= 0) return `${what} is not canonical: y is not below the field order`;
+  if (SMALL_ORDER_Y.some((y) => compare(bytes, 0, y, 0x7f) === 0)) return `${what} is a point of small order`;
   return undefined;
 }
 
-/** Little-endian comparison of 32 bytes at `offset`; `topMask` is applied to the last one. */
-function isBelow(bytes: Uint8Array, offset: number, bound: Uint8Array, topMask = 0xff): boolean {
+/** Sign of the little-endian 32 bytes at `offset` less those of `other`; `topMask` is applied to the last one. */
+function compare(bytes: Uint8Array, offset: number, other: Uint8Array, topMask: number): number {
   for (let i = 31; i >= 0; i--) {
-    const byte = bytes[offset + i]! & (i === 31 ? topMask : 0xff);
-    if (byte !== bound[i]!) return byte < bound[i]!;
+    const difference = (bytes[offset + i]! & (i === 31 ? topMask : 0xff)) - other[i]!;
+    if (difference !== 0) return difference;
   }
-  return false;
-}
-
-function isEqual(bytes: Uint8Array, y: Uint8Array): boolean {
-  for (let i = 0; i < 31; i++) if (bytes[i] !== y[i]) return false;
-  return (bytes[31]! & 0x7f) === y[31];
-}
-
-/** x² = (y² - 1) / (d y² + 1) has a root: Euler's criterion over numerator times denominator, which is never 0. */
-function isOnCurve(key: Uint8Array): boolean {
-  let y = 0n;
-  for (let i = 31; i >= 0; i--) y = y * 256n + BigInt(i === 31 ? key[i]! & 0x7f : key[i]!);
-  const y2 = (y * y) % FIELD;
-  let base = ((y2 - 1n + FIELD) * (CURVE_D * y2 + 1n)) % FIELD;
-  let power = 1n;
-  for (let exponent = (FIELD - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) power = (power * base) % FIELD;
-    base = (base * base) % FIELD;
-  }
-  return power <= 1n;
+  return 0;
 }
 
 function littleEndian(value: bigint): Uint8Array {

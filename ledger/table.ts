@@ -1,5 +1,6 @@
 import { concatBytes, fromHex, toHex, utf8Decode, utf8Encode } from './bytes.ts';
 import type { Codec, Decoded } from './codec.ts';
+import { sizeMaxOf } from './describe.ts';
 import { NAME_BYTES_MAX, TABLE_KEY_BYTES_MAX, TABLE_VALUE_BYTES_MAX } from './limits.ts';
 
 /** A table key is its parts one after the other. All but the last have a fixed length, so no separator is needed. */
@@ -57,8 +58,9 @@ export function defineTable<const P extends readonly KeyPart[], V>(
   if (length < 1 || length > TABLE_KEY_BYTES_MAX) {
     throw new RangeError(`table ${name}: keys of up to ${length} bytes, expected 1 to ${TABLE_KEY_BYTES_MAX}`);
   }
-  if (value.sizeMax > TABLE_VALUE_BYTES_MAX) {
-    throw new RangeError(`table ${name}: values of up to ${value.sizeMax} bytes, at most ${TABLE_VALUE_BYTES_MAX}`);
+  const sizeMax = sizeMaxOf(value);
+  if (sizeMax > TABLE_VALUE_BYTES_MAX) {
+    throw new RangeError(`table ${name}: values of up to ${sizeMax} bytes, at most ${TABLE_VALUE_BYTES_MAX}`);
   }
   return { name, module, parts, value, encodeKey: (key) => encodeKey(name, parts, key as TableKey) };
 }

@@ -32,18 +32,6 @@ export function quorum(n: number): number {
   return Math.ceil((n + faultsTolerated(n) + 1) / 2);
 }
 
-/**
- * V6: the greatest NEW-VIEW of n members, in bytes: q VIEW-CHANGEs, each with a stable certificate and a prepared
- * certificate for each height of the window.
- */
-export function newViewBytesMax(n: number, window: number): number {
-  const q = quorum(n);
-  const signatures = 64 * q + n / 8 + 16;
-  const prepared = 56 + 64 + signatures;
-  const viewChange = 256 + signatures + window * prepared + 128;
-  return q * viewChange + window * (56 + 64) + 128;
-}
-
 /** Index of leader(e,v) = V_e[(e+v) mod n]. */
 export function leaderIndex(epoch: number, view: number, n: number): number {
   return (epoch + view) % n;

@@ -1,4 +1,4 @@
-import { type Genesis, readGenesis } from '../genesis/genesis.ts';
+import type { Genesis } from '../genesis/genesis.ts';
 import { blockHash } from '../ledger/block.ts';
 import { bundleCodec } from '../ledger/bundle.ts';
 import { equalBytes, fromHex, toHex } from '../ledger/bytes.ts';
@@ -9,7 +9,7 @@ import { listRootFromProof } from '../ledger/list-tree.ts';
 import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
-import { verifyBundleAsync } from './async.ts';
+import { readGenesisAsync, verifyBundleAsync } from './async.ts';
 import { withEngine } from './engine.ts';
 import { findFork, lastOf, sameCheckpoint, type View } from './fork.ts';
 import { followHandoffs } from './handoffs.ts';
@@ -332,7 +332,7 @@ class Client implements LightClient {
     const { genesis, store } = this.#options;
     if (typeof genesis !== 'string') this.#genesis = genesis;
     else {
-      const read = await withEngine((verify) => readGenesis(genesis, verify));
+      const read = await readGenesisAsync(genesis);
       if (!read.ok) throw new LightError('genesis', read.problem);
       this.#genesis = read.genesis;
     }

@@ -1,6 +1,5 @@
 import { equalBytes } from '../ledger/bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
-import { webCryptoEngine } from './webcrypto.ts';
 
 /** A signature that a verification rests on. */
 export interface SignatureCheck {
@@ -42,10 +41,11 @@ export function answering(checks: readonly SignatureCheck[], verdicts: readonly 
 
 /** By WebCrypto's Ed25519 when it is there and keeps to rule S5, else by the portable verifier; each loaded when needed. */
 export async function verdictsOf(checks: readonly SignatureCheck[]): Promise<readonly boolean[]> {
-  const engine = await webCryptoEngine();
+  // Pages without https have no `subtle`, and need not load what tries it.
+  const engine = globalThis.crypto?.subtle && (await (await import('./webcrypto.ts')).webCryptoEngine());
   if (engine !== undefined) {
     return Promise.all(checks.map(({ signature, message, publicKey }) => engine(signature, message, publicKey)));
   }
-  const { portableVerify } = await import('../ledger/ed25519.ts');
+  const { portableVerify } = await import('../ledger/portable.ts');
   return checks.map(({ signature, message, publicKey }) => portableVerify(signature, message, publicKey));
 }

@@ -18,7 +18,7 @@ export {
   signedReplyCodec,
 } from '../ledger/reply.ts';
 export { createVerifier, type SignatureEngine, type VerifySignature } from '../ledger/signature.ts';
-export { verifyBundleAsync } from './async.ts';
+export { readGenesisAsync, verifyBundleAsync } from './async.ts';
 export {
   createLightClient,
   type LightClient,
@@ -35,13 +35,6 @@ export { type ForkReport, verifyForkEvidence } from './fork.ts';
 export { followHandoffs } from './handoffs.ts';
 export { type Facts, printSteps, type Report, type Step, type StepName } from './report.ts';
 export type { LightStore } from './store.ts';
-export {
-  type BundlePlan,
-  type PlanOptions,
-  planBundle,
-  type Question,
-  readBundle,
-  type VerifyOptions,
-  verifyBundle,
-  verifyState,
-} from './verify-bundle.ts';
+export { type BundlePlan, planBundle, verifyBundle, verifyState } from './sync.ts';
+export { readBundle } from './texts.ts';
+export type { PlanOptions, Question, VerifyOptions } from './verify-bundle.ts';

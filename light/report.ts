@@ -50,12 +50,17 @@ export interface Report {
   readonly facts: Facts | undefined;
 }
 
-/** Runs named checks in order until one fails. */
+/** Named checks in order, until one fails. */
 export class Steps {
-  readonly #names: readonly StepName[];
+  #names: readonly StepName[];
   readonly #done: Step[] = [];
 
   constructor(names: readonly StepName[]) {
+    this.#names = names;
+  }
+
+  /** The whole way, once it is known. */
+  expect(names: readonly StepName[]): void {
     this.#names = names;
   }
 
@@ -64,14 +69,14 @@ export class Steps {
   }
 
   /** The report of a verification that ends at `name`. */
-  failed(name: StepName, detail: string, names: readonly StepName[] = this.#names): Report {
-    const reached = [...this.#done, { name, status: 'failed', detail } as const];
-    const rest = names.slice(names.indexOf(name) + 1);
-    return {
-      ok: false,
-      steps: [...reached, ...rest.map((left) => ({ name: left, status: 'not-reached', detail: '' }) as const)],
-      facts: undefined,
-    };
+  failed(name: StepName, detail: string): Report {
+    const rest = this.#names.slice(this.#names.indexOf(name) + 1);
+    const steps: readonly Step[] = [
+      ...this.#done,
+      { name, status: 'failed', detail },
+      ...rest.map((left): Step => ({ name: left, status: 'not-reached', detail: '' })),
+    ];
+    return { ok: false, steps, facts: undefined };
   }
 
   get done(): readonly Step[] {

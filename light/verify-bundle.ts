@@ -1,16 +1,15 @@
-import { type Genesis, readGenesis } from '../genesis/genesis.ts';
+import type { ReadGenesis } from '../genesis/genesis.ts';
 import { blockHash, encodedReceipt, type Header } from '../ledger/block.ts';
 import { type Bundle, bundleCodec, type StateFact, type TransactionFact } from '../ledger/bundle.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
-import { type Certificate, verifyCertificate } from '../ledger/checkpoint.ts';
-import { type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
+import { type Certificate, type Checkpoint, verifyCertificate } from '../ledger/checkpoint.ts';
+import { tryDecode } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
-import { listRootFromProof } from '../ledger/list-tree.ts';
+import { type ListProof, listRootFromProof } from '../ledger/list-tree.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { decodeStateProof, rootFromStateProof, statePath } from '../ledger/state-proof.ts';
 import { decodeTransaction, signedMessage } from '../ledger/transaction.ts';
 import { quorum } from '../ledger/validators.ts';
-import { answering, type SignatureCheck } from './engine.ts';
 import { followHandoffs } from './handoffs.ts';
 import { type Facts, type Report, type StepName, Steps } from './report.ts';
 
@@ -31,14 +30,6 @@ export interface VerifyOptions extends PlanOptions {
   readonly verify: VerifySignature;
 }
 
-/** A verification in two phases, for engines that answer later. */
-export interface BundlePlan {
-  /** Everything to check by the rule S5, in order; fewer when an earlier step has failed already. */
-  readonly checks: readonly SignatureCheck[];
-  /** The report, given one verdict for each of `checks`; a missing one counts as not valid. */
-  finish(verdicts: readonly boolean[]): Report;
-}
-
 const COMMON: readonly StepName[] = ['genesis', 'format', 'chain', 'epochs', 'certificate'];
 const STEPS = {
   transaction: [...COMMON, 'block', 'transaction', 'signature', 'receipt'],
@@ -47,54 +38,11 @@ const STEPS = {
 } as const satisfies Record<string, readonly StepName[]>;
 
 /**
- * Checks a proof with nothing but the genesis file: encoded bytes, or the JSON form as text or parsed. `genesis` is the
- * file's text, or what `readGenesis` made of it, which saves time when many proofs are checked. Never throws for bad input;
- * the report names the step that failed. It says what is proven: whether that answers what was asked (this id, this table
- * and key) is compared with `question`, if there is one, and else for the caller to compare with `facts`.
+ * Checks a proof that `readBundle` has read, or says why it could not, with a genesis file that `readGenesis` has read, or
+ * says why it refused it.
  */
-export function verifyBundle(
-  proof: Uint8Array | string | Json,
-  genesis: string | Genesis,
-  options: VerifyOptions,
-): Report {
-  return verifyRead(readBundle(proof), genesis, options);
-}
-
-/** `verifyBundle` of what shows the value of a row, or that it does not exist, and of nothing else. */
-export function verifyState(
-  proof: Uint8Array | string | Json,
-  genesis: string | Genesis,
-  row: { readonly table: string; readonly key: Uint8Array },
-  options: VerifyOptions,
-): Report {
-  return verifyBundle(proof, genesis, { ...options, question: { kind: 'state', ...row } });
-}
-
-/** `verifyBundle` without an engine: what has to be checked, and the report once the verdicts are known. */
-export function planBundle(
-  proof: Uint8Array | string | Json,
-  genesis: string | Genesis,
-  options: PlanOptions = {},
-): BundlePlan {
-  // Read once and copied: what the caller does with the proof in between must not come under these verdicts.
-  const read = readBundle(proof instanceof Uint8Array ? proof.slice() : proof);
-  const checks: SignatureCheck[] = [];
-  const collect: VerifySignature = (signature, message, publicKey) => {
-    checks.push({ signature, message, publicKey });
-    return true;
-  };
-  verifyRead(read, genesis, { ...options, verify: collect });
-  return {
-    checks,
-    finish(verdicts) {
-      // Both walks ask in the same order up to the first signature that is not valid, where the second one ends.
-      return verifyRead(read, genesis, { ...options, verify: answering(checks, verdicts) });
-    },
-  };
-}
-
-function verifyRead(bundle: Bundle | string, trusted: string | Genesis, options: VerifyOptions): Report {
-  const report = verifyFact(bundle, trusted, options);
+export function verifyRead(bundle: Bundle | string, read: ReadGenesis, options: VerifyOptions): Report {
+  const report = verifyFact(bundle, read, options);
   const { question } = options;
   if (question === undefined) return report;
   const { steps, facts } = report;
@@ -120,39 +68,34 @@ function otherAnswer(question: Question, { transaction, block, state }: Facts): 
   }
 }
 
-function verifyFact(bundle: Bundle | string, trusted: string | Genesis, options: VerifyOptions): Report {
+function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyOptions): Report {
   const steps = new Steps(STEPS.transaction);
-  const read =
-    typeof trusted === 'string' ? readGenesis(trusted, options.verify) : { ok: true as const, genesis: trusted };
   if (!read.ok) return steps.failed('genesis', read.problem);
   const { genesis } = read;
   steps.passed('genesis', `chain ${genesis.chain}, ${genesis.validators.length} validators, id ${toHex(genesis.id)}`);
 
   if (typeof bundle === 'string') return steps.failed('format', bundle);
-  const names = STEPS[bundle.fact.kind];
-  steps.passed(
-    'format',
-    `a proof about ${bundle.fact.kind === 'state' ? 'a row of the state' : `a ${bundle.fact.kind}`}`,
-  );
+  const { fact } = bundle;
+  steps.expect(STEPS[fact.kind]);
+  steps.passed('format', `a proof about ${fact.kind === 'state' ? 'a row of the state' : `a ${fact.kind}`}`);
   if (!equalBytes(bundle.genesisId, genesis.id)) {
     return steps.failed(
       'chain',
       `the proof is of chain ${toHex(bundle.genesisId)}, the genesis file is ${toHex(genesis.id)}`,
-      names,
     );
   }
   steps.passed('chain', 'the proof is of the chain of this genesis file');
 
   const origin = { genesisId: genesis.id, epoch: 0, validators: genesis.validators };
   const trust = followHandoffs(bundle.handoffs, origin, options.verify);
-  if (typeof trust === 'string') return steps.failed('epochs', trust, names);
+  if (typeof trust === 'string') return steps.failed('epochs', trust);
   steps.passed('epochs', trust.epoch === 0 ? 'the set of genesis signs' : `${trust.epoch} hand-offs from genesis`);
 
   const { certificate } = bundle;
   const checked = verifyCertificate(certificate, trust, options.verify);
-  if (!checked.ok) return steps.failed('certificate', checked.problem, names);
+  if (!checked.ok) return steps.failed('certificate', checked.problem);
   const stale = ageProblem(certificate, options);
-  if (stale !== undefined) return steps.failed('certificate', stale, names);
+  if (stale !== undefined) return steps.failed('certificate', stale);
   const { checkpoint } = certificate;
   const signedBy = checked.signers.map((index) => trust.validators[index]!.name);
   const n = trust.validators.length;
@@ -168,42 +111,21 @@ function verifyFact(bundle: Bundle | string, trusted: string | Genesis, options:
     validators: n,
     certified: { height: checkpoint.height, time: checkpoint.timestamp, epoch: checkpoint.epoch },
   };
-  switch (bundle.fact.kind) {
-    case 'block':
-      return verifyBlock(steps, names, bundle, bundle.fact.value.header, bundle.fact.value.historyProof, facts);
-    case 'transaction':
-      return verifyTransaction(steps, names, bundle, bundle.fact.value, facts, genesis.id, options.verify);
-    case 'state':
-      return verifyRow(steps, names, bundle, bundle.fact.value, facts);
-  }
+  if (fact.kind === 'state') return verifyState(steps, fact.value, checkpoint, facts);
+  const { header, historyProof } = fact.value;
+  const problem = blockProblem(header, historyProof, checkpoint);
+  if (problem !== undefined) return steps.failed('block', problem);
+  steps.passed('block', `block ${header.height} is in the certified history`);
+  const block = { height: header.height, time: header.timestamp, hash: blockHash(header) };
+  return fact.kind === 'block'
+    ? steps.complete({ ...facts, block })
+    : verifyTransaction(steps, fact.value, { ...facts, block }, options.verify);
 }
 
-/** A bundle from any of its forms, or what is wrong with it. */
-export function readBundle(proof: Uint8Array | string | Json): Bundle | string {
-  if (proof instanceof Uint8Array) {
-    const decoded = tryDecode(bundleCodec, proof);
-    return decoded.ok ? decoded.value : decoded.problem;
-  }
-  try {
-    const decoded = tryFromJson(bundleCodec, typeof proof === 'string' ? (JSON.parse(proof) as Json) : proof);
-    if (!decoded.ok) return decoded.problem;
-    return typeof proof !== 'string' || isPrint(proof, decoded.value)
-      ? decoded.value
-      : 'the text is not the JSON print of the proof: it was changed somewhere';
-  } catch (error) {
-    // JSON.parse; or an object that no JSON gives, which may throw anything when it is read.
-    return `not JSON: ${error instanceof Error ? error.message : 'it can not be read'}`;
-  }
-}
-
-/**
- * One proof has two texts, on one line or indented by two spaces: a changed byte anywhere is seen, also one that JSON would
- * overlook, like a key that occurs twice.
- */
-function isPrint(text: string, bundle: Bundle): boolean {
-  const json = bundleCodec.toJson(bundle);
-  const body = text.endsWith('\n') ? text.slice(0, -1) : text;
-  return body === JSON.stringify(json) || body === JSON.stringify(json, undefined, 2);
+/** A bundle from its canonical bytes, or what is wrong with them. */
+export function decodeBundle(proof: Uint8Array): Bundle | string {
+  const decoded = tryDecode(bundleCodec, proof);
+  return decoded.ok ? decoded.value : decoded.problem;
 }
 
 /** V17: age is judged by the certified block time, and only when asked for. */
@@ -217,109 +139,56 @@ function ageProblem({ checkpoint }: Certificate, { freshness }: VerifyOptions): 
 function blockProblem(
   header: Header,
   historyProof: readonly Uint8Array[],
-  { checkpoint }: Certificate,
+  { height, historyRoot }: Checkpoint,
 ): string | undefined {
-  if (header.height > checkpoint.height)
-    return `block ${header.height} is above the certified height ${checkpoint.height}`;
-  const place = {
-    count: checkpoint.height + 1,
-    index: header.height,
-    content: blockHash(header),
-    siblings: historyProof,
-  };
-  const root = listRootFromProof(place);
-  if (root !== undefined && equalBytes(root, checkpoint.historyRoot)) return undefined;
-  return `block ${header.height} is not in the certified history`;
+  if (header.height > height) return `block ${header.height} is above the certified height ${height}`;
+  const place = { count: height + 1, index: header.height, content: blockHash(header), siblings: historyProof };
+  return leadsTo(historyRoot, place) ? undefined : `block ${header.height} is not in the certified history`;
 }
 
-function blockFacts(header: Header): NonNullable<Facts['block']> {
-  return { height: header.height, time: header.timestamp, hash: blockHash(header) };
+function leadsTo(root: Uint8Array, proof: ListProof): boolean {
+  const found = listRootFromProof(proof);
+  return found !== undefined && equalBytes(found, root);
 }
 
-function verifyBlock(
-  steps: Steps,
-  names: readonly StepName[],
-  { certificate }: Bundle,
-  header: Header,
-  historyProof: readonly Uint8Array[],
-  facts: Facts,
-): Report {
-  const problem = blockProblem(header, historyProof, certificate);
-  if (problem !== undefined) return steps.failed('block', problem, names);
-  steps.passed('block', `block ${header.height} is in the certified history`);
-  return steps.complete({ ...facts, block: blockFacts(header) });
-}
-
-function verifyTransaction(
-  steps: Steps,
-  names: readonly StepName[],
-  { certificate }: Bundle,
-  fact: TransactionFact,
-  facts: Facts,
-  genesisId: Uint8Array,
-  verify: VerifySignature,
-): Report {
-  const { header, historyProof, index, receipt } = fact;
-  const problem = blockProblem(header, historyProof, certificate);
-  if (problem !== undefined) return steps.failed('block', problem, names);
-  steps.passed('block', `block ${header.height} is in the certified history`);
-
-  const decoded = decodeTransaction(genesisId, fact.transaction);
-  if (!decoded.ok) return steps.failed('transaction', decoded.problem, names);
+function verifyTransaction(steps: Steps, fact: TransactionFact, facts: Facts, verify: VerifySignature): Report {
+  const { header, index, receipt } = fact;
+  const { height, count } = header;
+  const decoded = decodeTransaction(facts.genesisId, fact.transaction);
+  if (!decoded.ok) return steps.failed('transaction', decoded.problem);
   const { id, body, signature } = decoded.value;
-  const inBlock = (content: Uint8Array, siblings: readonly Uint8Array[], root: Uint8Array): boolean => {
-    const found = listRootFromProof({ count: header.count, index, content, siblings });
-    return found !== undefined && equalBytes(found, root);
-  };
-  if (!inBlock(id, fact.transactionProof, header.transactionsRoot)) {
-    return steps.failed(
-      'transaction',
-      `transaction ${toHex(id)} is not number ${index} of block ${header.height}`,
-      names,
-    );
+  const { sender, calls } = body;
+  if (!leadsTo(header.transactionsRoot, { count, index, content: id, siblings: fact.transactionProof })) {
+    return steps.failed('transaction', `transaction ${toHex(id)} is not number ${index} of block ${height}`);
   }
-  steps.passed('transaction', `${toHex(id)} is number ${index} of ${header.count} in block ${header.height}`);
+  steps.passed('transaction', `${toHex(id)} is number ${index} of ${count} in block ${height}`);
 
   // The id does not cover the signature, so the chain alone does not show that these signature bytes are good.
-  if (!verify(signature, signedMessage(genesisId, fact.transaction), body.sender)) {
-    return steps.failed('signature', `not signed by ${toHex(body.sender)}`, names);
+  if (!verify(signature, signedMessage(facts.genesisId, fact.transaction), sender)) {
+    return steps.failed('signature', `not signed by ${toHex(sender)}`);
   }
-  steps.passed('signature', `signed by ${toHex(body.sender)}`);
+  steps.passed('signature', `signed by ${toHex(sender)}`);
 
-  if (!equalBytes(receipt.id, id)) return steps.failed('receipt', `the receipt is of ${toHex(receipt.id)}`, names);
-  if (!inBlock(encodedReceipt(receipt), fact.receiptProof, header.receiptsRoot)) {
-    return steps.failed('receipt', `the receipt is not number ${index} of block ${header.height}`, names);
+  if (!equalBytes(receipt.id, id)) return steps.failed('receipt', `the receipt is of ${toHex(receipt.id)}`);
+  if (!leadsTo(header.receiptsRoot, { count, index, content: encodedReceipt(receipt), siblings: fact.receiptProof })) {
+    return steps.failed('receipt', `the receipt is not number ${index} of block ${height}`);
   }
   steps.passed(
     'receipt',
     receipt.status === 'ok' ? 'ok: it took effect' : `failed (${receipt.code}): it changed nothing`,
   );
-  return steps.complete({
-    ...facts,
-    block: blockFacts(header),
-    transaction: { id, sender: body.sender, calls: body.calls, receipt },
-  });
+  return steps.complete({ ...facts, transaction: { id, sender, calls, receipt } });
 }
 
-function verifyRow(
-  steps: Steps,
-  names: readonly StepName[],
-  { certificate }: Bundle,
-  fact: StateFact,
-  facts: Facts,
-): Report {
+function verifyState(steps: Steps, fact: StateFact, { height, stateRoot }: Checkpoint, facts: Facts): Report {
   const { table, key, value } = fact;
   const proof = decodeStateProof(fact.proof);
   const present = value.kind === 'present' ? value.value : undefined;
-  const valueHash = present === undefined ? undefined : sha256(present);
+  const valueHash = present && sha256(present);
   const root = proof && rootFromStateProof(statePath(table, key), valueHash, proof);
-  const { checkpoint } = certificate;
-  if (root === undefined || !equalBytes(root, checkpoint.stateRoot)) {
-    return steps.failed('state', `the proof does not lead to the state root at height ${checkpoint.height}`, names);
+  if (root === undefined || !equalBytes(root, stateRoot)) {
+    return steps.failed('state', `the proof does not lead to the state root at height ${height}`);
   }
-  steps.passed(
-    'state',
-    `${table} ${present === undefined ? 'has no such row' : 'has this row'} at height ${checkpoint.height}`,
-  );
+  steps.passed('state', `${table} ${present ? 'has this row' : 'has no such row'} at height ${height}`);
   return steps.complete({ ...facts, state: { table, key, value: present } });
 }

@@ -1,4 +1,5 @@
 import { fromHex } from '../ledger/bytes.ts';
+import { EDGE_VECTORS } from '../ledger/edge-vectors.ts';
 import { signatureProblem } from '../ledger/signature.ts';
 
 /** The rule S5 by an engine that answers later. Never rejects. */
@@ -11,7 +12,6 @@ let chosen: Promise<VerifyAsync | undefined> | undefined;
 
 /** This platform's WebCrypto as a verifier by rule S5, or undefined if it lacks or differs. Found out once. */
 export function webCryptoEngine(): Promise<VerifyAsync | undefined> {
-  // Pages without https have no `subtle`.
   chosen ??= checkedWebCrypto(globalThis.crypto?.subtle);
   return chosen;
 }
@@ -29,7 +29,6 @@ export async function checkedWebCrypto(subtle: Subtle | undefined): Promise<Veri
       return false;
     }
   };
-  const { EDGE_VECTORS } = await import('../ledger/edge-vectors.ts');
   for (const { publicKey, message, signature, valid } of EDGE_VECTORS) {
     const verdict = await verify(fromHex(signature)!, fromHex(message)!, fromHex(publicKey)!);
     if (verdict !== valid) return undefined;

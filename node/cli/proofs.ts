@@ -6,7 +6,7 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import type { VerifySignature } from '../../ledger/signature.ts';
 import { verifyForkEvidence } from '../../light/fork.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask, ProblemError } from './http.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
+import { schemaOf } from '../../ledger/describe.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { signTransaction } from '../../ledger/transaction.ts';
 import { accountArgument, accountNamed } from './accounts.ts';
@@ -66,7 +67,7 @@ export function readFlags(args: readonly string[]): Record<string, string> {
 export function encodeArgs(module: string, action: string, flags: Record<string, string>): Uint8Array {
   const definition = quorateApplication.action(module, action);
   if (definition === undefined) throw usage(`no action ${module} ${action}; there are ${actionNames().join(', ')}`);
-  const { properties = {} } = definition.args.schema as {
+  const { properties = {} } = schemaOf(definition.args) as {
     properties?: Record<string, { type?: string; minLength?: number }>;
   };
   const json: Record<string, Json> = {};

@@ -5,7 +5,7 @@ import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
 import { checkReplies, signedReplyCodec } from '../../ledger/reply.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { startTestApi, type TestApi } from '../support/api-client.ts';
 import { freshTransaction, postBytes, postJson } from '../support/api-requests.ts';

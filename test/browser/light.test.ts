@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { bundleLight } from '../support/browser-bundle.ts';
+import { bundleLight } from '../../build/browser.ts';
 import { encodeBundle, smallChain } from '../support/chain.ts';
 
 /** The system's Chromium; `CHROMIUM` names another one. */
@@ -24,8 +24,7 @@ describe('the light client in Chromium, under a strict content security policy',
   let origin: string;
 
   before(async () => {
-    const { core, lazy } = await bundleLight();
-    const files = new Map([...core, ...lazy.values()].map(({ name, code }) => [`/${name}`, code]));
+    const files = new Map((await bundleLight()).map(({ name, code }) => [`/${name}`, code]));
     server = createServer((request, response) => {
       const path = request.url ?? '/';
       const code = files.get(path);
@@ -52,7 +51,7 @@ describe('the light client in Chromium, under a strict content security policy',
         const { ok, steps } = await light.verifyBundleAsync(Uint8Array.from(bytes), genesis);
         return { ok, steps };
       },
-      { url: `${origin}/index.js`, bytes, genesis: chain.genesis.text },
+      { url: `${origin}/light.js`, bytes, genesis: chain.genesis.text },
     );
   }
 
@@ -72,8 +71,11 @@ describe('the light client in Chromium, under a strict content security policy',
       const changed = await verify(page, proof.with(-1, proof.at(-1)! ^ 1));
       assert(!changed.ok);
       assert.equal(changed.steps.find(({ status }) => status === 'failed')?.name, 'receipt');
-      const loaded = requested.some((path) => path.startsWith('/ed25519'));
-      if (!hasWebCrypto) assert(loaded, 'the portable verifier is loaded where there is no WebCrypto');
+      const loaded = (name: string) => requested.some((path) => path.startsWith(`/light-${name}-`));
+      if (!hasWebCrypto) {
+        assert(loaded('portable'), 'the portable verifier is loaded where there is no WebCrypto');
+        assert(!loaded('webcrypto'), 'and nothing is that only WebCrypto needs');
+      }
       await page.close();
     });
   }

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { fromHex } from '../../ledger/bytes.ts';
 import { portableVerify, publicKeyOf, signEd25519 } from '../../ledger/ed25519.ts';
 import { checkEngine, EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
-import { createVerifier, publicKeyProblem, signatureProblem } from '../../ledger/signature.ts';
+import { publicKeyProblem } from '../../ledger/public-key.ts';
+import { createVerifier, signatureProblem } from '../../ledger/signature.ts';
 import { makeEdgeVectors } from './make-edge-vectors.ts';
 
 const bytes = (hex: string): Uint8Array => fromHex(`0x${hex}`)!;

@@ -4,7 +4,7 @@ import { bundleCodec } from '../../ledger/bundle.ts';
 import { fromHex } from '../../ledger/bytes.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
 import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
-import { planBundle, verifyBundle, verifyBundleAsync } from '../../light/index.ts';
+import { planBundle, readGenesis, readGenesisAsync, verifyBundle, verifyBundleAsync } from '../../light/index.ts';
 import { checkedWebCrypto, type Subtle } from '../../light/webcrypto.ts';
 import { encodeBundle, memberOf, rememberingVerify, smallChain } from '../support/chain.ts';
 import { outcome } from '../support/report.ts';
@@ -64,6 +64,39 @@ test('verifyBundleAsync gives the reports of verifyBundle', async () => {
     assert.deepEqual(await verifyBundleAsync(proof, text), verifyBundle(proof, text, { verify }));
   }
   assert.deepEqual(await verifyBundleAsync(bytes, ''), verifyBundle(bytes, '', { verify }));
+});
+
+test('verifyBundleAsync takes a genesis that was read, and JSON', async () => {
+  const json = bundleCodec.toJson(decode(bundleCodec, bytes));
+  const expected = verifyBundle(bytes, changed.genesis, { verify });
+  assert.equal(outcome(expected), 'verified');
+  for (const proof of [bytes, json, JSON.stringify(json)]) {
+    assert.deepEqual(await verifyBundleAsync(proof, changed.genesis), expected);
+    assert.deepEqual(await verifyBundleAsync(proof, text), expected);
+  }
+  const cut = bytes.subarray(1);
+  assert.deepEqual(await verifyBundleAsync(cut, changed.genesis), verifyBundle(cut, changed.genesis, { verify }));
+});
+
+test('bytes that are changed after verifyBundleAsync was called do not come under its verdicts', async () => {
+  for (const genesis of [text, changed.genesis]) {
+    const mine = bytes.slice();
+    const report = verifyBundleAsync(mine, genesis);
+    mine.fill(0, 40);
+    assert.equal(outcome(await report), 'verified');
+  }
+});
+
+test('readGenesisAsync gives what readGenesis gives: the genesis, or what is wrong with the file', async () => {
+  const [first, second] = changed.genesis.validators;
+  const stolen = text.replaceAll(first!.name, 'x').replaceAll(second!.name, first!.name);
+  for (const file of [text, '', text.slice(1), stolen]) {
+    const expected = readGenesis(file, verify);
+    assert.equal(expected.ok, file === text);
+    assert.deepEqual(await readGenesisAsync(file), expected);
+  }
+  const read = readGenesis(stolen, verify);
+  assert.equal(!read.ok && read.code, 'bad-possession');
 });
 
 test('V09: WebCrypto is used only if it keeps to rule S5 on every edge vector', async () => {

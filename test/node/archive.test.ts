@@ -13,7 +13,7 @@ import type { StateChange } from '../../ledger/overlay.ts';
 import { rootFromStateProof, statePath } from '../../ledger/state-proof.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { Archive } from '../../node/ledger/archive.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import { chooseSignatures } from '../../node/signatures.ts';

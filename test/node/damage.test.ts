@@ -10,7 +10,7 @@ import { encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import { chooseSignatures } from '../../node/signatures.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '../../ledger/codec.ts';
 import { MESSAGE_BYTES_MAX, VALIDATORS_MAX, WINDOW_MAX } from '../../ledger/limits.ts';
-import { multiSignature, newViewBytesMax, quorum } from '../../ledger/validators.ts';
+import { newViewBytesMax } from '../../ledger/parameters.ts';
+import { multiSignature, quorum } from '../../ledger/validators.ts';
 import { type NewView, newViewCodec } from '../../node/pbft/messages.ts';
 import { FRAME_BYTES_MAX } from '../../p2p/limits.ts';
 

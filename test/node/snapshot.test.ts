@@ -12,7 +12,7 @@ import { type Codec, decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { verifyBundle } from '../../light/verify-bundle.ts';
+import { verifyBundle } from '../../light/sync.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
 import { startLedger } from '../../node/ledger/client.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';

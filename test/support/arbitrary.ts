@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type Codec, type Json, type JsonSchema, tryFromJson } from '../../ledger/codec.ts';
+import { type Codec, type Json, tryFromJson } from '../../ledger/codec.ts';
+import { type JsonSchema, schemaOf } from '../../ledger/describe.ts';
 
 /** Lists are tried up to this length; longer ones only cost time. */
 const ITEMS_MAX = 3;
@@ -7,7 +8,7 @@ const BYTES_MAX = 48;
 
 /** Any value of a codec's type, made from its JSON Schema, so that the schema is tried as well. */
 export function valuesOf<T>(codec: Codec<T>): fc.Arbitrary<T> {
-  return jsonOf(codec.schema)
+  return jsonOf(schemaOf(codec))
     .map((json) => tryFromJson(codec, json))
     .filter(({ ok }) => ok)
     .map((decoded) => (decoded as Extract<typeof decoded, { ok: true }>).value);

@@ -13,7 +13,7 @@ import { CURRENT, parametersTable } from '../../ledger/modules/governance.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
-import { publicKeyProblem } from '../../ledger/signature.ts';
+import { publicKeyProblem } from '../../ledger/public-key.ts';
 import { decodeStateProof, encodeStateProof } from '../../ledger/state-proof.ts';
 import { tableKeyFromText, tableKeyToText } from '../../ledger/table.ts';
 import {

@@ -11,6 +11,7 @@ import {
 } from '../../ledger/bundle.ts';
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import type { Codec } from '../../ledger/codec.ts';
+import { layoutOf } from '../../ledger/describe.ts';
 import { forkEvidenceCodec } from '../../ledger/fork.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
@@ -44,7 +45,7 @@ import {
 import { helloCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
-const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
+const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['Call', callCodec],
   ['TransactionBody', transactionBodyCodec],
   ['Batch', batchCodec],
@@ -100,15 +101,16 @@ export function printedLayouts(): ReadonlyMap<string, string> {
     const short = known.reduceRight((text, [other, otherLayout]) => text.replaceAll(otherLayout, other), layout);
     printed.set(name, `${name} = ${spread(short)}`);
   };
-  for (const [name, { layout }] of NAMED) {
+  for (const [name, codec] of NAMED) {
+    const layout = layoutOf(codec);
     print(name, layout);
     known.push([name, layout]);
   }
   for (const { name, tables, events, actions } of quorateApplication.modules) {
-    for (const table of tables) print(table.name, table.value.layout);
-    for (const [event, codec] of Object.entries(events)) print(`event ${name}.${event}`, codec.layout);
+    for (const table of tables) print(table.name, layoutOf(table.value));
+    for (const [event, codec] of Object.entries(events)) print(`event ${name}.${event}`, layoutOf(codec));
     for (const [action, { args }] of Object.entries(actions))
-      print(`${name}.${action}`, (args as Codec<unknown>).layout);
+      print(`${name}.${action}`, layoutOf(args as Codec<unknown>));
   }
   return printed;
 }

@@ -19,6 +19,7 @@ import {
   u64,
   union,
 } from '../../ledger/codec.ts';
+import { layoutOf } from '../../ledger/describe.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
@@ -94,11 +95,14 @@ export function primitiveVectors(): Json {
   };
   return {
     about: 'Primitives. `json` is the JSON form. A bad case must be refused; its name says why.',
-    cases: PRIMITIVES.map((codec) => ({
-      type: codec.layout,
-      good: good[codec.layout]!.map((value) => ({ bytes: toHex(encode(codec, value)), json: codec.toJson(value) })),
-      bad: Object.entries(bad[codec.layout] ?? {}).map(([name, digits]) => ({ name, bytes: `0x${digits}` })),
-    })),
+    cases: PRIMITIVES.map((codec) => {
+      const type = layoutOf(codec);
+      return {
+        type,
+        good: good[type]!.map((value) => ({ bytes: toHex(encode(codec, value)), json: codec.toJson(value) })),
+        bad: Object.entries(bad[type] ?? {}).map(([name, digits]) => ({ name, bytes: `0x${digits}` })),
+      };
+    }),
   };
 }
 
