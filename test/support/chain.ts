@@ -299,6 +299,34 @@ export function smallChain(n = 4, name?: string): Chain {
   return chain;
 }
 
+/** Appends blocks of 0 to 3 records each up to a height. */
+export function growTo(chain: Chain, height: number): Chain {
+  const [ann] = ACCOUNTS;
+  while (chain.height < height) {
+    const records = Array.from({ length: chain.height % 4 }, (_, i) => `title ${chain.height + 1}/${i}`);
+    chain.append(
+      ...records.map((key) => {
+        const digest = `0x${Buffer.from(seedOf(key)).toString('hex')}`;
+        return chain.transaction(ann, chain.call('records', 'register', { key, digest, note: '' }));
+      }),
+    );
+  }
+  return chain;
+}
+
+/** A chain of 40 blocks whose set changes at heights 5, 12 and 20: 4, 5, 7 and again 4 members, of which 3 are new. */
+export function changedChain(): Chain {
+  const chain = smallChain();
+  const [first, ...members] = chain.members;
+  const more = Array.from({ length: 3 }, (_, index) => memberOf(`node-${4 + index}`));
+  chain.handOver([first!, ...members, more[0]!]);
+  growTo(chain, 12);
+  chain.handOver([...members, first!, ...more]);
+  growTo(chain, 20);
+  chain.handOver([...more, first!]);
+  return growTo(chain, 40);
+}
+
 export function encodeBundle(bundle: Bundle): Uint8Array {
   return encode(bundleCodec, bundle);
 }
