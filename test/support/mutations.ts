@@ -1,10 +1,10 @@
 import { type Bundle, bundleCodec } from '../../ledger/bundle.ts';
 import { concatBytes, equalBytes } from '../../ledger/bytes.ts';
-import { CodecError, encode } from '../../ledger/codec.ts';
+import { encode } from '../../ledger/codec.ts';
 import { bitAt, statePath } from '../../ledger/state-proof.ts';
 import { SIGNATURE_BYTES } from '../../ledger/transaction.ts';
 import type { StepName } from '../../light/report.ts';
-import { type Change, changesOf, type Place, placesOf, valueAt } from './places.ts';
+import { type Change, changesOf, type Place, placesOf, tryEncode, valueAt } from './places.ts';
 import type { Span } from './spans.ts';
 
 /** A bundle with one thing changed, and the step that must find it. */
@@ -50,7 +50,7 @@ export function mutationsOf(sound: Bundle, others: readonly Bundle[], random: (b
   const known = new Set([textOf(encode(bundleCodec, sound))]);
   const mutations: Mutation[] = [];
   const add = (name: string, bundle: Bundle, step: StepName | 'none'): void => {
-    const bytes = tryEncode(bundle);
+    const bytes = tryEncode(bundleCodec, bundle);
     if (bytes === undefined || known.has(textOf(bytes))) return;
     known.add(textOf(bytes));
     if (step !== 'none') mutations.push({ name, bundle, bytes, step });
@@ -75,7 +75,7 @@ export function mutationsOf(sound: Bundle, others: readonly Bundle[], random: (b
 }
 
 /** What stands in other bundles where this place is, or could stand there. */
-function exchangesOf({ path, value }: Place<Bundle>, others: readonly Bundle[]): Change[] {
+export function exchangesOf({ path, value }: Place<Bundle>, others: readonly Bundle[]): Change[] {
   const changes: Change[] = [];
   for (const [i, other] of others.entries()) {
     const { certificate, handoffs } = other;
@@ -89,7 +89,9 @@ function exchangesOf({ path, value }: Place<Bundle>, others: readonly Bundle[]):
       changes.push({ name: `one of bundle ${i}`, value: piece });
     }
   }
-  return path === 'fact.value.transaction' ? [...changes, ...changesOfSignature(value as Uint8Array, others)] : changes;
+  if (path !== 'fact.value.transaction' || !(value instanceof Uint8Array) || value.length < SIGNATURE_BYTES)
+    return changes;
+  return [...changes, ...changesOfSignature(value, others)];
 }
 
 interface Group {
@@ -248,16 +250,6 @@ function isUtf8(bytes: Uint8Array): boolean {
 
 function isLike(a: unknown, b: unknown): boolean {
   return typeof a === typeof b && a instanceof Uint8Array === b instanceof Uint8Array;
-}
-
-function tryEncode(bundle: Bundle): Uint8Array | undefined {
-  try {
-    return encode(bundleCodec, bundle);
-  } catch (error) {
-    // Out of bounds, or an item of another type.
-    if (error instanceof CodecError || error instanceof TypeError) return undefined;
-    throw error;
-  }
 }
 
 function isSame(a: unknown, b: unknown): boolean {

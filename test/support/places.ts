@@ -1,3 +1,5 @@
+import { type Codec, CodecError, encode } from '../../ledger/codec.ts';
+
 /** One place in a decoded value: a field, an item of a list, or the whole (path ''). */
 export interface Place<T> {
   /** As in `fact.value.header.height` or `handoffs[0].next[2].key`. */
@@ -10,18 +12,42 @@ export interface Place<T> {
 /** Every place of a value, from the outside inwards. Bytes are one place. */
 export function placesOf<T>(root: T): Place<T>[] {
   const places: Place<T>[] = [];
-  const visit = (value: unknown, path: string, put: (value: unknown) => T): void => {
-    places.push({ path, value, with: put });
-    if (Array.isArray(value)) {
-      for (const [i, item] of value.entries()) visit(item, `${path}[${i}]`, (other) => put(value.with(i, other)));
-    } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
-      for (const [name, field] of Object.entries(value)) {
-        visit(field, path === '' ? name : `${path}.${name}`, (other) => put({ ...value, [name]: other }));
-      }
-    }
+  const visit = (place: Place<T>): void => {
+    places.push(place);
+    for (const child of childrenOf(place)) visit(child);
   };
-  visit(root, '', (value) => value as T);
+  visit(wholeOf(root));
   return places;
+}
+
+/** One place below the root: the way down is chosen at each level, so that what is deep or long is no more likely. */
+export function randomPlace<T>(root: T, random: (below: number) => number): Place<T> {
+  let place = wholeOf(root);
+  for (;;) {
+    const children = childrenOf(place);
+    if (children.length === 0 || (place.path !== '' && random(5) === 0)) return place;
+    place = children[random(children.length)]!;
+  }
+}
+
+function wholeOf<T>(root: T): Place<T> {
+  return { path: '', value: root, with: (value) => value as T };
+}
+
+function childrenOf<T>({ path, value, with: put }: Place<T>): Place<T>[] {
+  if (Array.isArray(value)) {
+    return value.map((item, i) => ({
+      path: `${path}[${i}]`,
+      value: item,
+      with: (other) => put(value.with(i, other)),
+    }));
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
+  return Object.entries(value).map(([name, field]) => ({
+    path: path === '' ? name : `${path}.${name}`,
+    value: field,
+    with: (other) => put({ ...value, [name]: other }),
+  }));
 }
 
 /** What stands at a path; undefined if there is nothing. */
@@ -116,7 +142,10 @@ const NAMES = ['ok', 'failed'];
 function changesOfText(text: string, random: (below: number) => number): Change[] {
   const at = random(text.length);
   const values = [`${text}x`, text.slice(0, -1), text.toUpperCase(), `${text.slice(0, at)}\u00e9${text.slice(at + 1)}`];
-  return [...values, ...NAMES, ''].map((value) => ({ name: `${JSON.stringify(value)} as text`, value }));
+  return [...values, ...NAMES, '', `${text} `, `\u200b${text}`].map((value) => ({
+    name: `${JSON.stringify(value)} as text`,
+    value,
+  }));
 }
 
 /** By kind, the others that may stand in its place. */
@@ -133,4 +162,14 @@ const KINDS: Readonly<Record<string, readonly { readonly kind: string; readonly 
 function changesOfUnion(value: object): Change[] {
   const kind = 'kind' in value && typeof value.kind === 'string' ? value.kind : '';
   return (KINDS[kind] ?? []).map((other) => ({ name: `${other.kind} instead of ${kind}`, value: other }));
+}
+
+/** The bytes of a value; undefined if it is out of bounds, or has something of another type in it. */
+export function tryEncode<T>(codec: Codec<T>, value: T): Uint8Array | undefined {
+  try {
+    return encode(codec, value);
+  } catch (error) {
+    if (error instanceof CodecError || error instanceof TypeError || error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
