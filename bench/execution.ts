@@ -4,11 +4,12 @@
  */
 import { concatBytes } from '../ledger/bytes.ts';
 import { encode, type Json } from '../ledger/codec.ts';
-import { executeBatch, genesisState, type StateChange, type StateReader } from '../ledger/execution.ts';
+import { executeBatch, genesisState } from '../ledger/execution.ts';
 import { sha256 } from '../ledger/hash.ts';
 import { quorateApplication as application } from '../ledger/modules/index.ts';
 import { defaultParameters as parameters } from '../ledger/parameters.ts';
 import { decodeTransaction, type Transaction, transactionBodyCodec } from '../ledger/transaction.ts';
+import { memoryState } from './memory-state.ts';
 
 const ACCOUNTS = 1_000;
 const BATCHES = 40;
@@ -107,18 +108,4 @@ function pieces() {
   }));
   const validators = [{ name: 'v0', organisation: 'bench', key: keys[1]!, peerKey: keys[2]! }];
   return { organisations: [{ name: 'bench', administrators, threshold: 1 }], accounts, validators, parameters };
-}
-
-function memoryState(): StateReader & { apply(changes: readonly StateChange[]): void } {
-  const rows = new Map<string, Uint8Array>();
-  const name = (table: string, key: Uint8Array): string => `${table}/${Buffer.from(key).toString('latin1')}`;
-  return {
-    get: (table, key) => rows.get(name(table, key)),
-    apply(changes) {
-      for (const { table, key, value } of changes) {
-        if (value === null) rows.delete(name(table, key));
-        else rows.set(name(table, key), value);
-      }
-    },
-  };
 }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { packTransactions } from '../ledger/transaction.ts';
 import { type BenchNetwork, restartValidator, startNetwork } from './network.ts';
-import type { Row } from './throughput.ts';
+import { median, type Row } from './row.ts';
 import { accountOf, signCall } from './transfers.ts';
 
 type Validator = BenchNetwork['validators'][number];
@@ -138,11 +138,6 @@ async function height(validator: Validator): Promise<number> {
 async function json<T>({ url }: Validator, path: string): Promise<T> {
   const response = await fetch(url + path, { signal: AbortSignal.timeout(2_000) });
   return (await response.json()) as T;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 function ratio(value: number, of: number): number {

@@ -1,10 +1,13 @@
 import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
 import { failover } from './failover.ts';
-import { type Row, throughput } from './throughput.ts';
+import { light } from './light.ts';
+import type { Row } from './row.ts';
+import { throughput } from './throughput.ts';
 
 const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--json]
-       npm run bench -- failover [--trials 20] [--json]`;
+       npm run bench -- failover [--trials 20] [--json]
+       npm run bench -- light [--json]`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -18,21 +21,35 @@ const [name = 'throughput'] = positionals;
 const transactions = Number(values.transactions);
 const trials = Number(values.trials);
 const counts = [transactions, trials];
-if (!['throughput', 'failover'].includes(name) || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
+if (
+  !['throughput', 'failover', 'light'].includes(name) ||
+  counts.some((count) => !Number.isSafeInteger(count) || count < 1)
+) {
   console.error(USAGE);
   process.exit(2);
 }
 installFastHashing();
 const log = (text: string): void => console.error(text);
-const rows = name === 'failover' ? await failover(trials, log) : await throughput(transactions, log);
+const rows = await measure(name);
 if (values.json) console.log(JSON.stringify(rows));
 else print(rows);
 
+function measure(what: string): Promise<readonly Row[]> {
+  switch (what) {
+    case 'light':
+      return light(log);
+    case 'failover':
+      return failover(trials, log);
+    default:
+      return throughput(transactions, log);
+  }
+}
+
 function print(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ name }) => name.length));
-  for (const { name, value, unit, ratioOf } of rows) {
-    console.log(
-      `${name.padEnd(width)}  ${String(value).padStart(8)} ${unit}${ratioOf === undefined ? '' : ` (to ${ratioOf})`}`,
-    );
+  for (const { name, value, unit, runs, ratioOf, skipped } of rows) {
+    const notes = [ratioOf && `to ${ratioOf}`, runs && runs > 1 && `${runs} runs`].filter(Boolean);
+    const shown = skipped === undefined ? `${String(value).padStart(8)} ${unit}` : `skipped: ${skipped}`;
+    console.log(`${name.padEnd(width)}  ${shown}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`);
   }
 }

@@ -4,15 +4,8 @@ import { toHex } from '../ledger/bytes.ts';
 import { packTransactions, type Transaction } from '../ledger/transaction.ts';
 import { type BenchNetwork, cpuUs, startNetwork } from './network.ts';
 import { measureR1 } from './r1.ts';
+import { type Row, rounded } from './row.ts';
 import { accountOf, signCall, signTransfers } from './transfers.ts';
-
-export interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** Of what `value` is a ratio, if it is one. */
-  readonly ratioOf?: string;
-}
 
 const BATCH = 250;
 /** Batches that wait for finality at a time, over all nodes. */
@@ -52,20 +45,20 @@ export async function throughput(transactions: number, log: (text: string) => vo
     const perSecond = transactions / seconds;
     const perProcess = cpuAfter.map((after, i) => (after - cpuBefore[i]!) / transactions);
     return [
-      { name: 'finalPerSecond', value: round(perSecond), unit: 'tx/s' },
-      { name: 'committedPerSecond', value: round(transactions / committedSeconds), unit: 'tx/s' },
-      { name: 'r1', value: round(r1), unit: 'verifications/s' },
+      { name: 'finalPerSecond', value: rounded(perSecond), unit: 'tx/s' },
+      { name: 'committedPerSecond', value: rounded(transactions / committedSeconds), unit: 'tx/s' },
+      { name: 'r1', value: rounded(r1), unit: 'verifications/s' },
       { name: 'r1Before', value: r1Before, unit: 'verifications/s' },
       { name: 'r1After', value: r1After, unit: 'verifications/s' },
-      { name: 'finalPerR1', value: round(perSecond / r1, 3), unit: 'ratio', ratioOf: 'r1' },
-      ...perProcess.map((us, i) => ({ name: `cpu ${network.validators[i]!.name}`, value: round(us), unit: 'us/tx' })),
-      { name: 'cpu all validators', value: round(sum(perProcess)), unit: 'us/tx' },
-      { name: 'cpu generator', value: round(ownUs / transactions), unit: 'us/tx' },
-      { name: 'loaded submit to final p50', value: round(percentile(batchLatencies, 0.5), 1), unit: 'ms' },
-      { name: 'loaded submit to final p99', value: round(percentile(batchLatencies, 0.99), 1), unit: 'ms' },
-      { name: 'idle submit to final p50', value: round(percentile(latencies, 0.5), 1), unit: 'ms' },
-      { name: 'idle submit to final p99', value: round(percentile(latencies, 0.99), 1), unit: 'ms' },
-      { name: 'start of four validators', value: round(network.startMs), unit: 'ms' },
+      { name: 'finalPerR1', value: rounded(perSecond / r1, 3), unit: 'ratio', ratioOf: 'r1' },
+      ...perProcess.map((us, i) => ({ name: `cpu ${network.validators[i]!.name}`, value: rounded(us), unit: 'us/tx' })),
+      { name: 'cpu all validators', value: rounded(sum(perProcess)), unit: 'us/tx' },
+      { name: 'cpu generator', value: rounded(ownUs / transactions), unit: 'us/tx' },
+      { name: 'loaded submit to final p50', value: rounded(percentile(batchLatencies, 0.5), 1), unit: 'ms' },
+      { name: 'loaded submit to final p99', value: rounded(percentile(batchLatencies, 0.99), 1), unit: 'ms' },
+      { name: 'idle submit to final p50', value: rounded(percentile(latencies, 0.5), 1), unit: 'ms' },
+      { name: 'idle submit to final p99', value: rounded(percentile(latencies, 0.99), 1), unit: 'ms' },
+      { name: 'start of four validators', value: rounded(network.startMs), unit: 'ms' },
     ];
   } finally {
     await network.stop();
@@ -199,8 +192,4 @@ function percentile(values: readonly number[], share: number): number {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function round(value: number, digits = 0): number {
-  return Number(value.toFixed(digits));
 }

@@ -11,7 +11,7 @@ import {
   transactionsRoot,
 } from '../../ledger/block.ts';
 import { type Bundle, bundleCodec } from '../../ledger/bundle.ts';
-import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
+import { equalBytes, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointSignBytes } from '../../ledger/checkpoint.ts';
 import { encode, type Json } from '../../ledger/codec.ts';
 import { portableVerify, publicKeyOf, signEd25519 } from '../../ledger/ed25519.ts';
@@ -23,7 +23,7 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import { type Reply, replySignBytes, type SignedReply } from '../../ledger/reply.ts';
 import type { VerifySignature } from '../../ledger/signature.ts';
-import { encodeStateProof, statePath } from '../../ledger/state-proof.ts';
+import { encodeStateProof, type StateProof, statePath } from '../../ledger/state-proof.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 import type { Table, TableKey } from '../../ledger/table.ts';
 import { type Call, signTransaction, type Transaction } from '../../ledger/transaction.ts';
@@ -70,6 +70,8 @@ interface Block {
   readonly receipts: readonly Receipt[];
   readonly stateRoot: Uint8Array;
   readonly history: History;
+  /** The state after it, by `table/0x<key>`. */
+  readonly rows: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What `certify` may get wrong on purpose. */
@@ -226,24 +228,34 @@ export class Chain {
     return this.bundle({ kind: 'block', value: { header: this.blocks[height]!.header, historyProof } }, certificate);
   }
 
-  /** Proof of a row, or of its absence, in the newest block's state. */
+  /** Proof of a row, or of its absence, in the state that is certified. */
   stateBundle<K extends TableKey, V>(table: Table<K, V>, key: NoInfer<K>, certificate = this.certify()): Bundle {
-    const keyBytes = table.encodeKey(key).slice();
-    const row = this.#state.get(table.name, keyBytes);
-    const proven = this.#tree.prove(statePath(table.name, keyBytes), certificate.checkpoint.height + 1);
+    return this.rowBundle(table.name, table.encodeKey(key).slice(), certificate);
+  }
+
+  /** As stateBundle, for a table that may not exist. */
+  rowBundle(table: string, key: Uint8Array, certificate = this.certify()): Bundle {
+    const { height } = certificate.checkpoint;
+    const row = this.blocks[height]!.rows.get(`${table}/${toHex(key)}`);
+    const proven = this.prove(statePath(table, key), height);
     assert.equal(proven.present, row !== undefined);
     return this.bundle(
       {
         kind: 'state',
         value: {
-          table: table.name,
-          key: keyBytes,
+          table,
+          key,
           value: row === undefined ? { kind: 'absent', value: {} } : { kind: 'present', value: row },
           proof: encodeStateProof(proven),
         },
       },
       certificate,
     );
+  }
+
+  /** What the state tree says of a path after block `height`. */
+  prove(path: Uint8Array, height: number): StateProof & { readonly present: boolean } {
+    return this.#tree.prove(path, height + 1);
   }
 
   /** The newest state, by `table/0x<key>`. */
@@ -273,7 +285,8 @@ export class Chain {
     const { next, nodes } = appendHistory(this.#history, blockHash(header));
     this.#history = next;
     for (const { level, index, hash } of nodes) this.#historyNodes.set(`${level}/${index}`, hash);
-    const block = { header, transactions, receipts, stateRoot: this.#tree.root(), history: next };
+    const rows = new Map(this.#state.rows);
+    const block = { header, transactions, receipts, stateRoot: this.#tree.root(), history: next, rows };
     this.blocks.push(block);
     return block;
   }
@@ -286,10 +299,9 @@ export class Chain {
 export function smallChain(n = 4, name?: string): Chain {
   const chain = new Chain(n, name);
   const [ann, ben] = ACCOUNTS;
-  const hex = (key: Uint8Array): string => `0x${Buffer.from(key).toString('hex')}`;
-  const gold = (to: Account, amount: string) => ({ asset: 'gold', to: hex(to.key), amount });
+  const gold = (to: Account, amount: string) => ({ asset: 'gold', to: toHex(to.key), amount });
   const record = (key: string) =>
-    chain.call('records', 'register', { key, digest: hex(seedOf(`document ${key}`)), note: `note of ${key}` });
+    chain.call('records', 'register', { key, digest: toHex(seedOf(`document ${key}`)), note: `note of ${key}` });
   chain.append(
     chain.transaction(ben, chain.call('assets', 'transfer', gold(ann, '1'))),
     chain.transaction(ann, chain.call('assets', 'issue', gold(ann, '1000'))),
@@ -306,18 +318,50 @@ export function smallChain(n = 4, name?: string): Chain {
   return chain;
 }
 
+/** Appends blocks of 0 to 3 records each up to a height. */
+export function growTo(chain: Chain, height: number): Chain {
+  const [ann] = ACCOUNTS;
+  while (chain.height < height) {
+    const records = Array.from({ length: chain.height % 4 }, (_, i) => `title ${chain.height + 1}/${i}`);
+    chain.append(
+      ...records.map((key) => {
+        const args = { key, digest: toHex(seedOf(key)), note: '' };
+        return chain.transaction(ann, chain.call('records', 'register', args));
+      }),
+    );
+  }
+  return chain;
+}
+
+/** A chain of 40 blocks whose set changes at heights 5, 12 and 20: 4, 5, 7 and again 4 members, of which 3 are new. */
+export function changedChain(): Chain {
+  const chain = smallChain();
+  const [first, ...members] = chain.members;
+  const more = Array.from({ length: 3 }, (_, index) => memberOf(`node-${4 + index}`));
+  chain.handOver([first!, ...members, more[0]!]);
+  growTo(chain, 12);
+  chain.handOver([...members, first!, ...more]);
+  growTo(chain, 20);
+  chain.handOver([...more, first!]);
+  return growTo(chain, 40);
+}
+
 export function encodeBundle(bundle: Bundle): Uint8Array {
   return encode(bundleCodec, bundle);
 }
 
-/** The rule S5 with every verdict kept: mutations leave most signatures as they were. */
-export function rememberingVerify(verify: VerifySignature = chooseSignatures().verify): VerifySignature {
+/** The rule S5 with verdicts kept, up to `max` of them: mutations leave most signatures as they were. */
+export function rememberingVerify(
+  verify: VerifySignature = chooseSignatures().verify,
+  max = Number.POSITIVE_INFINITY,
+): VerifySignature {
   const known = new Map<string, boolean>();
   return (signature, message, publicKey) => {
     const name = [signature, message, publicKey].map((bytes) => Buffer.from(bytes).toString('base64')).join();
     let verdict = known.get(name);
     if (verdict === undefined) {
       verdict = verify(signature, message, publicKey);
+      if (known.size >= max) known.clear();
       known.set(name, verdict);
     }
     return verdict;
