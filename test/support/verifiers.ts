@@ -20,6 +20,7 @@ import {
   validatorSetCodec,
 } from '../../ledger/validators.ts';
 import { type Bundle, planBundle, type Report, readBundle, verifyBundle } from '../../light/index.ts';
+import { forkTarget, repliesTarget } from './answer-verifiers.ts';
 import { type BundleInput, bundleInput, changedJson } from './bundle-inputs.ts';
 import { rememberingVerify } from './chain.ts';
 import { mutate } from './mutate.ts';
@@ -27,7 +28,7 @@ import { changesOf, randomPlace, tryEncode, valueAt } from './places.ts';
 import { outcome } from './report.ts';
 import { type Truth, truthOfTheTests } from './truth.ts';
 
-type Random = (below: number) => number;
+export type Random = (below: number) => number;
 
 /** A verifier with inputs of its own making. */
 export interface Target {
@@ -79,10 +80,12 @@ export function allVerifiers(meter: Meter): readonly Target[] {
     listTarget(parts),
     stateTarget(parts),
     genesisTarget(parts),
+    forkTarget(parts),
+    repliesTarget(parts),
   ];
 }
 
-interface Parts {
+export interface Parts {
   readonly truth: Truth;
   readonly verify: VerifySignature;
   readonly meter: Meter;
@@ -422,7 +425,7 @@ function printJson(json: Json): string | undefined {
 }
 
 /** One or two places changed, or exchanged with what stands there in another; with a codec, as it would come from outside. */
-function changed<T>(base: T, other: T, random: Random, codec?: Codec<T>): T {
+export function changed<T>(base: T, other: T, random: Random, codec?: Codec<T>): T {
   let value = base;
   for (let left = 1 + random(2); left > 0; ) {
     const place = randomPlace(value, random);
