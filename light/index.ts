@@ -31,10 +31,10 @@ export {
   type SourceState,
 } from './client.ts';
 export { type SignatureCheck, withEngine } from './engine.ts';
-export { type ForkReport, verifyForkEvidence } from './fork.ts';
 export { followHandoffs } from './handoffs.ts';
 export { type Facts, printSteps, type Report, type Step, type StepName } from './report.ts';
 export type { LightStore } from './store.ts';
 export { type BundlePlan, planBundle, verifyBundle, verifyState } from './sync.ts';
 export { readBundle } from './texts.ts';
 export type { PlanOptions, Question, VerifyOptions } from './verify-bundle.ts';
+export { type ForkReport, verifyForkEvidence } from './verify-fork.ts';
