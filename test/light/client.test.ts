@@ -203,7 +203,12 @@ describe('the light client', () => {
       ],
     );
     ahead.certified = 4;
-    assert.equal((await client.follow()).certificate.checkpoint.height, 4);
+    const later = await client.follow();
+    assert.deepEqual([later.certificate.checkpoint.height, later.continues], [5, true]);
+    assert.deepEqual(
+      later.sources.map(({ height }) => height),
+      [3, 4],
+    );
   });
 });
 
