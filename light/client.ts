@@ -5,6 +5,7 @@ import { equalBytes, fromHex, toHex } from '../ledger/bytes.ts';
 import { type Certificate, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
 import { decode } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
+import { HANDOFFS_MAX } from '../ledger/limits.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
 import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
@@ -180,8 +181,8 @@ class Client implements LightClient {
     const onChain = await this.#compare(genesisId, ways);
     const best = ways[0]!;
     if (best !== known) {
+      await this.#stored((store) => store.save(encodeView(genesisId, best.view)));
       this.#view = best.view;
-      await this.#options.store?.save(encodeView(genesisId, best.view));
     }
     const sources = heard.map((one, i): SourceState => {
       const { url } = this.#sources[i]!;
@@ -210,6 +211,7 @@ class Client implements LightClient {
         if (typeof next === 'string') return `${source.url}: ${next}`;
         trust = next;
         handoffs = [...handoffs, ...more];
+        if (handoffs.length > HANDOFFS_MAX) return `${source.url}: more than ${HANDOFFS_MAX} hand-offs`;
       }
       const certificate = await source.latest();
       if (certificate === undefined) return `${source.url}: nothing is final there`;
@@ -340,7 +342,7 @@ class Client implements LightClient {
   #age(time: number, judged = true): number {
     const { maxAge, now = Date.now } = this.#options;
     const ageMs = now() - time;
-    if (judged && maxAge !== undefined && ageMs > maxAge) {
+    if (judged && maxAge !== undefined && !(ageMs <= maxAge)) {
       throw new LightError('stale', `the newest certificate is ${ageMs} ms old, at most ${maxAge}`);
     }
     return ageMs;
@@ -348,16 +350,27 @@ class Client implements LightClient {
 
   async #readGenesis(): Promise<Genesis> {
     if (this.#genesis !== undefined) return this.#genesis;
-    const { genesis, store } = this.#options;
-    if (typeof genesis !== 'string') this.#genesis = genesis;
-    else {
-      const read = await withEngine((verify) => readGenesis(genesis, verify));
-      if (!read.ok) throw new LightError('genesis', read.problem);
-      this.#genesis = read.genesis;
-    }
-    const stored = await store?.load();
-    if (stored !== undefined) this.#view = await this.#checkStored(stored, this.#genesis);
+    const given = this.#options.genesis;
+    const read =
+      typeof given === 'string'
+        ? await withEngine((verify) => readGenesis(given, verify))
+        : { ok: true as const, genesis: given };
+    if (!read.ok) throw new LightError('genesis', read.problem);
+    const stored = await this.#stored((store) => store.load());
+    // A copy: what was checked stays as it was, whatever the store does with its bytes.
+    if (stored !== undefined) this.#view = await this.#checkStored(stored.slice(), read.genesis);
+    // Last: nothing goes on without what is stored, also when it can not be read the first time.
+    this.#genesis = read.genesis;
     return this.#genesis;
+  }
+
+  async #stored<T>(work: (store: LightStore) => Promise<T>): Promise<T | undefined> {
+    const { store } = this.#options;
+    try {
+      return store && (await work(store));
+    } catch (error) {
+      throw new LightError('store', `the store failed: ${error instanceof Error ? error.message : 'no reason given'}`);
+    }
   }
 
   async #checkStored(stored: Uint8Array, { id: genesisId, validators }: Genesis): Promise<View> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { utf8Encode } from '../../ledger/bytes.ts';
 import { historyRoot } from '../../ledger/history.ts';
+import { HANDOFFS_MAX } from '../../ledger/limits.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { createLightClient, type LightClientOptions, LightError } from '../../light/client.ts';
 import { printForkEvidence, verifyBundle, verifyForkEvidence } from '../../light/index.ts';
@@ -204,5 +205,67 @@ describe('following', () => {
       assert.equal((error as LightError).evidence!.conflict.kind, 'afterEnd');
       return true;
     });
+  });
+});
+
+describe('what a light client is given', () => {
+  it('a store that is not sound is refused each time, and so is one that fails', async () => {
+    const { chain, old } = newEpoch();
+    const store = memoryStore();
+    await clientOf([lightNode(chain)], { store }).follow();
+    const kept = (await store.load())!;
+    const bad = kept.with(60, kept[60]! ^ 1);
+    await store.save(bad);
+    const past = lightNode(old, 0, 3);
+    const client = clientOf([past], { store });
+    for (let i = 0; i < 2; i++) await assert.rejects(client.follow(), isError('store'), `call ${i}`);
+    assert.deepEqual(await store.load(), bad, 'nothing is saved over it');
+    await store.save(kept);
+    assert.equal((await client.follow()).epoch, 1, 'what is sound again counts');
+    const fails = () => Promise.reject(new Error('the disk is full'));
+    for (const broken of [
+      { load: fails, save: store.save },
+      { load: store.load, save: fails },
+    ]) {
+      chain.append();
+      await assert.rejects(clientOf([lightNode(chain)], { store: broken }).follow(), isError('store', /disk is full/));
+    }
+  });
+
+  it('what the store does with its bytes later changes nothing that was checked', async () => {
+    const { chain } = newEpoch();
+    const store = memoryStore();
+    await clientOf([lightNode(chain)], { store }).follow();
+    const kept = (await store.load())!;
+    const client = clientOf([lightNode(chain)], { store: { load: async () => kept, save: async () => {} } });
+    await client.follow();
+    kept.fill(0);
+    const { epoch, certificate } = client.position!;
+    assert.deepEqual([epoch, certificate.checkpoint.blockHash], [1, chain.checkpoint(9).blockHash]);
+  });
+
+  it('a clock or an age that is no number is never fresh', async () => {
+    const nodes = [lightNode(smallChain())];
+    const nan = Number.NaN;
+    await assert.rejects(clientOf(nodes, { maxAge: nan }).follow(), isError('stale'));
+    await assert.rejects(clientOf(nodes, { maxAge: 1e12, now: () => nan }).follow(), isError('stale'));
+    const bundle = encodeBundle(nodes[0]!.chain.blockBundle(2));
+    for (const freshness of [
+      { nowMs: nan, maxAgeMs: 1e12 },
+      { nowMs: NOW, maxAgeMs: nan },
+    ]) {
+      const { steps } = verifyBundle(bundle, nodes[0]!.chain.genesis, { verify, freshness });
+      assert.equal(steps.find(({ status }) => status === 'failed')?.name, 'certificate');
+    }
+  });
+
+  it('hand-offs without end are refused where no proof could hold them', async () => {
+    const chain = smallChain(1);
+    for (let epoch = 0; epoch <= HANDOFFS_MAX; epoch++) chain.handOver(chain.members);
+    chain.append();
+    const endless = lightNode(chain);
+    const { sources } = await clientOf([endless, lightNode(smallChain(1))]).follow();
+    assert.match(sources[0]!.problem!, /hand-offs/);
+    assert.equal(endless.asked.length, HANDOFFS_MAX / 64 + 1);
   });
 });
