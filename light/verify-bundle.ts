@@ -12,6 +12,7 @@ import { decodeTransaction, signedMessage } from '../ledger/transaction.ts';
 import { quorum } from '../ledger/validators.ts';
 import { answering, type SignatureCheck } from './engine.ts';
 import { followHandoffs } from './handoffs.ts';
+import { isPrint } from './print.ts';
 import { type Facts, type Report, type StepName, Steps } from './report.ts';
 
 export interface PlanOptions {
@@ -187,23 +188,13 @@ export function readBundle(proof: Uint8Array | string | Json): Bundle | string {
   try {
     const decoded = tryFromJson(bundleCodec, typeof proof === 'string' ? (JSON.parse(proof) as Json) : proof);
     if (!decoded.ok) return decoded.problem;
-    return typeof proof !== 'string' || isPrint(proof, decoded.value)
+    return typeof proof !== 'string' || isPrint(proof, bundleCodec.toJson(decoded.value))
       ? decoded.value
       : 'the text is not the JSON print of the proof: it was changed somewhere';
   } catch (error) {
     // JSON.parse; or an object that no JSON gives, which may throw anything when it is read.
     return `not JSON: ${error instanceof Error ? error.message : 'it can not be read'}`;
   }
-}
-
-/**
- * One proof has two texts, on one line or indented by two spaces: a changed byte anywhere is seen, also one that JSON would
- * overlook, like a key that occurs twice.
- */
-function isPrint(text: string, bundle: Bundle): boolean {
-  const json = bundleCodec.toJson(bundle);
-  const body = text.endsWith('\n') ? text.slice(0, -1) : text;
-  return body === JSON.stringify(json) || body === JSON.stringify(json, undefined, 2);
 }
 
 /** V17: age is judged by the certified block time, and only when asked for. */

@@ -378,6 +378,11 @@ describe('forks', () => {
     for (const [i, [step, evidence]] of bad.entries()) {
       assert.equal(stepOf(encode(forkEvidenceCodec, evidence)), step, `case ${i}`);
     }
+    const text = printForkEvidence(sound);
+    for (const same of [text, text.trimEnd(), JSON.stringify(JSON.parse(text))]) assert.equal(stepOf(same), undefined);
+    for (const changed of [` ${text}`, text.replace('{', '{"format":"quorate-fork-1",')]) {
+      assert.equal(stepOf(changed), 'format', changed.slice(0, 40));
+    }
     assert.equal(stepOf('{'), 'format');
     assert.equal(stepOf(Uint8Array.of(1)), 'format');
     assert.equal(verifyForkEvidence('{}', '{}', { verify }).steps[0]!.status, 'failed');

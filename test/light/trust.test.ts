@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { updatesCodec } from '../../ledger/bundle.ts';
 import { utf8Encode } from '../../ledger/bytes.ts';
+import { certificateCodec } from '../../ledger/checkpoint.ts';
+import { encode } from '../../ledger/codec.ts';
 import { historyRoot } from '../../ledger/history.ts';
 import { HANDOFFS_MAX } from '../../ledger/limits.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { createLightClient, type LightClientOptions, LightError } from '../../light/client.ts';
 import { printForkEvidence, verifyBundle, verifyForkEvidence } from '../../light/index.ts';
+import { CERTIFICATE_BYTES_MAX, UPDATES_BYTES_MAX } from '../../light/source.ts';
 import {
   ACCOUNTS,
   type Chain,
@@ -267,5 +271,37 @@ describe('what a light client is given', () => {
     const { sources } = await clientOf([endless, lightNode(smallChain(1))]).follow();
     assert.match(sources[0]!.problem!, /hand-offs/);
     assert.equal(endless.asked.length, HANDOFFS_MAX / 64 + 1);
+  });
+
+  it('no more is read of an answer than it can have', async () => {
+    const chain = smallChain();
+    for (const [path, most] of [
+      ['light/latest', CERTIFICATE_BYTES_MAX],
+      ['light/updates', UPDATES_BYTES_MAX],
+    ] as const) {
+      let read = 0;
+      const node = lightNode(chain);
+      node.lie = (asked) =>
+        asked.startsWith(path)
+          ? new Response(
+              new ReadableStream({
+                pull(controller) {
+                  read += 16_384;
+                  controller.enqueue(new Uint8Array(16_384));
+                },
+              }),
+            )
+          : undefined;
+      const { sources } = await clientOf([node, lightNode(chain)]).follow();
+      assert.match(sources[0]!.problem!, /more than/);
+      assert(read <= most + 65_536, `${path}: ${read} bytes`);
+    }
+    const name = 'x'.repeat(32);
+    const next = Array.from({ length: 128 }, () => ({ ...chain.genesis.validators[0]!, name, organisation: name }));
+    const proof = { signers: new Uint8Array(16), signatures: next.map(() => new Uint8Array(64)) };
+    const certificate = { ...chain.certify(), proof };
+    assert(encode(certificateCodec, certificate).length <= CERTIFICATE_BYTES_MAX);
+    const handoffs = Array.from({ length: 64 }, () => ({ certificate, next }));
+    assert(encode(updatesCodec, { handoffs }).length <= UPDATES_BYTES_MAX);
   });
 });
