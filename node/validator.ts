@@ -27,6 +27,7 @@ import { Mempool, type PoolEntry } from './mempool.ts';
 import { OwnSignatures } from './own-signatures.ts';
 import type { Now, Ordered } from './pbft/events.ts';
 import { culpritOf } from './pbft/evidence.ts';
+import { HALTED } from './pbft/halt.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
 import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
@@ -335,7 +336,7 @@ export class Validator {
       },
       halted: (reason) => {
         log.error({ reason }, 'halted: this node signs nothing any more');
-        this.#options.journal.doubt(`halted: ${reason}`).catch(fatal);
+        this.#options.journal.doubt(`${HALTED}${reason}`).catch(fatal);
       },
     };
   }
@@ -452,14 +453,9 @@ export class Validator {
 
   /** C4: a peer may send again what has executed. Where blocks were left out, the ledger is asked whether it would see it. */
   async #expired(entries: readonly PoolEntry[]): Promise<void> {
-    let unseen = entries;
-    if (this.#skipsBlocks) {
-      const { ledger } = this.#options;
-      const seen = await Promise.all(
-        entries.map(({ id, validUntil }) => ledger.query('hasExecuted', { id, validUntil })),
-      );
-      unseen = entries.filter((_, i) => seen[i] === false);
-    }
+    const ask = ({ id, validUntil }: PoolEntry) => this.#options.ledger.query('hasExecuted', { id, validUntil });
+    const seen = this.#skipsBlocks && (await Promise.all(entries.map(ask)));
+    const unseen = entries.filter((_, i) => !seen || seen[i] === false);
     if (unseen.length > 0) this.#observer?.expired(unseen.map(({ key }) => key));
   }
 
