@@ -5,13 +5,14 @@ import { equalBytes, fromHex, toHex } from '../ledger/bytes.ts';
 import { type Certificate, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
 import { decode } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
+import { HANDOFFS_MAX } from '../ledger/limits.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
 import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import { readGenesisAsync, verifyBundleAsync } from './async.ts';
 import { withEngine } from './engine.ts';
-import { findFork, lastOf, sameCheckpoint, type View } from './fork.ts';
+import { findFork, lastOf, newestOf, sameCheckpoint, type View } from './fork.ts';
 import { followHandoffs } from './handoffs.ts';
 import type { Facts, Report } from './report.ts';
 import { bundleOf, createSource, type Source } from './source.ts';
@@ -37,7 +38,7 @@ export interface LightClientOptions {
   readonly now?: () => number;
 }
 
-/** How far the chain is known. */
+/** How far the chain is known; never less far than before. */
 export interface Position {
   readonly epoch: number;
   readonly validators: ValidatorSet;
@@ -46,7 +47,7 @@ export interface Position {
   readonly ageMs: number;
   /** The certificate known before is shown to be on this chain; true if there was none. */
   readonly continues: boolean;
-  /** What each node had, in the order of `urls`. `compared`: it is on the same chain as the newest certificate. */
+  /** What each node had, in the order of `urls`. `compared`: its block is shown to be on the chain of `certificate`. */
   readonly sources: readonly SourceState[];
 }
 
@@ -67,9 +68,9 @@ export interface Proven<T> {
 }
 
 /**
- * unreachable: no node gave an answer. unproven: nodes answered, and nothing they said could be verified. stale: what is newest
- * is older than `maxAge`. fork: more than f validators signed two chains, see `evidence`. genesis, store: what the caller
- * gave is not sound.
+ * unreachable: no node gave a certificate that can be verified. unproven: to a question no node gave an answer that can be
+ * verified, and not all said that they have none. stale: what is newest is older than `maxAge`. fork: more than f validators
+ * signed two chains, see `evidence`. genesis, store: what the caller gave is not sound.
  */
 export type LightErrorCode = 'unreachable' | 'unproven' | 'stale' | 'fork' | 'genesis' | 'store';
 
@@ -108,10 +109,10 @@ export function createLightClient(options: LightClientOptions): LightClient {
   return new Client(options);
 }
 
+/** A verified way, and the node that shows what lies on it. */
 interface Heard {
   readonly source: Source;
-  readonly view: View & { readonly certificate: Certificate };
-  readonly trust: Trust;
+  readonly view: View;
 }
 
 class Client implements LightClient {
@@ -168,30 +169,31 @@ class Client implements LightClient {
 
   async #follow(): Promise<Position> {
     if (this.#fork !== undefined) throw this.#fork;
-    await this.#readGenesis();
+    const { id: genesisId } = await this.#readGenesis();
     const heard = await Promise.all(this.#sources.map((source) => this.#hear(source)));
-    const found = heard.filter((one) => typeof one !== 'string');
-    const [best] = found.toSorted((a, b) => heightOf(b.view) - heightOf(a.view));
-    if (best === undefined) {
+    const [furthest, ...found] = heard.filter((one) => typeof one !== 'string').toSorted(furtherFirst);
+    if (furthest === undefined) {
       const said = heard.map((problem, i) => `${this.#sources[i]!.url}: ${problem}`);
       throw new LightError('unreachable', `no node gave a certificate that can be verified: ${said.join('; ')}`);
     }
-    const continues = await this.#compare(best, this.#view);
-    const sources: SourceState[] = [];
-    for (const [i, one] of heard.entries()) {
-      const { url } = this.#sources[i]!;
-      if (typeof one === 'string') sources.push({ url, compared: false, problem: one });
-      else sources.push({ url, height: heightOf(one.view), compared: await this.#compare(best, one.view) });
-    }
-    const { store } = this.#options;
-    if (heightOf(best.view) >= heightOf(this.#view)) {
+    // Never back: what is known is one of the ways, and comes first among equals.
+    const known: Heard = { source: furthest.source, view: this.#view };
+    const ways = [known, furthest, ...found].toSorted(furtherFirst);
+    const onChain = await this.#compare(genesisId, ways);
+    const best = ways[0]!;
+    if (best !== known) {
+      await this.#stored((store) => store.save(encodeView(genesisId, best.view)));
       this.#view = best.view;
-      await store?.save(encodeView(best.trust.genesisId, best.view));
     }
-    const { epoch, validators } = best.trust;
-    const { certificate } = best.view;
+    const sources = heard.map((one, i): SourceState => {
+      const { url } = this.#sources[i]!;
+      if (typeof one === 'string') return { url, compared: false, problem: one };
+      return { url, height: heightOf(one.view), compared: onChain.has(one) };
+    });
+    const { epoch, validators } = await this.#trustOf(best.view.handoffs);
+    const certificate = newestOf(best.view)!;
     const ageMs = this.#age(certificate.checkpoint.timestamp);
-    this.position = { epoch, validators, certificate, ageMs, continues, sources };
+    this.position = { epoch, validators, certificate, ageMs, continues: onChain.has(known), sources };
     return this.position;
   }
 
@@ -210,14 +212,23 @@ class Client implements LightClient {
         if (typeof next === 'string') return next;
         trust = next;
         handoffs = [...handoffs, ...more];
+        if (handoffs.length > HANDOFFS_MAX) return `more than ${HANDOFFS_MAX} hand-offs`;
       }
       const certificate = await source.latest();
       if (certificate === undefined) return 'nothing is final there';
-      const reached = trust;
+      // Of an earlier epoch where the last one has just ended, or a node is behind.
+      const { epoch } = certificate.checkpoint;
+      const view = { handoffs: handoffs.slice(0, epoch), certificate };
+      const reached = await this.#trustOf(view.handoffs);
       const checked = await withEngine((verify) => verifyCertificate(certificate, reached, verify));
       if (!checked.ok) return checked.problem;
-      return { source, view: { handoffs, certificate }, trust };
+      if (epoch >= handoffs.length || handoffs.length === known.length) return { source, view };
+      const ended = { handoffs, certificate: undefined };
+      const fork = findFork(reached.genesisId, ended, view);
+      if (fork !== undefined) throw this.#forked(fork);
+      return { source, view: ended };
     } catch (error) {
+      if (error instanceof LightError) throw error;
       return error instanceof Error ? error.message : 'no answer';
     }
   }
@@ -229,42 +240,48 @@ class Client implements LightClient {
   }
 
   /**
-   * Whether a verified way is on the chain of the newest one: true, or unknown because the node does not show the link. Throws
-   * when it is on another chain, and does not answer any more from then on.
+   * Which of these ways, the furthest first, are shown to be on the chain of the first one. Throws when two of them are of two
+   * chains; nothing is answered any more from then on.
    */
-  async #compare(best: Heard, other: View): Promise<boolean> {
-    const { genesisId } = best.trust;
-    const fork = findFork(genesisId, best.view, other) ?? (await this.#link(best, other));
-    if (typeof fork !== 'object') return fork !== false;
-    this.#fork = new LightError('fork', describeFork(fork), fork);
-    throw this.#fork;
+  async #compare(genesisId: Uint8Array, ways: readonly Heard[]): Promise<ReadonlySet<Heard>> {
+    for (const [one, other] of pairsOf(ways)) {
+      const fork = findFork(genesisId, one.view, other.view);
+      if (fork !== undefined) throw this.#forked(fork);
+    }
+    const links = await Promise.all(ways.map((one) => one === ways[0] || this.#link(genesisId, ways[0]!, one.view)));
+    // What the first one's node does not show, others may.
+    const apart = ways.filter((_, i) => !links[i]);
+    await Promise.all(pairsOf(apart).map(([one, other]) => this.#link(genesisId, one, other.view)));
+    return new Set(ways.filter((_, i) => links[i]));
   }
 
-  /** Whether the last block of `other` is in the history that the newest way certified. */
-  async #link({ source, view, trust }: Heard, other: View): Promise<ForkEvidence | boolean> {
-    const lower = other.certificate;
+  /** Whether the last block of `other` is shown to be in the history that a way further on certified; throws if another is. */
+  async #link(genesisId: Uint8Array, { source, view }: Heard, other: View): Promise<boolean> {
+    const lower = newestOf(other);
     if (lower === undefined) return true;
     const { epoch, height } = lower.checkpoint;
     const above = lastOf(view, epoch);
     if (above === undefined) return false;
     if (above.checkpoint.height <= height) return sameCheckpoint(above, lower);
-    const bundle = bundleOf(await source.block(height, above.checkpoint.height).catch(() => undefined));
-    if (bundle?.fact.kind !== 'block' || !sameCheckpoint(bundle.certificate, above)) return false;
-    const { header, historyProof } = bundle.fact.value;
+    const shown = await blockUnder(source, above, height);
+    if (shown === undefined) return false;
+    const { header, historyProof } = shown;
     const hash = blockHash(header);
-    const { historyRoot, height: certified } = above.checkpoint;
-    const place = { count: certified + 1, index: height, content: hash, siblings: historyProof };
-    const root = listRootFromProof(place);
-    if (root === undefined || !equalBytes(root, historyRoot)) return false;
-    if (equalBytes(hash, lower.checkpoint.blockHash)) return true;
-    return {
+    // Of what else a checkpoint says, the block's hash covers the time.
+    if (equalBytes(hash, lower.checkpoint.blockHash)) return header.timestamp === lower.checkpoint.timestamp;
+    throw this.#forked({
       format: 'quorate-fork-1',
-      genesisId: trust.genesisId,
+      genesisId,
       handoffs: view.handoffs.slice(0, epoch),
       first: lower,
       second: above,
       conflict: { kind: 'otherHistory', value: { blockHash: hash, historyProof } },
-    };
+    });
+  }
+
+  #forked(fork: ForkEvidence): LightError {
+    this.#fork = new LightError('fork', describeFork(fork), fork);
+    return this.#fork;
   }
 
   /** The first sound answer to a question, from whichever node. */
@@ -303,25 +320,30 @@ class Client implements LightClient {
     throw stale ?? new LightError('unproven', problems.join('; '));
   }
 
-  /** V20: a proof must be under a certificate of the chain that is known, also when those who signed it left long ago. */
+  /**
+   * V20: the set of the newest known epoch, and those that follow from it, are believed; of a set of before only what is shown
+   * to be in the chain. The chain shows blocks: the state after one is what its signers say.
+   */
   async #otherChain(source: Source, proof: Uint8Array): Promise<string | undefined> {
-    const { handoffs, certificate } = decode(bundleCodec, proof);
-    const genesisId = (await this.#readGenesis()).id;
+    const { genesisId, handoffs, certificate, fact } = decode(bundleCodec, proof);
     const known = this.#view;
-    const trust = await this.#trustOf(known.handoffs);
-    if (known.certificate === undefined) return undefined;
-    const best: Heard = { source, view: { ...known, certificate: known.certificate }, trust };
     const fork = findFork(genesisId, known, { handoffs, certificate });
-    if (fork !== undefined) await this.#compare(best, { handoffs, certificate });
-    if (certificate.checkpoint.epoch >= trust.epoch) return undefined;
-    const linked = await this.#compare(best, { handoffs, certificate });
-    return linked ? undefined : 'the certificate is of an old epoch, and its block is not shown to be in the chain';
+    if (fork !== undefined) throw this.#forked(fork);
+    const { epoch } = certificate.checkpoint;
+    const above = lastOf(known, epoch);
+    if (epoch >= known.handoffs.length || above === undefined || sameCheckpoint(above, certificate)) return undefined;
+    if (fact.kind === 'state') return 'the state is under a certificate of an old epoch';
+    const isLinked = await this.#link(genesisId, { source, view: known }, { handoffs, certificate });
+    const { header } = fact.value;
+    const shown = await blockUnder(source, above, header.height);
+    if (isLinked && shown && equalBytes(blockHash(shown.header), blockHash(header))) return undefined;
+    return 'the certificate is of an old epoch, and the block is not shown to be in the chain';
   }
 
   #age(time: number, judged = true): number {
     const { maxAge, now = Date.now } = this.#options;
     const ageMs = now() - time;
-    if (judged && maxAge !== undefined && ageMs > maxAge) {
+    if (judged && maxAge !== undefined && !(ageMs <= maxAge)) {
       throw new LightError('stale', `the newest certificate is ${ageMs} ms old, at most ${maxAge}`);
     }
     return ageMs;
@@ -329,16 +351,24 @@ class Client implements LightClient {
 
   async #readGenesis(): Promise<Genesis> {
     if (this.#genesis !== undefined) return this.#genesis;
-    const { genesis, store } = this.#options;
-    if (typeof genesis !== 'string') this.#genesis = genesis;
-    else {
-      const read = await readGenesisAsync(genesis);
-      if (!read.ok) throw new LightError('genesis', read.problem);
-      this.#genesis = read.genesis;
-    }
-    const stored = await store?.load();
-    if (stored !== undefined) this.#view = await this.#checkStored(stored, this.#genesis);
+    const given = this.#options.genesis;
+    const read = typeof given === 'string' ? await readGenesisAsync(given) : { ok: true as const, genesis: given };
+    if (!read.ok) throw new LightError('genesis', read.problem);
+    const stored = await this.#stored((store) => store.load());
+    // A copy: what was checked stays as it was, whatever the store does with its bytes.
+    if (stored !== undefined) this.#view = await this.#checkStored(stored.slice(), read.genesis);
+    // Last: nothing goes on without what is stored, also when it can not be read the first time.
+    this.#genesis = read.genesis;
     return this.#genesis;
+  }
+
+  async #stored<T>(work: (store: LightStore) => Promise<T>): Promise<T | undefined> {
+    const { store } = this.#options;
+    try {
+      return store && (await work(store));
+    } catch (error) {
+      throw new LightError('store', `the store failed: ${error instanceof Error ? error.message : 'no reason given'}`);
+    }
   }
 
   async #checkStored(stored: Uint8Array, { id: genesisId, validators }: Genesis): Promise<View> {
@@ -355,8 +385,26 @@ class Client implements LightClient {
   }
 }
 
-function heightOf({ certificate }: View): number {
-  return certificate?.checkpoint.height ?? 0;
+function heightOf(view: View): number {
+  return newestOf(view)?.checkpoint.height ?? -1;
+}
+
+function furtherFirst({ view: a }: Heard, { view: b }: Heard): number {
+  return b.handoffs.length - a.handoffs.length || heightOf(b) - heightOf(a);
+}
+
+function pairsOf<T>(items: readonly T[]): readonly (readonly [T, T])[] {
+  return items.flatMap((one, i) => items.slice(i + 1).map((other) => [one, other] as const));
+}
+
+/** The block at a height of the history that a certificate covers, if the node shows it. */
+async function blockUnder(source: Source, above: Certificate, height: number) {
+  const bundle = bundleOf(await source.block(height, above.checkpoint.height).catch(() => undefined));
+  if (bundle?.fact.kind !== 'block' || !sameCheckpoint(bundle.certificate, above)) return undefined;
+  const { header, historyProof: siblings } = bundle.fact.value;
+  const place = { count: above.checkpoint.height + 1, index: height, content: blockHash(header), siblings };
+  const root = listRootFromProof(place);
+  return root !== undefined && equalBytes(root, above.checkpoint.historyRoot) ? bundle.fact.value : undefined;
 }
 
 function failedStep({ steps }: Report): string {

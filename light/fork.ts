@@ -11,8 +11,13 @@ export function sameCheckpoint(a: Certificate, b: Certificate): boolean {
 /** A verified way from genesis to a certificate. */
 export interface View {
   readonly handoffs: readonly Handoff[];
-  /** Of the epoch that the hand-offs lead to. */
+  /** Of the epoch that the hand-offs lead to; undefined while none of it is known. */
   readonly certificate: Certificate | undefined;
+}
+
+/** The last certificate on a way. */
+export function newestOf({ handoffs, certificate }: View): Certificate | undefined {
+  return certificate ?? handoffs.at(-1)?.certificate;
 }
 
 /**

@@ -6,6 +6,9 @@ import { type SignedReply, signedReplyCodec } from '../ledger/reply.ts';
 
 /** What a node may send at most in one answer, in bytes. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** A certificate, and a page of hand-offs, of VALIDATORS_MAX members. */
+export const CERTIFICATE_BYTES_MAX = 16 * 1024;
+export const UPDATES_BYTES_MAX = 2 * 1024 * 1024;
 
 /** A node that is asked; nothing it says is believed. Its methods throw SourceError. */
 export interface Source {
@@ -33,12 +36,16 @@ export interface SourceOptions {
 export function createSource(url: string, { fetch, timeoutMs, signal: outer }: SourceOptions): Source {
   const base = url.replace(/\/+$/, '');
 
-  async function ask(path: string, init: RequestInit = {}): Promise<{ status: number; body: Uint8Array }> {
+  async function ask(
+    path: string,
+    init: RequestInit = {},
+    bytesMax = ANSWER_BYTES_MAX,
+  ): Promise<{ status: number; body: Uint8Array }> {
     const late = AbortSignal.timeout(timeoutMs);
     const signal = outer === undefined ? late : AbortSignal.any([outer, late]);
     try {
       const response = await fetch(`${base}/v1/${path}`, { ...init, signal, redirect: 'error' });
-      return { status: response.status, body: await bodyOf(response) };
+      return { status: response.status, body: await bodyOf(response, bytesMax) };
     } catch (cause) {
       outer?.throwIfAborted();
       throw new SourceError(reasonOf(cause), { cause });
@@ -46,15 +53,15 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
   }
 
   /** Undefined for 404, 409 and 410: it is not there, or not yet, or no more. */
-  async function bytesOf(path: string): Promise<Uint8Array | undefined> {
-    const { status, body } = await ask(path, { headers: { accept: 'application/octet-stream' } });
+  async function bytesOf(path: string, bytesMax?: number): Promise<Uint8Array | undefined> {
+    const { status, body } = await ask(path, { headers: { accept: 'application/octet-stream' } }, bytesMax);
     if (status === 404 || status === 409 || status === 410) return undefined;
     if (status !== 200) throw new SourceError(`${path} answered ${status}`);
     return body;
   }
 
-  async function decoded<T>(codec: Codec<T>, path: string): Promise<T | undefined> {
-    const body = await bytesOf(path);
+  async function decoded<T>(codec: Codec<T>, path: string, bytesMax: number): Promise<T | undefined> {
+    const body = await bytesOf(path, bytesMax);
     if (body === undefined) return undefined;
     const read = tryDecode(codec, body);
     if (!read.ok) throw new SourceError(`${path}: ${read.problem}`);
@@ -75,9 +82,10 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
   return {
     url,
     async updates(fromEpoch) {
-      return (await decoded(updatesCodec, `light/updates?fromEpoch=${fromEpoch}`))?.handoffs ?? [];
+      const page = await decoded(updatesCodec, `light/updates?fromEpoch=${fromEpoch}`, UPDATES_BYTES_MAX);
+      return page?.handoffs ?? [];
     },
-    latest: () => decoded(certificateCodec, 'light/latest'),
+    latest: () => decoded(certificateCodec, 'light/latest', CERTIFICATE_BYTES_MAX),
     transaction: (idHex) => bytesOf(`transactions/${idHex}/proof`),
     block: (height, under) => bytesOf(`blocks/${height}/proof${under === undefined ? '' : `?under=${under}`}`),
     state: (table, keyHex) => bytesOf(`state/${encodeURIComponent(table)}/${keyHex}?keyAs=bytes&proof=true`),
@@ -108,7 +116,7 @@ function member(json: Json | undefined, name: string): Json | undefined {
     : undefined;
 }
 
-async function bodyOf(response: Response): Promise<Uint8Array> {
+async function bodyOf(response: Response, bytesMax: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   const reader = response.body?.getReader();
@@ -117,9 +125,9 @@ async function bodyOf(response: Response): Promise<Uint8Array> {
     const { done, value } = await reader.read();
     if (done) break;
     length += value.length;
-    if (length > ANSWER_BYTES_MAX) {
+    if (length > bytesMax) {
       await reader.cancel();
-      throw new SourceError(`an answer of more than ${ANSWER_BYTES_MAX} bytes`);
+      throw new SourceError(`an answer of more than ${bytesMax} bytes`);
     }
     parts.push(value);
   }

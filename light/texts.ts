@@ -4,6 +4,7 @@ import { type Json, tryFromJson } from '../ledger/codec.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { verifyWith } from './async.ts';
 import { withEngine } from './engine.ts';
+import { isPrint } from './print.ts';
 import type { Report } from './report.ts';
 import { decodeBundle, type PlanOptions } from './verify-bundle.ts';
 
@@ -15,7 +16,7 @@ export function readBundle(proof: Uint8Array | string | Json): Bundle | string {
   try {
     const decoded = tryFromJson(bundleCodec, typeof proof === 'string' ? (JSON.parse(proof) as Json) : proof);
     if (!decoded.ok) return decoded.problem;
-    return typeof proof !== 'string' || isPrint(proof, decoded.value)
+    return typeof proof !== 'string' || isPrint(proof, bundleCodec.toJson(decoded.value))
       ? decoded.value
       : 'the text is not the JSON print of the proof: it was changed somewhere';
   } catch (error) {
@@ -41,14 +42,4 @@ export function verifyTexts(
   options: PlanOptions,
 ): Promise<Report> {
   return verifyWith(readBundle(proof), (verify) => genesisOf(genesis, verify), options);
-}
-
-/**
- * One proof has two texts, on one line or indented by two spaces: a changed byte anywhere is seen, also one that JSON would
- * overlook, like a key that occurs twice.
- */
-function isPrint(text: string, bundle: Bundle): boolean {
-  const json = bundleCodec.toJson(bundle);
-  const body = text.endsWith('\n') ? text.slice(0, -1) : text;
-  return body === JSON.stringify(json) || body === JSON.stringify(json, undefined, 2);
 }

@@ -132,7 +132,8 @@ export function decodeBundle(proof: Uint8Array): Bundle | string {
 function ageProblem({ checkpoint }: Certificate, { freshness }: VerifyOptions): string | undefined {
   if (freshness === undefined) return undefined;
   const age = freshness.nowMs - checkpoint.timestamp;
-  return age > freshness.maxAgeMs ? `the certificate is ${age} ms old, at most ${freshness.maxAgeMs}` : undefined;
+  // So that what is no number is never fresh.
+  return age <= freshness.maxAgeMs ? undefined : `the certificate is ${age} ms old, at most ${freshness.maxAgeMs}`;
 }
 
 /** The header's hash stands at its height in the certified history. */

@@ -8,6 +8,7 @@ import type { VerifySignature } from '../ledger/signature.ts';
 import type { Validator } from '../ledger/validators.ts';
 import { sameCheckpoint } from './fork.ts';
 import { followHandoffs } from './handoffs.ts';
+import { isPrint } from './print.ts';
 import { type Step, type StepName, Steps } from './report.ts';
 /** The result of looking at fork evidence. `culprits` only when every step passed. */
 export interface ForkReport {
@@ -66,7 +67,10 @@ function readEvidence(evidence: Uint8Array | string | Json): ForkEvidence | stri
       evidence instanceof Uint8Array
         ? tryDecode(forkEvidenceCodec, evidence)
         : tryFromJson(forkEvidenceCodec, typeof evidence === 'string' ? (JSON.parse(evidence) as Json) : evidence);
-    return read.ok ? read.value : read.problem;
+    if (!read.ok) return read.problem;
+    return typeof evidence !== 'string' || isPrint(evidence, forkEvidenceCodec.toJson(read.value))
+      ? read.value
+      : 'the text is not the JSON print of the evidence: it was changed somewhere';
   } catch (error) {
     return `not JSON: ${error instanceof Error ? error.message : 'it can not be read'}`;
   }

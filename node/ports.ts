@@ -39,8 +39,8 @@ export interface OpenedLedger {
   readonly recentIds: Uint8Array;
   /** Public keys of the accounts that may send, 32 bytes each. */
   readonly accounts: Uint8Array;
-  /** C4: executed ids of all blocks from this block time on are at hand, within the horizon. */
-  readonly idsSince: number;
+  /** R8: height of the installed snapshot, 0 if there is none: what executed in blocks up to it may be out of sight here. */
+  readonly base: number;
 }
 
 /** R8: a piece of a snapshot as a peer gave it, not yet trusted. */
@@ -67,7 +67,6 @@ export interface SnapshotProgress {
 export interface Installed {
   readonly head: Head;
   readonly recentIds: Uint8Array;
-  readonly idsSince: number;
 }
 
 /** One block as a peer hands it to a node that is behind (R7): header and the transactions that have a receipt. */

@@ -2,6 +2,7 @@ import type { TransactionStatus } from '../api/ports.ts';
 import { blockHash, headerCodec } from '../ledger/block.ts';
 import { decode } from '../ledger/codec.ts';
 import type { Reply, SignedReply } from '../ledger/reply.ts';
+import { hasHalted } from './pbft/halt.ts';
 import type { ReplicaState } from './pbft/state.ts';
 import type { LedgerPort } from './ports.ts';
 import type { Validator } from './validator.ts';
@@ -29,13 +30,13 @@ export async function signedReply(
   ledger: LedgerPort,
   { id, status, block, receipt }: TransactionStatus,
 ): Promise<SignedReply | undefined> {
-  const { mode, config } = validator.state;
   // C3: a validator that found its own state wrong vouches for nothing.
-  if (mode === 'halted' || status === 'pending' || status === 'unknown') return undefined;
-  const { epoch } = config;
+  if (hasHalted(validator.state) || status === 'pending' || status === 'unknown') return undefined;
+  const { epoch } = validator.state.config;
   if (block === undefined || receipt === undefined) return validator.signReply({ id, status, epoch, ...NO_BLOCK });
   const [found] = await ledger.query('headers', { from: block.height, limit: 1, descending: false });
-  if (found === undefined) return undefined;
+  // It may have halted while the ledger was asked.
+  if (found === undefined || hasHalted(validator.state)) return undefined;
   const reply: Reply = {
     id,
     status,

@@ -27,6 +27,7 @@ import { Mempool, type PoolEntry } from './mempool.ts';
 import { OwnSignatures } from './own-signatures.ts';
 import type { Now, Ordered } from './pbft/events.ts';
 import { culpritOf } from './pbft/evidence.ts';
+import { HALTED } from './pbft/halt.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
 import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
@@ -98,8 +99,8 @@ export class Validator {
   /** Newest height that is executed and certified here. */
   finalHeight: number;
   readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0 };
-  /** C4: executed ids of all blocks from this block time on are at hand. */
-  #idsSince: number;
+  /** R8: a snapshot left blocks out. */
+  #skipsBlocks: boolean;
   #observer: Observer | undefined;
   #poolAnnounced = false;
   /** Up to where the low mark is in the journal. */
@@ -126,7 +127,7 @@ export class Validator {
     this.#guard = new SigningGuard(genesis.id, options.signer, self);
     this.#guard.forget(this.finalHeight);
     const { network, log, fatal } = options;
-    this.#idsSince = opened.idsSince;
+    this.#skipsBlocks = opened.base > 0;
     this.#peers = new PeerClient({
       network,
       log,
@@ -335,7 +336,7 @@ export class Validator {
       },
       halted: (reason) => {
         log.error({ reason }, 'halted: this node signs nothing any more');
-        this.#options.journal.doubt(`halted: ${reason}`).catch(fatal);
+        this.#options.journal.doubt(`${HALTED}${reason}`).catch(fatal);
       },
     };
   }
@@ -421,10 +422,10 @@ export class Validator {
   }
 
   /** R8: what the snapshot says was executed is pending no more, before anything is taken for expired. */
-  async #installed({ head, recentIds, idsSince }: Installed): Promise<void> {
+  async #installed({ head, recentIds }: Installed): Promise<void> {
     for (const key of idKeys(recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
     const keys = await this.#executedAmong([...this.pool.entries()]);
-    this.#idsSince = idsSince;
+    this.#skipsBlocks = true;
     this.pool.skipTo(head.height, keys);
     this.#observer?.executed(head.height, keys);
     this.#runner.dispatch({ type: 'executed', head, transactions: recentIds.length / 32, ordered: undefined });
@@ -446,19 +447,21 @@ export class Validator {
     this.#prune();
     this.#observer?.final(height);
     if (stable === undefined || low > executed.height) return;
-    const expired = this.pool.expire(stable.checkpoint.timestamp).filter((entry) => this.#couldBeSeen(entry));
-    if (expired.length > 0) this.#observer?.expired(expired.map(({ key }) => key));
+    const expired = this.pool.expire(stable.checkpoint.timestamp);
+    if (expired.length > 0) this.#expired(expired).catch(this.#options.fatal);
+  }
+
+  /** C4: a peer may send again what has executed. Where blocks were left out, the ledger is asked whether it would see it. */
+  async #expired(entries: readonly PoolEntry[]): Promise<void> {
+    const ask = ({ id, validUntil }: PoolEntry) => this.#options.ledger.query('hasExecuted', { id, validUntil });
+    const seen = this.#skipsBlocks && (await Promise.all(entries.map(ask)));
+    const unseen = entries.filter((_, i) => !seen || seen[i] === false);
+    if (unseen.length > 0) this.#observer?.expired(unseen.map(({ key }) => key));
   }
 
   /** V10: what the journal has is needed until block and certificate above it are durable. */
   #prune(): void {
     this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));
-  }
-
-  /** C4: only if it were seen to be executed can it be called expired. */
-  #couldBeSeen({ validUntil }: PoolEntry): boolean {
-    const { maxLifetimeMs } = this.#options.genesis.parameters;
-    return this.#idsSince === 0 || validUntil - maxLifetimeMs >= this.#idsSince;
   }
 
   #sources(first: number): readonly number[] {

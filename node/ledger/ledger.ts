@@ -133,7 +133,7 @@ export class Ledger implements LedgerPort {
       mark,
       recentIds: this.#ids.packed(),
       accounts: await activeAccounts(this.#store, this.#base.rows),
-      idsSince: this.#base.idsSince,
+      base: this.#base.height,
     };
   }
 
@@ -288,7 +288,7 @@ export class Ledger implements LedgerPort {
     this.#attach();
     await this.#restoreBlocks();
     await this.#store.clear(left);
-    return { head, recentIds: this.#ids.packed(), idsSince: base.idsSince };
+    return { head, recentIds: this.#ids.packed() };
   }
 
   /** R8: from the newest certified height that is readable, copied while no block is being written. */

@@ -2,6 +2,14 @@ import { toHex } from '../../ledger/bytes.ts';
 import type { Effect } from './events.ts';
 import { type ReplicaState, sameDigest } from './state.ts';
 
+/** What the reason of a doubt begins with that is a halt of before the last start (C3). */
+export const HALTED = 'halted: ';
+
+/** C3: whether it found its own state wrong, also before the last start. */
+export function hasHalted({ mode, reason }: ReplicaState): boolean {
+  return mode === 'halted' || (mode === 'doubt' && reason.startsWith(HALTED));
+}
+
 /** Promise 6: halt rather than diverge. */
 export function halt(state: ReplicaState, reason: string, effects: Effect[]): void {
   state.mode = 'halted';

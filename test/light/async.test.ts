@@ -4,7 +4,15 @@ import { bundleCodec } from '../../ledger/bundle.ts';
 import { fromHex } from '../../ledger/bytes.ts';
 import { decode, type Json } from '../../ledger/codec.ts';
 import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
-import { planBundle, readGenesis, readGenesisAsync, verifyBundle, verifyBundleAsync } from '../../light/index.ts';
+import { verdictsOf } from '../../light/engine.ts';
+import {
+  planBundle,
+  readGenesis,
+  readGenesisAsync,
+  verifyBundle,
+  verifyBundleAsync,
+  withEngine,
+} from '../../light/index.ts';
 import { checkedWebCrypto, type Subtle } from '../../light/webcrypto.ts';
 import { encodeBundle, memberOf, rememberingVerify, smallChain } from '../support/chain.ts';
 import { outcome } from '../support/report.ts';
@@ -115,4 +123,38 @@ test('V09: WebCrypto is used only if it keeps to rule S5 on every edge vector', 
   assert.equal(await checkedWebCrypto({ importKey: never, verify: never }), undefined);
   assert.equal(await checkedWebCrypto({ importKey, verify: () => Promise.resolve(true) }), undefined);
   assert.equal(await checkedWebCrypto({ importKey, verify: () => Promise.resolve(false) }), undefined);
+});
+
+test('a proof with any number of signatures costs a bounded number of checks beyond the first that is not valid', async () => {
+  const [good] = planBundle(bytes, text).checks;
+  const bad = { ...good!, signature: good!.signature.with(40, good!.signature[40]! ^ 1) };
+  const many = (count: number) => Array.from({ length: count }, () => good!);
+  for (const before of [0, 1, 63, 64, 100]) {
+    const verdicts = await verdictsOf([...many(before), bad, ...many(10_000)]);
+    assert.deepEqual(verdicts, [...many(before).map(() => true), false], `${before} before it`);
+  }
+  assert.deepEqual(
+    await verdictsOf(many(130)),
+    many(130).map(() => true),
+  );
+  assert.deepEqual(await verdictsOf([]), []);
+});
+
+test('a walk that goes on after a signature that is not valid gets true verdicts on what it asks then', async () => {
+  const [good] = planBundle(bytes, text).checks;
+  const bad = { ...good!, signature: good!.signature.with(40, good!.signature[40]! ^ 1) };
+  const asked = [bad, good!, bad, bad, ...Array.from({ length: 100 }, () => good!), bad, good!];
+  const verdicts = await withEngine((verify) => {
+    const seen: boolean[] = [];
+    for (const check of asked) {
+      seen.push(verify(check.signature, check.message, check.publicKey));
+      // Asked only when the one before was not valid.
+      if (!seen.at(-1)) seen.push(verify(good!.signature, good!.message, good!.publicKey));
+    }
+    return seen;
+  });
+  assert.deepEqual(
+    verdicts,
+    asked.flatMap((check) => (check === bad ? [false, true] : [true])),
+  );
 });

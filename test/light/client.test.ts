@@ -203,7 +203,12 @@ describe('the light client', () => {
       ],
     );
     ahead.certified = 4;
-    assert.equal((await client.follow()).certificate.checkpoint.height, 4);
+    const later = await client.follow();
+    assert.deepEqual([later.certificate.checkpoint.height, later.continues], [5, true]);
+    assert.deepEqual(
+      later.sources.map(({ height }) => height),
+      [3, 4],
+    );
   });
 });
 
@@ -372,6 +377,11 @@ describe('forks', () => {
     assert.equal(stepOf(encode(forkEvidenceCodec, sound)), undefined);
     for (const [i, [step, evidence]] of bad.entries()) {
       assert.equal(stepOf(encode(forkEvidenceCodec, evidence)), step, `case ${i}`);
+    }
+    const text = printForkEvidence(sound);
+    for (const same of [text, text.trimEnd(), JSON.stringify(JSON.parse(text))]) assert.equal(stepOf(same), undefined);
+    for (const changed of [` ${text}`, text.replace('{', '{"format":"quorate-fork-1",')]) {
+      assert.equal(stepOf(changed), 'format', changed.slice(0, 40));
     }
     assert.equal(stepOf('{'), 'format');
     assert.equal(stepOf(Uint8Array.of(1)), 'format');

@@ -114,4 +114,38 @@ describe('snapshots in a cluster (R8)', () => {
       [],
     );
   });
+
+  it('C4: nor what a peer sends again that was executed in such a block', async () => {
+    const expired: string[] = [];
+    let known: boolean[] = [];
+    let id = '';
+    const parameters = { ...QUIET.parameters, maxLifetimeMs: 20_000 };
+    const result = await run(6, { parameters, stormMs: 9_000 }, (world) => {
+      const [node, other] = [world.nodes[3]!, world.nodes[0]!];
+      const transaction = world.chain.transaction(90_001, node.now().wall + 6_500);
+      id = toHex(transaction.id);
+      world.loop.after(1_000, () => {
+        node.validator!.observe({
+          executed() {},
+          final() {},
+          expired: (keys) => void expired.push(...keys.map((key) => toHex(Buffer.from(key, 'latin1')))),
+        });
+        deafen(world, node);
+        world.submitted.add(id);
+        world.loop.settle();
+        void other.validator!.intake.fromClient([transaction.bytes]);
+      });
+      world.loop.after(4_000, () => world.network.heal());
+      world.loop.after(6_000, () => {
+        known = [hasExecuted(other, id), hasExecuted(node, id), node.validator!.catchUps.snapshots > 0];
+        // Its memory of ids is limited: as if so many others had been executed since.
+        const { bytes, body } = transaction;
+        const entry = { id: transaction.id, key: idKey(transaction.id), bytes, validUntil: body.validUntil, origin: 1 };
+        node.validator!.pool.add(entry, node.now().monotonic);
+      });
+    });
+    assert(result.snapshots > 0);
+    assert.deepEqual(known, [true, true, true], 'executed by the others, in a block of which the snapshot has the ids');
+    assert(!expired.includes(id), 'it has executed');
+  });
 });
