@@ -144,7 +144,7 @@ export class Ledger implements LedgerPort {
   /** Readers of the state as it is now. */
   #attach(): void {
     const now = () => ({ head: this.#head, finalHeight: this.#finalHeight, base: this.#base.height });
-    this.#query = new LedgerQuery(this.#store, this.#state, now);
+    this.#query = new LedgerQuery(this.#store, this.#state, now, () => this.#last);
     this.#served = new ServedSnapshot(this.#store, this.#options.snapshots ?? SNAPSHOTS);
   }
 
