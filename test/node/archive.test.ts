@@ -158,6 +158,7 @@ describe('an archive', () => {
     const now = await second.query('state', { table: TABLE, key: utf8Encode('a'), at: 4, proof: false });
     const before = await second.query('state', { table: TABLE, key: utf8Encode('a'), at: 3, proof: false });
     assert.notDeepEqual(now!.value, before!.value);
+    assert.deepEqual([now!.bundle, before!.bundle], [undefined, undefined], 'no proof was asked for');
     assert.equal(await shows(second, 'a', 5), undefined, 'not executed');
     await second.close();
 
