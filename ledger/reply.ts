@@ -13,8 +13,8 @@ import { faultsTolerated } from './validators.ts';
 export const replyCodec = struct({
   id: bytes32,
   /**
-   * committed: executed by a quorum. final, rejected: under a certificate, with a receipt that says ok or failed. expired:
-   * it has not executed and never will (C4).
+   * committed: ordered by a quorum, and executed by the signer. final, rejected: under a certificate, with a receipt that says
+   * ok or failed. expired: it has not executed and never will (C4).
    */
   status: oneOf({ committed: 1, final: 2, rejected: 3, expired: 4 }),
   /** The signer's epoch. */

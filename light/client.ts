@@ -34,7 +34,7 @@ export interface LightClientOptions {
   /** In ms, for one request. Default 10,000. */
   readonly timeout?: number;
   readonly fetch?: typeof fetch;
-  /** This machine's clock in ms; only ages are judged by it. */
+  /** This machine's clock in ms; only ages are judged by it, and by what is known to be certified. */
   readonly now?: () => number;
 }
 
@@ -43,7 +43,7 @@ export interface Position {
   readonly epoch: number;
   readonly validators: ValidatorSet;
   readonly certificate: Certificate;
-  /** By this machine's clock, from the certified block time. */
+  /** By this machine's clock, from the certified block time; negative if the clock is behind. */
   readonly ageMs: number;
   /** The certificate known before is shown to be on this chain; true if there was none. */
   readonly continues: boolean;
@@ -343,8 +343,10 @@ class Client implements LightClient {
   #age(time: number, judged = true): number {
     const { maxAge, now = Date.now } = this.#options;
     const ageMs = now() - time;
-    if (judged && maxAge !== undefined && !(ageMs <= maxAge)) {
-      throw new LightError('stale', `the newest certificate is ${ageMs} ms old, at most ${maxAge}`);
+    // A clock that is behind makes nothing younger than what is certified since.
+    const oldMs = Math.max(ageMs, (newestOf(this.#view)?.checkpoint.timestamp ?? time) - time);
+    if (judged && maxAge !== undefined && !(oldMs <= maxAge)) {
+      throw new LightError('stale', `the newest certificate is ${oldMs} ms old, at most ${maxAge}`);
     }
     return ageMs;
   }

@@ -43,14 +43,17 @@ export class Archive {
     else await this.begin(kind, tree, height);
   }
 
-  /** Writes the whole state as of this height. Not complete before the last batch names its range. */
+  /**
+   * Writes the whole state as of this height. Not complete before the last batch names its range; each is synced, as what that
+   * one names must not be lost in a log before it.
+   */
   async begin(kind: RowsKind, tree: StateTree, height: number): Promise<void> {
     let batch = this.#store.batch();
     let records = 0;
     const put = async (write: () => void): Promise<void> => {
       write();
       if (++records % BATCH_RECORDS !== 0) return;
-      await batch.write({ sync: false });
+      await batch.write({ sync: true });
       batch = this.#store.batch();
     };
     for await (const { key, value } of this.#store.range(kind)) {

@@ -144,7 +144,7 @@ export class Ledger implements LedgerPort {
   /** Readers of the state as it is now. */
   #attach(): void {
     const now = () => ({ head: this.#head, finalHeight: this.#finalHeight, base: this.#base.height });
-    this.#query = new LedgerQuery(this.#store, this.#state, now);
+    this.#query = new LedgerQuery(this.#store, this.#state, now, () => this.#last);
     this.#served = new ServedSnapshot(this.#store, this.#options.snapshots ?? SNAPSHOTS);
   }
 
@@ -277,16 +277,19 @@ export class Ledger implements LedgerPort {
     batch.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
     await batch.write({ sync: true });
     await this.#served.drop();
+    const ids = new ExecutedIds();
+    for (const block of await carriedIds(this.#store, base, timestamp - this.#idHorizonMs))
+      ids.add(block.header.timestamp, block.ids);
+    // All at once, for whoever reads meanwhile (C4).
     const left = this.#base.rows;
     this.#base = base;
     this.#head = head;
     this.#finalHeight = height;
     this.#history = { count: height + 1, peaks };
     this.#state = new LedgerState(this.#store, rowsKind, tree, height);
-    this.#ids = new ExecutedIds();
-    await this.#keepHistory();
+    this.#ids = ids;
     this.#attach();
-    await this.#restoreBlocks();
+    await this.#keepHistory();
     await this.#store.clear(left);
     return { head, recentIds: this.#ids.packed() };
   }

@@ -17,6 +17,9 @@ import type { LedgerState } from './state.ts';
 
 const NOTHING = { kind: 'nothing', value: {} } as const;
 
+/** What rests on a certificate. */
+const CERTIFIED: ReadonlySet<keyof LedgerQueries> = new Set(['certificate', 'transactionBundle', 'blockBundle']);
+
 type Args<Q extends keyof LedgerQueries> = LedgerQueries[Q]['args'];
 
 interface Now {
@@ -31,15 +34,24 @@ export class LedgerQuery {
   readonly #store: Store;
   readonly #state: LedgerState;
   readonly #now: () => Now;
+  readonly #written: () => Promise<unknown>;
 
-  constructor(store: Store, state: LedgerState, now: () => Now) {
+  /** `written`: when what was handed over before is written. */
+  constructor(store: Store, state: LedgerState, now: () => Now, written: () => Promise<unknown>) {
     this.#store = store;
     this.#state = state;
     this.#now = now;
+    this.#written = written;
   }
 
   async answer<Q extends keyof LedgerQueries>(name: Q, args: Args<Q>): Promise<LedgerQueries[Q]['result']> {
-    return (await this.#answer(name, args)) as LedgerQueries[Q]['result'];
+    let found = await this.#answer(name, args);
+    // Whoever asks has heard of a certificate that waits for a block to be written.
+    if (found === undefined && CERTIFIED.has(name)) {
+      await this.#written();
+      found = await this.#answer(name, args);
+    }
+    return found as LedgerQueries[Q]['result'];
   }
 
   #answer(name: keyof LedgerQueries, args: unknown): Promise<unknown> | unknown {

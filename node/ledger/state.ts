@@ -100,7 +100,10 @@ export class LedgerState implements StateReader {
     proof: boolean,
   ): Promise<{ readonly value: Uint8Array | undefined; readonly proof: StateProof | undefined } | undefined> {
     if (!this.keeps(height)) return undefined;
-    if (!this.has(height)) return this.#archive!.row(table, key, height);
+    if (!this.has(height)) {
+      const archived = await this.#archive!.row(table, key, height);
+      return proof ? archived : { ...archived, proof: undefined };
+    }
     return { value: this.getAt(table, key, height), proof: proof ? this.prove(table, key, height) : undefined };
   }
 

@@ -263,6 +263,23 @@ describe('what a light client is given', () => {
     }
   });
 
+  it('V17: with a clock that is behind, what is older than what is known is as old as that at least', async () => {
+    const chain = smallChain();
+    const node = lightNode(chain);
+    const client = clientOf([node], { maxAge: 1_500, now: () => GENESIS_TIME - 86_400_000 });
+    assert((await client.follow()).ageMs < 0, 'the clock shows that it is behind');
+    const { height } = chain;
+    assert((await client.state(TABLE, utf8Encode('deed 1'))).ageMs < 0);
+    chain.append();
+    node.certified = height + 1;
+    await client.follow();
+    chain.append();
+    node.certified = height + 2;
+    await client.follow();
+    node.certified = height;
+    await assert.rejects(client.state(TABLE, utf8Encode('deed 1')), isError('stale'));
+  });
+
   it('hand-offs without end are refused where no proof could hold them', async () => {
     const chain = smallChain(1);
     for (let epoch = 0; epoch <= HANDOFFS_MAX; epoch++) chain.handOver(chain.members);

@@ -106,6 +106,23 @@ describe('ledger', () => {
     assert.equal(known[0]! & 2, 0);
   });
 
+  it('a certificate that was handed over is there for whoever asks after it, also while a block is being written', async () => {
+    const { ledger } = await start();
+    const one = register(chain, 'a');
+    const certificate = certify(await execute(ledger, 1, one));
+    const asked: Promise<unknown>[] = [];
+    const writing = execute(ledger, 2, register(chain, 'b'));
+    const storing = ledger.storeCertificate(certificate);
+    asked.push(ledger.query('certificate', { height: 1 }));
+    asked.push(ledger.query('transactionBundle', { id: one.id }));
+    asked.push(ledger.query('blockBundle', { height: 1, under: undefined }));
+    const [found, ...bundles] = await Promise.all(asked);
+    assert.deepEqual(found, certificate);
+    for (const bundle of bundles) assert(verifyBundle(bundle as Uint8Array, chain.genesis.text, { verify }).ok);
+    await Promise.all([writing, storing]);
+    assert.equal(await ledger.query('certificate', { height: 2 }), undefined);
+  });
+
   it('gives bundles of transactions, of rows and of absence that verify with the genesis file alone', async () => {
     const { ledger } = await start();
     const [a, b, c] = [register(chain, 'a'), register(chain, 'b'), register(chain, 'c')];

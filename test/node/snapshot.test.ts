@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { type Batch, batchCodec, batchDigest } from '../../ledger/block.ts';
 import { bundleCodec } from '../../ledger/bundle.ts';
@@ -332,6 +333,25 @@ describe('snapshots (R8)', () => {
     assert.deepEqual([await executed(late), await executed(neverLate)], [true, false], 'blocks above are all here');
     const from = registration(31, 'never');
     assert.equal(await executed(from), false, 'it could execute from the block above the base on');
+  });
+
+  it('C4: nothing that it brought is taken for not executed while it is being installed', async () => {
+    const { id, body } = registration(25, 'a25');
+    const seen: (boolean | undefined)[] = [];
+    let done = false;
+    const watching = (async () => {
+      while (!done) {
+        const isInstalled = behind.head.height === HEIGHT;
+        const executed = await behind.query('hasExecuted', { id, validUntil: body.validUntil });
+        if (isInstalled) seen.push(executed);
+        await setImmediate();
+      }
+    })();
+    await catchUp([honest]);
+    done = true;
+    await watching;
+    assert(seen.length > 0, 'it was asked in time');
+    assert.deepEqual([...new Set(seen)], [true]);
   });
 
   it('ids that still reach back to what was executed here leave no gap', async () => {
