@@ -83,7 +83,7 @@ export function planBundle(
 }
 
 function verifyRead(bundle: Bundle | string, trusted: string | Genesis, options: VerifyOptions): Report {
-  const steps = new Steps(STEPS.transaction);
+  const steps = new Steps(COMMON);
   const read =
     typeof trusted === 'string' ? readGenesis(trusted, options.verify) : { ok: true as const, genesis: trusted };
   if (!read.ok) return steps.failed('genesis', read.problem);
