@@ -69,7 +69,7 @@ function otherAnswer(question: Question, { transaction, block, state }: Facts): 
 }
 
 function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyOptions): Report {
-  const steps = new Steps(STEPS.transaction);
+  const steps = new Steps(COMMON);
   if (!read.ok) return steps.failed('genesis', read.problem);
   const { genesis } = read;
   steps.passed('genesis', `chain ${genesis.chain}, ${genesis.validators.length} validators, id ${toHex(genesis.id)}`);

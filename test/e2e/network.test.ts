@@ -15,6 +15,7 @@ import {
   stopProcess,
   temporaryFolder,
 } from '../support/processes.ts';
+import { runPython, withoutPython } from '../support/python.ts';
 import { signRecords } from '../support/sign-records.ts';
 
 const DIGEST = '0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953';
@@ -63,6 +64,39 @@ describe('four validators as real processes', () => {
       const refused = await quorate('verify', bad, '--genesis', dev.ready.genesisFile);
       assert.equal(refused.code, 4, `digit ${place}: ${refused.stdout}`);
       assert.match(refused.stdout, /✗ \S+/);
+    }
+  });
+
+  it('gives proofs of a transaction, a row and a missing row that the verifier in Python verifies', {
+    skip: withoutPython,
+  }, async () => {
+    const [record] = await signRecords(dev.ready, 1, 'python');
+    const sent = await fetch(`${url}/v1/transactions?wait=final`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream' },
+      body: record!.bytes as Uint8Array<ArrayBuffer>,
+    });
+    assert.equal(((await sent.json()) as { status: string }).status, 'final');
+    const id = toHex(record!.id);
+    const proofUrl = `${url}/v1/transactions/${id}/proof`;
+    const proofOf = async (table: string, key: string): Promise<string> => {
+      const path = `/v1/state/${table}/${encodeURIComponent(key)}?at=final&proof=true`;
+      return JSON.stringify((await getJson<{ proof: unknown }>(`${url}${path}`)).proof);
+    };
+    const genesis = join(folder.path, 'served-genesis.json');
+    await writeFile(genesis, await bytesAt(`${url}/v1/genesis`));
+    const proofs: readonly (readonly [what: string, proof: Uint8Array | string, said: RegExp])[] = [
+      ['a transaction in JSON', await bytesAt(proofUrl), new RegExp(`^id +${id}$`, 'm')],
+      ['a transaction in bytes', await bytesAt(proofUrl, 'application/octet-stream'), new RegExp(`^id +${id}$`, 'm')],
+      ['a row', await proofOf('records.entries', 'python/0'), /^what +records\.entries "python\/0" is \{"digest"/m],
+      ['a missing row', await proofOf('records.entries', 'no such record'), /"no such record" does not exist$/m],
+    ];
+    for (const [what, proof, said] of proofs) {
+      const file = join(folder.path, 'python.proof.json');
+      await writeFile(file, proof);
+      const { code, output } = await runPython('verify.py', '--genesis', genesis, file, '--max-age', '600000');
+      assert.equal(code, 0, `${what}: ${output}`);
+      assert.match(output, said, what);
     }
   });
 
@@ -130,6 +164,12 @@ describe('four validators as real processes', () => {
     }
   });
 });
+
+async function bytesAt(url: string, accept = 'application/json'): Promise<Uint8Array> {
+  const response = await fetch(url, { headers: { accept } });
+  assert(response.ok, `${url}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
 
 async function waitForHeight(url: string, above: number): Promise<void> {
   const { height } = await getJson<{ height: number }>(`${url}/v1/chain`);

@@ -41,7 +41,8 @@ export function applicationVectors(): Json {
   const { modules } = quorateApplication;
   const bytes = (codec: Codec<unknown>, json: Json | undefined): string => toHex(encode(codec, codec.fromJson(json!)));
   return {
-    about: 'Rows, arguments and events of the built-in modules. `path` is where the row stands in the state tree.',
+    about:
+      'Rows, arguments and events of the built-in modules. `path` is where the row stands in the state tree. A bad case is no value of what `of` names; `step`: decode, or match (the pattern of asset names).',
     rows: modules.flatMap(({ tables }) =>
       tables.map((table) => {
         const [text, value] = ROWS[table.name]!;
@@ -70,22 +71,30 @@ export function applicationVectors(): Json {
         return { module, name, json, bytes: bytes(codec, json) };
       }),
     ),
-    badArguments: [
-      {
-        module: 'assets',
-        action: 'transfer',
-        name: 'an asset name with a space',
-        bytes: `0x0461206263${BEN.slice(2)}${'00'.repeat(16)}`,
-      },
-      {
-        module: 'assets',
-        action: 'transfer',
-        name: 'an empty asset name',
-        bytes: `0x00${BEN.slice(2)}${'00'.repeat(16)}`,
-      },
-      { module: 'records', action: 'revoke', name: 'an empty key', bytes: '0x00' },
-      { module: 'records', action: 'revoke', name: 'a key of 201 bytes', bytes: `0xc9${'61'.repeat(201)}` },
-      { module: 'records', action: 'revoke', name: 'trailing byte', bytes: '0x016100' },
-    ],
+    bad: badCases(),
   };
+}
+
+/** Bytes that are none of what they are said to be. */
+function badCases(): Json {
+  const ben = BEN.slice(2);
+  const amount = '00'.repeat(16);
+  const cases: readonly (readonly [of: string, step: string, name: string, digits: string])[] = [
+    ['assets.transfer', 'match', 'an asset name with a space', `0461206263${ben}${amount}`],
+    ['assets.transfer', 'match', 'an asset name that begins with a dot', `022e61${ben}${amount}`],
+    ['assets.transfer', 'match', 'an asset name with a newline at its end', `02610a${ben}${amount}`],
+    ['assets.transfer', 'decode', 'an empty asset name', `00${ben}${amount}`],
+    ['assets.issue', 'decode', 'no amount', `0161${ben}`],
+    ['records.register', 'decode', 'a note of 513 bytes', `0161${ben}0201${'61'.repeat(513)}`],
+    ['records.revoke', 'decode', 'an empty key', '00'],
+    ['records.revoke', 'decode', 'a key of 201 bytes', `c9${'61'.repeat(201)}`],
+    ['records.revoke', 'decode', 'trailing byte', '016100'],
+    ['event assets.transferred', 'match', 'an asset name with a slash', `03612f62${ben}${ben}${amount}`],
+    ['event records.revoked', 'decode', 'no owner', '0161'],
+    ['members.accounts', 'decode', 'active is neither 0 nor 1', '03616e6e0461636d650002'],
+    ['members.organisations', 'decode', 'no administrators', '0001'],
+    ['assets.balances', 'decode', 'an amount of 15 bytes', '00'.repeat(15)],
+    ['records.entries', 'decode', 'a time above 2^53 - 1', `${ben}${ben}0020000000000000000000${'00'.repeat(7)}`],
+  ];
+  return cases.map(([of, step, name, digits]) => ({ of, step, name, bytes: `0x${digits}` }));
 }

@@ -29,20 +29,20 @@ export function handoffVectors(): Json {
       },
     });
   const shown = (handoff: Handoff): string => toHex(encode(handoffCodec, handoff));
-  const bad: Record<string, readonly [rule: number, Handoff]> = {
-    'signed by one too few': [1, ending({ signers: [1, 3] })],
-    'signed for another chain': [1, other.handoffs[0]!],
-    'a next epoch two further': [1, ending({ checkpoint: { nextEpoch: 2 } })],
-    'a certificate that ends no epoch': [2, { certificate: chain.certify(), next: chain.genesis.validators }],
-    'another set than the certified one': [3, { ...sound, next: chain.genesis.validators }],
-    'the set in another order': [3, { ...sound, next: sound.next.toReversed() }],
-    'the set without its last member': [3, { ...sound, next: sound.next.slice(0, -1) }],
+  const bad: Record<string, readonly [step: string, Handoff]> = {
+    'signed by one too few': ['certificate', ending({ signers: [1, 3] })],
+    'signed for another chain': ['certificate', other.handoffs[0]!],
+    'a next epoch two further': ['certificate', ending({ checkpoint: { nextEpoch: 2 } })],
+    'a certificate that ends no epoch': ['end', { certificate: chain.certify(), next: chain.genesis.validators }],
+    'another set than the certified one': ['set', { ...sound, next: chain.genesis.validators }],
+    'the set in another order': ['set', { ...sound, next: sound.next.toReversed() }],
+    'the set without its last member': ['set', { ...sound, next: sound.next.slice(0, -1) }],
   };
   return {
-    about: 'Hand-offs judged by a trusted epoch and set. A bad case decodes and must be refused, first by `rule`.',
+    about: 'Hand-offs judged by a trusted epoch and set. A bad case decodes and must be refused, first by `step`.',
     trust: trustOf(chain),
     good: [sound, same.handoffs[0]!].map((handoff) => ({ bytes: shown(handoff), json: handoffCodec.toJson(handoff) })),
-    bad: Object.entries(bad).map(([name, [rule, handoff]]) => ({ name, rule, bytes: shown(handoff) })),
+    bad: Object.entries(bad).map(([name, [step, handoff]]) => ({ name, step, bytes: shown(handoff) })),
   };
 }
 
@@ -111,7 +111,7 @@ export function replyVectors(): Json {
       signers,
       reply: replyCodec.toJson(replies.find(({ sender }) => signers.includes(sender))!.reply),
     })),
-    bad: Object.entries(bad).map(([name, replies]) => ({ name, replies: shown(replies) })),
+    bad: Object.entries(bad).map(([name, replies]) => ({ name, step: 'enough', replies: shown(replies) })),
   };
 }
 

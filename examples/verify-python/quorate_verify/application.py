@@ -1,0 +1,67 @@
+"""The built-in modules of docs/formats.md: what their rows, arguments and events say.
+
+No step of a verification needs this: a proof is about bytes. It shows people what the bytes mean.
+"""
+
+import re
+
+from .codec import Refused, decode, to_hex
+from .layouts import LAYOUTS
+
+ASSET = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
+
+# The parts of a table's key: a number of bytes, or text to the end.
+KEY_PARTS = {
+    'members.organisations': ['text'],
+    'members.accounts': [32],
+    'governance.parameters': ['text'],
+    'governance.validators': ['text'],
+    'assets.definitions': ['text'],
+    'assets.balances': [32, 'text'],
+    'records.entries': ['text'],
+}
+
+
+def key_text(table, key):
+    """The key of a row as URLs and the command line write it: parts joined by `:`, bytes as `0x…`."""
+    if table not in KEY_PARTS:
+        raise Refused('unknown', f'no built-in module has {table}')
+    shown = []
+    rest = key
+    for part in KEY_PARTS[table]:
+        size = len(rest) if part == 'text' else part
+        shown.append(_text(rest) if part == 'text' else to_hex(rest[:size]))
+        rest = rest[size:]
+    return ':'.join(shown)
+
+
+def row_json(table, value):
+    """The value of a row."""
+    return _json(table, value)
+
+
+def arguments_json(module, action, arguments):
+    """The arguments of a call."""
+    return _json(f'{module}.{action}', arguments)
+
+
+def event_json(module, name, data):
+    """The data of an event."""
+    return _json(f'event {module}.{name}', data)
+
+
+def _json(layout_name, data):
+    layout = LAYOUTS.get(layout_name)
+    if layout is None:
+        raise Refused('unknown', f'no built-in module has {layout_name}')
+    json = layout.to_json(decode(layout, data))
+    if 'asset' in json and ASSET.fullmatch(json['asset']) is None:
+        raise Refused('match', 'not the name of an asset')
+    return json
+
+
+def _text(data):
+    try:
+        return data.decode('utf-8')
+    except UnicodeDecodeError:
+        raise Refused('decode', 'not well-formed UTF-8') from None
