@@ -210,7 +210,7 @@ function blockProblem(
 }
 
 function blockFacts(header: Header): NonNullable<Facts['block']> {
-  return { height: header.height, time: header.timestamp, hash: blockHash(header) };
+  return { height: header.height, time: header.timestamp, hash: blockHash(header), header };
 }
 
 function verifyBlock(
