@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { writeVerifyPage } from './verify-page.ts';
 
-/** `npm run build`: `dist/` for publishing, and the light client as browser modules in `dist/browser/`. */
+/** `npm run build`: `dist/` for publishing, the light client as browser modules in `dist/browser/`, and the page. */
 const root = fileURLToPath(new URL('../', import.meta.url));
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -24,3 +25,5 @@ const { metafile } = await build({
   chunkNames: 'light-[name]-[hash]',
 });
 for (const [path, { bytes }] of Object.entries(metafile.outputs)) console.log(`${bytes} bytes  ${path}`);
+const page = await writeVerifyPage();
+console.log(`${page.bytes} bytes  ${page.path}`);
