@@ -5,6 +5,7 @@ import { encodeRoute } from './encode.ts';
 import { nodeRoutes } from './node.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
 import { proofRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
+import { verifyPageRoute } from './verify-page.ts';
 
 /** Everything the API answers. */
 export const routes: readonly Route[] = withDescriptions([
@@ -20,4 +21,5 @@ export const routes: readonly Route[] = withDescriptions([
   stateRoute,
   stateRowsRoute,
   ...nodeRoutes,
+  verifyPageRoute,
 ]);

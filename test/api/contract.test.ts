@@ -115,7 +115,7 @@ function documented(route: Route): string[] {
 
 async function everyAnswer(api: TestApi): Promise<void> {
   const row = '/v1/state/records.entries/x';
-  for (const path of ['/', '/openapi.json', '/livez', '/readyz', '/v1/blocks', '/v1/checkpoints', row])
+  for (const path of ['/', '/openapi.json', '/livez', '/readyz', '/verify', '/v1/blocks', '/v1/checkpoints', row])
     await api.call(path);
   for (const path of [
     'chain',
@@ -140,7 +140,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
     await api.call(`/v1/transactions/${id}/proof`);
   }
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
-  for (const path of ['/v1/genesis', '/v1/blocks/1', '/v1/checkpoints/1', `/v1/transactions/${final}`]) {
+  for (const path of ['/verify', '/v1/genesis', '/v1/blocks/1', '/v1/checkpoints/1', `/v1/transactions/${final}`]) {
     const { headers } = await api.call(path);
     await api.raw(plainGet(path, `If-None-Match: ${headers.get('etag')}`));
   }
@@ -179,6 +179,8 @@ function isRefusal(code: string): code is 'bad-signature' {
 
 async function commonProblems(api: TestApi): Promise<void> {
   const full = await startTestApi({ requestsMax: 0 });
+  const withoutPage = await startTestApi({}, {});
+  await withoutPage.call('/verify');
   const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
   for (const { method, path, body } of routes) {
     const at = path.replace(':id', NO_ID).replace(':table', 'records.entries').replace(/:\w+/, '0');
@@ -192,6 +194,8 @@ async function commonProblems(api: TestApi): Promise<void> {
     await api.call(at, body === undefined ? {} : postBytes(a.bytes));
     api.node.broken = false;
   }
-  for (const name of full.seen) api.seen.add(name);
-  await full.close();
+  for (const other of [full, withoutPage]) {
+    for (const name of other.seen) api.seen.add(name);
+    await other.close();
+  }
 }
