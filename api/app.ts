@@ -13,7 +13,11 @@ import type { ApiContext, Route, RouteAnswer } from './route.ts';
 import { routes } from './routes/index.ts';
 
 /** The route table behind Koa: validation before the handlers, headers and problems after them. */
-export function createApp({ node, application, log }: ApiOptions, limits: ServerLimits, open: OpenRequests): Koa {
+export function createApp(
+  { node, application, verifyPage, log }: ApiOptions,
+  limits: ServerLimits,
+  open: OpenRequests,
+): Koa {
   // H04: nothing here depends on Host or X-Forwarded-*.
   const app = new Koa({ proxy: false });
   app.silent = true;
@@ -32,7 +36,12 @@ export function createApp({ node, application, log }: ApiOptions, limits: Server
     }
   });
   const router = new Router({ strict: true, sensitive: true });
-  const context: ApiContext = { node, application, waiting: new Gate('waits for transactions', limits.waitingMax) };
+  const context: ApiContext = {
+    node,
+    application,
+    waiting: new Gate('waits for transactions', limits.waitingMax),
+    verifyPage,
+  };
   const room = new Gate('bytes of bodies', limits.bodiesBytesMax);
   for (const route of routes) {
     router[route.method === 'GET' ? 'get' : 'post'](route.path, async (ctx) => {
@@ -90,7 +99,8 @@ function read(
   throw malformed(place, `${issue?.path.join('.')}: ${issue?.message}`);
 }
 
-function send(ctx: Koa.Context, route: Route, { status, body, headers = {}, immutable = false }: RouteAnswer): void {
+function send(ctx: Koa.Context, route: Route, answer: RouteAnswer): void {
+  const { status, body, headers = {}, immutable = false, revalidated = false } = answer;
   const bytes = body instanceof Uint8Array;
   const content = bytes ? Buffer.from(body.buffer, body.byteOffset, body.length) : JSON.stringify(body);
   ctx.status = status;
@@ -98,8 +108,8 @@ function send(ctx: Koa.Context, route: Route, { status, body, headers = {}, immu
   if (Object.values(route.answers).some((form) => form.json !== undefined && form.bytes !== undefined))
     ctx.vary('accept');
   ctx.set({ ...headers });
-  if (immutable && status === 200) {
-    ctx.set('cache-control', 'public, max-age=31536000, immutable');
+  if ((immutable || revalidated) && status === 200) {
+    ctx.set('cache-control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
     ctx.set('etag', `"${Buffer.from(sha256(Buffer.from(content))).toString('base64url')}"`);
     if (ctx.fresh) {
       ctx.status = 304;

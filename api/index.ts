@@ -5,11 +5,13 @@ import { createApp } from './app.ts';
 import { answerUnreadable } from './client-errors.ts';
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
-import type { NodePort } from './ports.ts';
+import type { NodePort, VerifyPage } from './ports.ts';
 
 export interface ApiOptions {
   readonly node: NodePort;
   readonly application: Application;
+  /** Undefined where it was not built: `/verify` says so then. */
+  readonly verifyPage: VerifyPage | undefined;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;

@@ -69,13 +69,14 @@ function operation(route: Route): Json {
   };
 }
 
-function response({ description, json, bytes }: AnswerForm): Json {
+function response({ description, json, bytes, html }: AnswerForm): Json {
   return {
     description,
     headers: headersOf(),
     content: {
       ...(json && { 'application/json': { schema: schemaOf(json, 'output') } }),
       ...(bytes && { 'application/octet-stream': { schema: binary(bytes) } }),
+      ...(html && { 'text/html': { schema: { type: 'string', description: html } } }),
     },
   };
 }

@@ -104,6 +104,13 @@ export interface NodeInfo {
   readonly genesisText: string;
 }
 
+/** The page on which people verify proofs, one self-contained file. */
+export interface VerifyPage {
+  readonly html: Uint8Array;
+  /** Its content security policy, as it states it itself. */
+  readonly policy: string;
+}
+
 export interface ChainStatus {
   readonly epoch: number;
   /** Newest executed block. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Application } from '../ledger/application.ts';
 import type { Json } from '../ledger/codec.ts';
 import type { Gate } from './gate.ts';
-import type { NodePort } from './ports.ts';
+import type { NodePort, VerifyPage } from './ports.ts';
 import type { ProblemCode } from './problems.ts';
 
 /** What handlers work on. */
@@ -11,6 +11,7 @@ export interface ApiContext {
   readonly application: Application;
   /** Transactions that requests wait for; entered before anything else is done, so that a refusal has no effect. */
   readonly waiting: Gate;
+  readonly verifyPage: VerifyPage | undefined;
 }
 
 export interface RouteRequest<P = unknown, Q = unknown> {
@@ -30,14 +31,18 @@ export interface RouteAnswer {
   readonly headers?: { readonly [name: string]: string };
   /** Never changes any more: may be cached for ever. */
   readonly immutable?: boolean;
+  /** May be cached if it is asked each time, by its ETag, whether it is still the same. */
+  readonly revalidated?: boolean;
 }
 
-/** One documented answer: its JSON, its canonical bytes, or either by the request's Accept. */
+/** One documented answer: its JSON, its canonical bytes, either by the request's Accept, or a page for people. */
 export interface AnswerForm {
   readonly description: string;
   readonly json?: z.ZodType;
   /** What the octets are. */
   readonly bytes?: string;
+  /** What the page is. */
+  readonly html?: string;
 }
 
 export interface BodyForm {
@@ -67,7 +72,7 @@ export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObjec
   readonly answers: { readonly [status: number]: AnswerForm };
   /** Beyond those that any request can get (`COMMON_PROBLEMS`). */
   readonly problems: readonly ProblemCode[];
-  /** Some answers are immutable: they carry an ETag, and 304 is possible. */
+  /** Some answers carry an ETag: 304 is possible. */
   readonly cacheable?: boolean;
   handle(context: ApiContext, request: RouteRequest<z.output<P>, z.output<Q>>): Promise<RouteAnswer>;
 }

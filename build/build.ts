@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundleLight } from './browser.ts';
+import { writeVerifyPage } from './verify-page.ts';
 
-/** `npm run build`: `dist/` for publishing, and the light client as browser modules in `dist/browser/`. */
+/** `npm run build`: `dist/` for publishing, the light client as browser modules in `dist/browser/`, and the page. */
 const root = fileURLToPath(new URL('../', import.meta.url));
 const browser = join(root, 'dist/browser');
 
@@ -17,3 +18,5 @@ for (const { name, code } of await bundleLight()) {
   writeFileSync(join(browser, name), code);
   console.log(`${code.length} bytes, ${gzipSync(code).length} gzipped  dist/browser/${name}`);
 }
+const page = await writeVerifyPage();
+console.log(`${page.bytes} bytes  ${page.path}`);

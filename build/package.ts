@@ -16,6 +16,7 @@ execFileSync(process.execPath, [join(root, 'build/build.ts')], { cwd: root, stdi
 rmSync(staging, { recursive: true, force: true });
 mkdirSync(join(staging, 'dist'), { recursive: true });
 for (const folder of PUBLISHED) cpSync(join(root, 'dist', folder), join(staging, 'dist', folder), { recursive: true });
+cpSync(join(root, 'dist/verify.html'), join(staging, 'dist/verify.html'));
 for (const name of ['bin', 'docs', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md']) {
   cpSync(join(root, name), join(staging, name), { recursive: true });
 }

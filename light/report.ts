@@ -1,4 +1,4 @@
-import type { Receipt } from '../ledger/block.ts';
+import type { Header, Receipt } from '../ledger/block.ts';
 
 /** One check of a verification. `not-reached`: an earlier one failed. */
 export interface Step {
@@ -32,7 +32,12 @@ export interface Facts {
   readonly signedBy: readonly string[];
   readonly validators: number;
   readonly certified: { readonly height: number; readonly time: number; readonly epoch: number };
-  readonly block?: { readonly height: number; readonly time: number; readonly hash: Uint8Array };
+  readonly block?: {
+    readonly height: number;
+    readonly time: number;
+    readonly hash: Uint8Array;
+    readonly header: Header;
+  };
   readonly transaction?: {
     readonly id: Uint8Array;
     readonly sender: Uint8Array;

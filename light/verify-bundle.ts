@@ -116,7 +116,7 @@ function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyO
   const problem = blockProblem(header, historyProof, checkpoint);
   if (problem !== undefined) return steps.failed('block', problem);
   steps.passed('block', `block ${header.height} is in the certified history`);
-  const block = { height: header.height, time: header.timestamp, hash: blockHash(header) };
+  const block = { height: header.height, time: header.timestamp, hash: blockHash(header), header };
   return fact.kind === 'block'
     ? steps.complete({ ...facts, block })
     : verifyTransaction(steps, fact.value, { ...facts, block }, options.verify);

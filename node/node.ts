@@ -17,6 +17,7 @@ import { processScheduler } from './scheduler.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
+import { readVerifyPage } from './verify-page.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -121,7 +122,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const node = createNodePort(info, genesis, running, ledger, network);
     closing.push(() => node.close());
     const { host, port } = config.api;
-    const api = await startApi({ node, application: quorateApplication, host, port, log });
+    const verifyPage = await readVerifyPage(log);
+    const api = await startApi({ node, application: quorateApplication, verifyPage, host, port, log });
     closing.push(() => api.close());
     running.start();
     log.info(

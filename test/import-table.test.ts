@@ -39,7 +39,7 @@ describe('the import table is enforced: planted violations are caught', () => {
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'quorate-table-'));
-    for (const name of ['ledger', 'genesis', 'node', 'light', 'tsconfig.base.json', 'package.json']) {
+    for (const name of ['ledger', 'genesis', 'node', 'light', 'explorer', 'tsconfig.base.json', 'package.json']) {
       cpSync(join(ROOT, name), join(folder, name), { recursive: true });
     }
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
@@ -65,14 +65,16 @@ describe('the import table is enforced: planted violations are caught', () => {
     assert.equal(compile(folder, PURE), '', 'without them it is content');
   });
 
-  it('light/ compiles with the DOM and without Node', () => {
-    writeFileSync(
-      join(folder, 'light/planted.ts'),
-      "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n",
-    );
-    assert.match(compile(folder, ['light']), /light\/planted\.ts/);
-    rmSync(join(folder, 'light/planted.ts'));
-  });
+  for (const project of ['light', 'explorer']) {
+    it(`${project}/ compiles with the DOM and without Node`, () => {
+      writeFileSync(
+        join(folder, project, 'planted.ts'),
+        "import { readFileSync } from 'node:fs';\nexport const x = readFileSync;\n",
+      );
+      assert.match(compile(folder, [project]), new RegExp(`${project}/planted\\.ts`));
+      rmSync(join(folder, project, 'planted.ts'));
+    });
+  }
 
   it('by Biome', () => {
     cpSync(join(ROOT, 'biome.json'), join(folder, 'biome.json'));
@@ -103,6 +105,9 @@ describe('the import table is enforced: planted violations are caught', () => {
     const elsewhere: readonly [string, string][] = [
       ['light/x.ts', "import { x } from 'libp2p';"],
       ['light/x.ts', "import { x } from '../node/runner.ts';"],
+      ['light/x.ts', "import { x } from '../explorer/verify/words.ts';"],
+      ['explorer/x.ts', "import { x } from '../node/runner.ts';"],
+      ['explorer/x.ts', "import { x } from 'zod';"],
       ['p2p/x.ts', "import { x } from '../node/runner.ts';"],
       ['p2p/x.ts', "import { x } from 'koa';"],
       ['api/x.ts', "import { x } from '../node/validator.ts';"],

@@ -6,6 +6,7 @@ import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
 import { proofRoute, statusOfBytesRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
+import { verifyPageRoute } from './verify-page.ts';
 
 /** Everything the API answers. */
 export const routes: readonly Route[] = withDescriptions([
@@ -25,4 +26,5 @@ export const routes: readonly Route[] = withDescriptions([
   stateRoute,
   stateRowsRoute,
   ...nodeRoutes,
+  verifyPageRoute,
 ]);

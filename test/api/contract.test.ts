@@ -118,7 +118,7 @@ function documented(route: Route): string[] {
 
 async function everyAnswer(api: TestApi): Promise<void> {
   const row = '/v1/state/records.entries/x';
-  for (const path of ['/', '/openapi.json', '/livez', '/readyz', '/v1/blocks', '/v1/checkpoints', row])
+  for (const path of ['/', '/openapi.json', '/livez', '/readyz', '/verify', '/v1/blocks', '/v1/checkpoints', row])
     await api.call(path);
   for (const path of [
     'chain',
@@ -151,6 +151,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
   api.node.handoffs = async () => Array.from({ length: 64 }, () => other.handoffs[0]!);
   for (const path of [
+    '/verify',
     '/v1/light/updates',
     '/v1/genesis',
     '/v1/blocks/1',
@@ -200,6 +201,8 @@ function isRefusal(code: string): code is 'bad-signature' {
 
 async function commonProblems(api: TestApi): Promise<void> {
   const full = await startTestApi({ requestsMax: 0 });
+  const withoutPage = await startTestApi({}, {});
+  await withoutPage.call('/verify');
   const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
   for (const { method, path, body } of routes) {
     const at = path.replace(':id', NO_ID).replace(':table', 'records.entries').replace(/:\w+/, '0');
@@ -213,6 +216,8 @@ async function commonProblems(api: TestApi): Promise<void> {
     await api.call(at, body === undefined ? {} : postBytes(a.bytes));
     api.node.broken = false;
   }
-  for (const name of full.seen) api.seen.add(name);
-  await full.close();
+  for (const other of [full, withoutPage]) {
+    for (const name of other.seen) api.seen.add(name);
+    await other.close();
+  }
 }

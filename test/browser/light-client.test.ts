@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { accessSync, constants } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { bundleLight } from '../../build/browser.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { memberOf, smallChain } from '../support/chain.ts';
+import { launchChromium, noChromium, removeWebCrypto } from '../support/chromium.ts';
 import { fetchFrom, lightNode } from '../support/light-nodes.ts';
-
-/** The system's Chromium; `CHROMIUM` names another one. */
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 const PAGE = `<!doctype html><title>light</title>`;
 /** What both a page and a worker run: follows, proves a transaction and an absence, and says what it found. */
@@ -34,7 +31,7 @@ import { work } from '/work.js';
 onmessage = async ({ data }) => postMessage(await work(data).catch((error) => String(error)));`;
 
 describe('the light client follows a chain in Chromium, under a strict content security policy', {
-  skip: missing(),
+  skip: noChromium(),
 }, () => {
   const chain = smallChain();
   chain.handOver([...chain.members, memberOf('node-4')]);
@@ -63,7 +60,7 @@ describe('the light client follows a chain in Chromium, under a strict content s
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+    browser = await launchChromium();
   });
 
   after(async () => {
@@ -79,10 +76,7 @@ describe('the light client follows a chain in Chromium, under a strict content s
 
   async function openPage(hasWebCrypto = true): Promise<Page> {
     const page = await browser.newPage();
-    if (!hasWebCrypto) {
-      // As on a page without https.
-      await page.addInitScript(() => Object.defineProperty(globalThis.crypto, 'subtle', { value: undefined }));
-    }
+    if (!hasWebCrypto) await page.addInitScript(removeWebCrypto);
     await page.goto(origin);
     return page;
   }
@@ -113,12 +107,3 @@ describe('the light client follows a chain in Chromium, under a strict content s
     assert.deepEqual(found, expected);
   });
 });
-
-function missing(): string | false {
-  try {
-    accessSync(EXECUTABLE, constants.X_OK);
-    return false;
-  } catch {
-    return `no Chromium at ${EXECUTABLE}`;
-  }
-}

@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
-import { accessSync, constants } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { bundleLight } from '../../build/browser.ts';
 import { encodeBundle, smallChain } from '../support/chain.ts';
-
-/** The system's Chromium; `CHROMIUM` names another one. */
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+import { launchChromium, noChromium, removeWebCrypto } from '../support/chromium.ts';
 
 interface PageReport {
   readonly ok: boolean;
   readonly steps: readonly { readonly name: string; readonly status: string }[];
 }
 
-describe('the light client in Chromium, under a strict content security policy', { skip: missing() }, () => {
+describe('the light client in Chromium, under a strict content security policy', { skip: noChromium() }, () => {
   const chain = smallChain();
   const proof = [...encodeBundle(chain.transactionBundle(2, 3))];
   const requested: string[] = [];
@@ -35,7 +32,7 @@ describe('the light client in Chromium, under a strict content security policy',
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    browser = await chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+    browser = await launchChromium();
   });
 
   after(async () => {
@@ -62,10 +59,7 @@ describe('the light client in Chromium, under a strict content security policy',
     test(`verifies a proof and names the failing step of a changed one, by ${engine}`, async () => {
       requested.length = 0;
       const page = await browser.newPage();
-      if (!hasWebCrypto) {
-        // As on a page without https.
-        await page.addInitScript(() => Object.defineProperty(globalThis.crypto, 'subtle', { value: undefined }));
-      }
+      if (!hasWebCrypto) await page.addInitScript(removeWebCrypto);
       const report = await verify(page, proof);
       assert(report.ok, JSON.stringify(report.steps));
       const changed = await verify(page, proof.with(-1, proof.at(-1)! ^ 1));
@@ -80,12 +74,3 @@ describe('the light client in Chromium, under a strict content security policy',
     });
   }
 });
-
-function missing(): string | false {
-  try {
-    accessSync(EXECUTABLE, constants.X_OK);
-    return false;
-  } catch {
-    return `no Chromium at ${EXECUTABLE}; set CHROMIUM to one`;
-  }
-}

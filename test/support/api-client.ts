@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { startApi } from '../../api/index.ts';
 import type { ServerLimits } from '../../api/limits.ts';
+import type { VerifyPage } from '../../api/ports.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problems.ts';
 import { COMMON_PROBLEMS, problemsOf, type Route } from '../../api/route.ts';
 import { routes } from '../../api/routes/index.ts';
@@ -32,14 +33,21 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+/** A page that a browser would show as nothing. */
+const EMPTY_PAGE: VerifyPage = { html: Buffer.from('<!doctype html>'), policy: "default-src 'none'" };
+
 /** A server over a fake node, and a client that holds every answer against the route table. */
-export async function startTestApi(limits: Partial<ServerLimits> = {}): Promise<TestApi> {
+export async function startTestApi(
+  limits: Partial<ServerLimits> = {},
+  { verifyPage }: { readonly verifyPage?: VerifyPage } = { verifyPage: EMPTY_PAGE },
+): Promise<TestApi> {
   let node = fakeNode();
   const errors: object[] = [];
   const seen = new Set<string>();
   const port = new Proxy({} as FakeNode, { get: (_, name) => Reflect.get(node, name) });
   const log = { error: (fields: object) => void errors.push(fields) };
-  const options = { node: port, application: quorateApplication, host: '127.0.0.1', port: 0, log, limits };
+  const application = quorateApplication;
+  const options = { node: port, application, verifyPage, host: '127.0.0.1', port: 0, log, limits };
   const api = await startApi(options);
 
   const check = (method: string, path: string, answer: Answer): Answer => {
@@ -117,6 +125,10 @@ function checkAnswer(method: string, path: string, answer: Answer, broken: boole
   if (type === 'application/octet-stream') {
     assert(form.bytes !== undefined && bytes.length > 0, `undocumented bytes: ${where}`);
     return [`${route.name} ${status}`, `${route.name} bytes`];
+  }
+  if (type.startsWith('text/html')) {
+    assert(form.html !== undefined && bytes.length > 0, `undocumented page: ${where}`);
+    return [`${route.name} ${status}`];
   }
   assert.match(type, /^application\/json/, where);
   const parsed = form.json!.safeParse(json);
