@@ -42,6 +42,7 @@ export interface LightClientOptions {
 export interface Position {
   readonly epoch: number;
   readonly validators: ValidatorSet;
+  /** The newest; that of the end of the epoch before while no block of this one is known to be final. */
   readonly certificate: Certificate;
   /** By this machine's clock, from the certified block time; negative if the clock is behind. */
   readonly ageMs: number;

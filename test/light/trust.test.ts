@@ -148,6 +148,8 @@ describe('following', () => {
       const { epoch, validators, certificate, sources } = await client.follow();
       assert.deepEqual([epoch, validators, certificate], [1, end!.next, end!.certificate]);
       for (const { compared, problem } of sources) assert(compared, problem);
+      assert((await client.state(TABLE, utf8Encode('deed 1'))).value !== undefined);
+      assert.equal((await client.block(2))!.facts.certified.height, end!.certificate.checkpoint.height);
     }
     chain.append();
     const { epoch, continues } = await clientOf([lightNode(chain)], { store }).follow();

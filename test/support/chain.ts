@@ -194,7 +194,7 @@ export class Chain {
     return {
       format: 'quorate-proof-1',
       genesisId: this.genesis.id,
-      handoffs: this.handoffs.slice(),
+      handoffs: this.handoffs.slice(0, certificate.checkpoint.epoch),
       certificate,
       fact,
     };
