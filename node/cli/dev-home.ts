@@ -57,7 +57,12 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
     {
       chain,
       time: Date.now(),
-      organisations: names.map((name) => ({ name, administrators: [devKey('administrator', name)], threshold: 1 })),
+      organisations: names.map((name) => ({
+        name,
+        administrators: [devKey('administrator', name)],
+        threshold: 1,
+        roles: ['writer', 'issuer'],
+      })),
       validators: members.map(({ validator, consensus }) => ({
         ...validator,
         possession: consensus.sign(possessionMessage(chain, validator)),

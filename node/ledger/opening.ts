@@ -2,7 +2,7 @@ import type { Genesis } from '../../genesis/genesis.ts';
 import type { Application } from '../../ledger/application.ts';
 import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
-import { accountCodec } from '../../ledger/modules/members.ts';
+import { accountCodec } from '../../ledger/modules/accounts.ts';
 import { heightKey, type RowsKind, type Store, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsCodec } from '../wire.ts';
 import { LedgerError } from './error.ts';

@@ -12,6 +12,7 @@ import {
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import type { Codec } from '../../ledger/codec.ts';
 import { forkEvidenceCodec } from '../../ledger/fork.ts';
+import { approvalCodec, changeCodec, proposalCodec } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { replyCodec, signedReplyCodec } from '../../ledger/reply.ts';
@@ -89,6 +90,9 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['SnapshotAnswer', snapshotAnswerCodec],
   ['RowsAnswer', rowsAnswerCodec],
   ['BlockIdsAnswer', blockIdsAnswerCodec],
+  ['Change', changeCodec],
+  ['Proposal', proposalCodec],
+  ['Approval', approvalCodec],
 ];
 
 /** `Name = layout` of every structure that docs/formats.md must show, one field a line. */

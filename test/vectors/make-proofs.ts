@@ -35,6 +35,10 @@ export function genesisVectors(): Json {
       'bad-threshold',
       print({ organisations: [{ ...file.organisations[0]!, threshold: 2 }] }),
     ],
+    'a role that its organisation may not give': [
+      'role-not-allowed',
+      print({ organisations: [{ ...file.organisations[0]!, roles: ['writer'] }] }),
+    ],
     'a key of small order': ['bad-key', print({ validators: [{ ...a!, key: new Uint8Array(32) }, b!, ...others] })],
     'a possession for another chain': ['bad-possession', print({ chain: 'other-chain' })],
     'a possession of another validator': [
