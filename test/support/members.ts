@@ -1,12 +1,15 @@
 import type { Receipt } from '../../ledger/block.ts';
-import { toHex, utf8Encode } from '../../ledger/bytes.ts';
+import { equalBytes, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { publicKeyOf } from '../../ledger/ed25519.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import type { Change, Proposal } from '../../ledger/modules/changes.ts';
 import { changeCodec, proposalCodec } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
+import type { Signer } from '../../node/signatures.ts';
 import { START, TestChain } from './execution.ts';
+import { START_TIME, type TestGenesis } from './genesis.ts';
 
 const made = new Map<string, Uint8Array>();
 
@@ -113,3 +116,29 @@ export const change = {
     value: { administrators: keys.map(memberKey), threshold },
   }),
 };
+
+/** The approval by the one administrator of an organisation of `chain`, whose names have the same keys as here. */
+export function approvalOf(
+  chain: TestGenesis,
+  organisation: string,
+  change: Change,
+  { nonce = 0, ...options }: { nonce?: number; validUntil?: number; signer?: Signer } = {},
+): Transaction {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setUint32(4, nonce);
+  const proposal: Proposal = { organisation, nonce: bytes, expires: START_TIME + 86_400_000, change };
+  return chain.sign(`admin ${organisation}`, 'members', 'approve', proposalCodec.toJson(proposal), {
+    nonce,
+    ...options,
+  });
+}
+
+/** Who may send by packed entries (node/ports.ts), as names of `names` with the bits of node/senders.ts. */
+export function sendersOf(packed: Uint8Array, ...names: readonly string[]): Readonly<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (let at = 0; at < packed.length; at += 33) {
+    const name = names.find((one) => equalBytes(memberKey(one), packed.subarray(at, at + 32)));
+    if (name !== undefined) found[name] = packed[at + 32]!;
+  }
+  return found;
+}
