@@ -4,6 +4,8 @@
  * them. Nothing but byte comparisons: the light client's core carries this file without any curve library.
  */
 
+import { jacobi } from './jacobi.ts';
+
 /**
  * Checks [S]B = R + [k]A exactly, k = SHA-512(R ‖ A ‖ message) mod L. Only called with bytes that passed
  * `signatureProblem`; answers false, and never throws, when A or R is no point of the curve.
@@ -88,18 +90,12 @@ function isEqual(bytes: Uint8Array, y: Uint8Array): boolean {
   return (bytes[31]! & 0x7f) === y[31];
 }
 
-/** x² = (y² - 1) / (d y² + 1) has a root: Euler's criterion over numerator times denominator, which is never 0. */
+/** x² = (y² - 1) / (d y² + 1) has a root: numerator times denominator, which is never 0, is a square. */
 function isOnCurve(key: Uint8Array): boolean {
   let y = 0n;
   for (let i = 31; i >= 0; i--) y = y * 256n + BigInt(i === 31 ? key[i]! & 0x7f : key[i]!);
   const y2 = (y * y) % FIELD;
-  let base = ((y2 - 1n + FIELD) * (CURVE_D * y2 + 1n)) % FIELD;
-  let power = 1n;
-  for (let exponent = (FIELD - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) power = (power * base) % FIELD;
-    base = (base * base) % FIELD;
-  }
-  return power <= 1n;
+  return jacobi((y2 - 1n + FIELD) * (CURVE_D * y2 + 1n), FIELD) >= 0;
 }
 
 function littleEndian(value: bigint): Uint8Array {

@@ -143,7 +143,7 @@ function prepareEnrol(ctx: State, of: Changing, { key, name, roles }: Of<'enrol'
   areAllowed(ctx, of, roles);
   const place = [organisationHash(of.name), name] as const;
   if (ctx.has(accountNames, place)) ctx.fail('name-taken');
-  isFree(ctx, key);
+  areFree(ctx, [key]);
   return () => {
     ctx.set(accounts, [key], { id: key, name, organisation: of.name, roles, active: true });
     ctx.set(accountNames, place, { account: key });
@@ -180,7 +180,7 @@ function prepareRevoke(ctx: State, of: Changing, { account: named }: Of<'revoke'
 
 function prepareRotate(ctx: State, of: Changing, { account: named, key: next }: Of<'rotate'>) {
   const { key, account } = ownAccount(ctx, of, named);
-  isFree(ctx, next);
+  areFree(ctx, [next]);
   return () => {
     ctx.set(accounts, [key], { ...account, active: false });
     ctx.set(accounts, [next], account);
@@ -192,7 +192,10 @@ function prepareRotate(ctx: State, of: Changing, { account: named, key: next }: 
 /** Approvals were given among the old administrators: nothing that is open outlives them. */
 function prepareAdministrators(ctx: State, of: Changing, { administrators: next, threshold }: Of<'administrators'>) {
   const old = of.row.administrators;
-  for (const key of next) if (!isAmong(old, key)) isFree(ctx, key);
+  areFree(
+    ctx,
+    next.filter((key) => !isAmong(old, key)),
+  );
   return () => {
     for (const key of old) {
       for (const id of ctx.get(administrators, [key])!.open) ctx.delete(proposals, [id]);
@@ -217,11 +220,11 @@ function areAllowed(ctx: State, { row }: Changing, roles: readonly string[]): vo
 }
 
 /** A key has one use, and one owner for ever. The costly check of S5 comes last. */
-function isFree(ctx: State, key: Uint8Array): void {
-  if (ctx.has(accounts, [key]) || ctx.has(administrators, [key])) ctx.fail('key-taken');
-  const validators = ctx.get(validatorsTable, [CURRENT]) ?? [];
-  if (validators.some((one) => equalBytes(one.key, key) || equalBytes(one.peerKey, key))) ctx.fail('key-taken');
-  if (publicKeyProblem(key) !== undefined) ctx.fail('bad-key');
+function areFree(ctx: State, keys: readonly Uint8Array[]): void {
+  const nodes = (ctx.get(validatorsTable, [CURRENT]) ?? []).flatMap(({ key, peerKey }) => [key, peerKey]);
+  for (const key of keys)
+    if (ctx.has(accounts, [key]) || ctx.has(administrators, [key]) || isAmong(nodes, key)) ctx.fail('key-taken');
+  for (const key of keys) if (publicKeyProblem(key) !== undefined) ctx.fail('bad-key');
 }
 
 function isAmong(keys: readonly Uint8Array[], key: Uint8Array): boolean {
