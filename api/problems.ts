@@ -41,8 +41,9 @@ export const PROBLEMS = {
   'not-permitted': {
     status: 403,
     title: 'The sender may not do this',
-    retry: 'never',
-    description: 'The sender has no active account on this chain.',
+    retry: 'elsewhere',
+    description:
+      'By the newest state that this node has executed: the sender has no active account, or administers no organisation and an action is for those who do. A node that is a moment behind does not know a new account yet.',
   },
   'not-found': {
     status: 404,

@@ -107,5 +107,6 @@ function pieces() {
     roles: ['issuer', 'writer'],
   }));
   const validators = [{ name: 'v0', organisation: 'bench', key: keys[1]!, peerKey: keys[2]! }];
-  return { organisations: [{ name: 'bench', administrators, threshold: 1 }], accounts, validators, parameters };
+  const organisations = [{ name: 'bench', administrators, threshold: 1, roles: ['issuer', 'writer'] }];
+  return { organisations, accounts, validators, parameters };
 }

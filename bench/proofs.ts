@@ -50,6 +50,7 @@ export function genesisOf(validators: readonly Member[]): Genesis {
         name: organisation,
         administrators: [signerOf(`administrator ${index}`).publicKey],
         threshold: 1,
+        roles: ['issuer', 'writer'],
       })),
       validators: validators.map((member) => ({
         ...asValidator(member),

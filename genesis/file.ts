@@ -19,6 +19,8 @@ export const organisationEntryCodec = struct({
   administrators: list(bytes32, ADMINISTRATORS_MAX, 1),
   /** How many of them act for the organisation. */
   threshold: u8,
+  /** What it may give to its accounts, now and later. */
+  roles: list(name, ROLES_MAX),
 });
 
 export const validatorEntryCodec = struct({

@@ -1,5 +1,6 @@
 import { toHex } from '../ledger/bytes.ts';
 import { MESSAGE_BYTES_MAX } from '../ledger/limits.ts';
+import { isReadableName } from '../ledger/name.ts';
 import { newViewBytesMax, parametersProblem } from '../ledger/parameters.ts';
 import { publicKeyProblem } from '../ledger/public-key.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
@@ -13,6 +14,7 @@ export interface RuleProblem {
     | 'bad-time'
     | 'duplicate'
     | 'unknown-organisation'
+    | 'role-not-allowed'
     | 'bad-threshold'
     | 'bad-key'
     | 'bad-address'
@@ -74,20 +76,27 @@ function namesProblem({ chain, organisations, validators, accounts }: GenesisFil
       if (problem !== undefined) return problem;
     }
   }
-  for (const [index, { roles }] of accounts.entries()) {
-    const path = `genesis.accounts[${index}].roles`;
-    const problem = duplicate(roles.map((role, at) => [`${path}[${at}]`, role]));
-    if (problem !== undefined) return problem;
-    for (const [at, role] of roles.entries()) {
-      const problem = nameProblem(`${path}[${at}]`, role);
+  for (const [list, entries] of Object.entries({ organisations, accounts })) {
+    for (const [index, { roles }] of entries.entries()) {
+      const problem = rolesProblem(`genesis.${list}[${index}].roles`, roles);
       if (problem !== undefined) return problem;
     }
   }
   return undefined;
 }
 
+function rolesProblem(path: string, roles: readonly string[]): RuleProblem | undefined {
+  const problem = duplicate(roles.map((role, at) => [`${path}[${at}]`, role]));
+  if (problem !== undefined) return problem;
+  for (const [at, role] of roles.entries()) {
+    const problem = nameProblem(`${path}[${at}]`, role);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
 function referencesProblem({ organisations, validators, accounts }: GenesisFile): RuleProblem | undefined {
-  const known = new Set(organisations.map(({ name }) => name));
+  const known = new Map(organisations.map(({ name, roles }) => [name, roles]));
   const lists = { validators, accounts };
   for (const [list, entries] of Object.entries(lists)) {
     for (const [index, { organisation }] of entries.entries()) {
@@ -97,6 +106,15 @@ function referencesProblem({ organisations, validators, accounts }: GenesisFile)
         code: 'unknown-organisation',
         problem: `${path}: no organisation has the name ${JSON.stringify(organisation)}`,
       };
+    }
+  }
+  for (const [index, { organisation, roles }] of accounts.entries()) {
+    const allowed = known.get(organisation)!;
+    for (const [at, role] of roles.entries()) {
+      if (allowed.includes(role)) continue;
+      const path = `genesis.accounts[${index}].roles[${at}]`;
+      const problem = `${path}: organisation ${JSON.stringify(organisation)} may not give the role ${JSON.stringify(role)}`;
+      return { code: 'role-not-allowed', problem };
     }
   }
   for (const [index, { administrators, threshold }] of organisations.entries()) {
@@ -192,30 +210,7 @@ function duplicate(entries: readonly Named<string>[]): RuleProblem | undefined {
 }
 
 function nameProblem(path: string, name: string): RuleProblem | undefined {
-  if (name.split(' ').every((word) => word !== '' && [...word].every(isVisible))) return undefined;
+  if (isReadableName(name)) return undefined;
   const expected = 'expected visible characters with single spaces between words';
   return { code: 'bad-name', problem: `${path}: ${expected}, got ${JSON.stringify(name)}` };
-}
-
-/** Controls, spaces of every kind, and marks that hide or reorder text: [first, last] code points. */
-const INVISIBLE: readonly (readonly [number, number])[] = [
-  [0x00, 0x20],
-  [0x7f, 0xa0],
-  [0xad, 0xad],
-  [0x61c, 0x61c],
-  [0x1680, 0x1680],
-  [0x180e, 0x180e],
-  [0x2000, 0x200f],
-  [0x2028, 0x202f],
-  [0x205f, 0x206f],
-  [0x3000, 0x3000],
-  [0xfeff, 0xfeff],
-  [0xfff9, 0xfffb],
-  [0xe0000, 0xe007f],
-];
-
-/** Fixed ranges and no Unicode property: engines know different versions of Unicode, a genesis file has one verdict. */
-function isVisible(character: string): boolean {
-  const point = character.codePointAt(0)!;
-  return !INVISIBLE.some(([first, last]) => point >= first && point <= last);
 }

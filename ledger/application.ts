@@ -12,9 +12,14 @@ import type { Call, TransactionBody } from './transaction.ts';
  * their arguments, keep nothing between calls, and do not change the values they are given.
  */
 export interface Context<E extends EventCodecs = EventCodecs> {
-  /** Public key that signed the transaction, 32 bytes. */
+  /**
+   * Who acts, 32 bytes: the id of the account, which stays when its key is rotated, so what belongs to the sender is kept
+   * under it. In an action for administrators: the administrator's key.
+   */
   readonly sender: Uint8Array;
-  /** The sender's account as it is now; active and with one of the action's roles. */
+  /** Name of the organisation that the sender belongs to. */
+  readonly organisation: string;
+  /** The sender's account as it is now, active and with one of the action's roles; nobody's if it acts as administrator. */
   readonly account: Account;
   /** Block time in ms. */
   readonly time: number;
@@ -30,8 +35,10 @@ export interface Context<E extends EventCodecs = EventCodecs> {
   fail(code: string): never;
 }
 
-/** Who may send transactions: a row of `members.accounts`. */
+/** Who may send transactions: a row of `members.accounts`, under the key that signs. */
 export interface Account {
+  /** The key that the account was enrolled with, 32 bytes. */
+  readonly id: Uint8Array;
   readonly name: string;
   readonly organisation: string;
   readonly roles: readonly string[];
@@ -41,8 +48,11 @@ export interface Account {
 export type EventCodecs = { readonly [name: string]: Codec<unknown> };
 
 export interface Action<E extends EventCodecs, A> {
-  /** Any of these roles is enough; none listed: every active account. */
-  readonly roles: readonly string[];
+  /**
+   * Any of these roles is enough; none listed: every active account. `administrators`: those of an organisation, with an
+   * account or without, and nobody else.
+   */
+  readonly roles: readonly string[] | 'administrators';
   readonly args: Codec<A>;
   run(ctx: Context<E>, args: A): void;
 }

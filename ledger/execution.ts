@@ -2,8 +2,15 @@ import type { Account, Application } from './application.ts';
 import { type Batch, blockTime, type Receipt } from './block.ts';
 import { compareBytes, equalBytes, toHex } from './bytes.ts';
 import { encode } from './codec.ts';
+import {
+  accountNames,
+  accounts,
+  administrators,
+  type Organisation,
+  organisationHash,
+  organisations,
+} from './modules/accounts.ts';
 import { CURRENT, parametersTable, validatorsTable } from './modules/governance.ts';
-import { accounts, type Organisation, organisations } from './modules/members.ts';
 import { binaryString, Overlay, type StateChange, type StateReader } from './overlay.ts';
 import type { Parameters } from './parameters.ts';
 import { TransactionRunner } from './run-transaction.ts';
@@ -86,8 +93,8 @@ export function executeBatch(input: BatchInput): BatchResult {
 
 /** What genesis says about the state. `Genesis` of genesis/ is one. */
 export interface GenesisPieces {
-  readonly organisations: readonly ({ readonly name: string } & Organisation)[];
-  readonly accounts: readonly ({ readonly key: Uint8Array } & Omit<Account, 'active'>)[];
+  readonly organisations: readonly ({ readonly name: string } & Omit<Organisation, 'changes'>)[];
+  readonly accounts: readonly ({ readonly key: Uint8Array } & Omit<Account, 'id' | 'active'>)[];
   readonly validators: ValidatorSet;
   readonly parameters: Parameters;
 }
@@ -97,12 +104,14 @@ export function genesisState(pieces: GenesisPieces): readonly StateChange[] {
   const changes = [
     row(parametersTable, [CURRENT], pieces.parameters),
     row(validatorsTable, [CURRENT], pieces.validators),
-    ...pieces.organisations.map(({ name, administrators, threshold }) =>
-      row(organisations, [name], { administrators, threshold }),
-    ),
-    ...pieces.accounts.map(({ key, name, organisation, roles }) =>
-      row(accounts, [key], { name, organisation, roles, active: true }),
-    ),
+    ...pieces.organisations.flatMap(({ name, administrators: keys, threshold, roles }) => [
+      row(organisations, [name], { administrators: keys, threshold, roles, changes: 0 }),
+      ...keys.map((key) => row(administrators, [key], { organisation: name, open: [] })),
+    ]),
+    ...pieces.accounts.flatMap(({ key, name, organisation, roles }) => [
+      row(accounts, [key], { id: key, name, organisation, roles, active: true }),
+      row(accountNames, [organisationHash(organisation), name], { account: key }),
+    ]),
   ];
   return changes.sort((a, b) => (a.table === b.table ? compareBytes(a.key, b.key) : a.table < b.table ? -1 : 1));
 }

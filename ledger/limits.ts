@@ -27,3 +27,7 @@ export const UPDATES_MAX = 64;
 /** Administrators of one organisation; roles of one account. */
 export const ADMINISTRATORS_MAX = 64;
 export const ROLES_MAX = 16;
+/** Approvals that one administrator has given to what is not effective yet. */
+export const OPEN_APPROVALS_MAX = 32;
+/** How long after the block in which it is approved a proposal may still be open, in ms. */
+export const PROPOSAL_LIFETIME_MAX_MS = 30 * 86_400_000;

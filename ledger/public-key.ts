@@ -1,3 +1,4 @@
+import { jacobi } from './jacobi.ts';
 import { FIELD, KEY_BYTES, pointProblem } from './signature.ts';
 
 /**
@@ -14,16 +15,10 @@ export function publicKeyProblem(key: Uint8Array): string | undefined {
 /** d of the curve -x² + y² = 1 + d x² y². */
 export const CURVE_D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n;
 
-/** x² = (y² - 1) / (d y² + 1) has a root: Euler's criterion over numerator times denominator, which is never 0. */
+/** x² = (y² - 1) / (d y² + 1) has a root: numerator times denominator, which is never 0, is a square. */
 function isOnCurve(key: Uint8Array): boolean {
   let y = 0n;
   for (let i = 31; i >= 0; i--) y = y * 256n + BigInt(i === 31 ? key[i]! & 0x7f : key[i]!);
   const y2 = (y * y) % FIELD;
-  let base = ((y2 - 1n + FIELD) * (CURVE_D * y2 + 1n)) % FIELD;
-  let power = 1n;
-  for (let exponent = (FIELD - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) power = (power * base) % FIELD;
-    base = (base * base) % FIELD;
-  }
-  return power <= 1n;
+  return jacobi((y2 - 1n + FIELD) * (CURVE_D * y2 + 1n), FIELD) >= 0;
 }

@@ -2,7 +2,7 @@ import type { Account, Action, Application, Context, EventCodecs } from './appli
 import type { LedgerEvent } from './block.ts';
 import { CodecError, decode, encode } from './codec.ts';
 import { EVENTS_PER_RECEIPT_MAX } from './limits.ts';
-import { accounts, permissionProblem } from './modules/members.ts';
+import { accounts, administrators, permissionProblem } from './modules/accounts.ts';
 import type { Overlay, Row } from './overlay.ts';
 import type { Parameters } from './parameters.ts';
 import type { Table, TableKey } from './table.ts';
@@ -53,16 +53,17 @@ export class TransactionRunner {
 
   #runCalls({ body: { sender, calls } }: Transaction): void {
     const context = this.#context;
-    context.begin(sender);
+    context.begin();
     if (calls.length > this.#parameters.callsMax) throw new Failure('limit');
     for (const { module, action: name, args } of calls) {
       const action = this.#application.action(module, name);
       // Static validity excludes this and malformed arguments; a batch that has them still ends the same way everywhere.
       if (action === undefined) throw new Failure('unknown-action');
-      const account = this.#account(sender);
-      const problem = permissionProblem(account, action.roles);
-      if (problem !== undefined) throw new Failure(problem);
-      context.enter(module, account!);
+      // Asked for each call: one before it, or a transaction before in the same block, may have changed it.
+      context.enter(
+        module,
+        action.roles === 'administrators' ? this.#administrator(sender) : this.#permitted(sender, action.roles),
+      );
       const result: unknown = action.run(context, decodeArgs(action, args));
       if (result !== undefined)
         throw new TypeError(`action ${module}.${name} returned a value; actions are synchronous`);
@@ -78,6 +79,19 @@ export class TransactionRunner {
     return first instanceof Failure ? first.code : 'internal';
   }
 
+  #permitted(sender: Uint8Array, roles: readonly string[]): Actor {
+    const account = this.#account(sender);
+    const problem = permissionProblem(account, roles);
+    if (problem !== undefined) throw new Failure(problem);
+    return { sender: account!.id, organisation: account!.organisation, account: account! };
+  }
+
+  #administrator(sender: Uint8Array): Actor {
+    const found = this.#overlay.value(administrators, this.#overlay.row(administrators, sender));
+    if (found === undefined) throw new Failure('not-permitted');
+    return { sender, organisation: found.organisation, account: NOBODY };
+  }
+
   #account(sender: Uint8Array): Account | undefined {
     const row = this.#overlay.row(accounts, sender);
     if (row.value === undefined) return undefined;
@@ -90,12 +104,17 @@ export class TransactionRunner {
   }
 }
 
-const NOBODY: Account = { name: '', organisation: '', roles: [], active: false };
+/** Who runs an action. */
+type Actor = Pick<Context, 'sender' | 'organisation' | 'account'>;
+
+const NO_KEY = new Uint8Array(32);
+const NOBODY: Account = { id: NO_KEY, name: '', organisation: '', roles: [], active: false };
 
 /** What a handler sees, and the meter of N10. One for the whole batch: `begin` starts a transaction, `enter` a call. */
 class RunningContext implements Context {
   readonly time: number;
-  sender: Uint8Array = new Uint8Array(32);
+  sender: Uint8Array = NO_KEY;
+  organisation = '';
   account: Account = NOBODY;
   events: LedgerEvent[] = [];
   /** The first Failure raised in this transaction. */
@@ -115,8 +134,7 @@ class RunningContext implements Context {
     this.time = time;
   }
 
-  begin(sender: Uint8Array): void {
-    this.sender = sender;
+  begin(): void {
     this.events = [];
     this.ended = undefined;
     this.#reads = 0;
@@ -124,8 +142,10 @@ class RunningContext implements Context {
     this.#bytes = 0;
   }
 
-  enter(module: string, account: Account): void {
+  enter(module: string, { sender, organisation, account }: Actor): void {
     this.#module = module;
+    this.sender = sender;
+    this.organisation = organisation;
     this.account = account;
   }
 

@@ -6,6 +6,7 @@ import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool, PoolEntry } from './mempool.ts';
 import type { Refusal } from './refusal.ts';
+import type { Senders } from './senders.ts';
 import { packChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -16,8 +17,8 @@ export interface IntakeContext {
   readonly self: number;
   readonly pool: Mempool;
   readonly verifyPool: VerifyPool;
-  /** Keys (idKey) of the accounts that may send. */
-  readonly accounts: ReadonlySet<string>;
+  /** Who may send. */
+  readonly senders: Senders;
   /** Chain time in ms (T1). */
   chainNow(): number;
   /** Monotonic clock in ms. */
@@ -42,6 +43,8 @@ export interface Wanted {
 
 /** The only way into the pool: decoded, statically valid, signature verified off the event loop. */
 export class Intake {
+  /** Follows the executed state. */
+  readonly senders: Senders;
   readonly #context: IntakeContext;
   #verifying = 0;
   /** Keys of transactions whose signatures are being verified, and how many copies of each. */
@@ -49,6 +52,7 @@ export class Intake {
 
   constructor(context: IntakeContext) {
     this.#context = context;
+    this.senders = context.senders;
   }
 
   /** A copy of this transaction is being verified: it is here in a moment, unless its signature is bad. */
@@ -211,15 +215,15 @@ export class Intake {
     return problem;
   }
 
-  /** Static validity (N4) and what only the admitting node judges: the account and the lifetime by chain time. */
+  /** Static validity (N4) and what only the admitting node judges: the sender and the lifetime by chain time. */
   #problem({ id, bytes, body }: Transaction): SubmitOutcome | undefined {
     const { application, parameters } = this.#context;
     const large = tooLarge(bytes, parameters);
     if (large !== undefined) return refused(id, 'too-large', large);
     const invalid = application.staticProblem(body, parameters);
     if (invalid !== undefined) return refused(id, invalid.code, invalid.detail);
-    if (!this.#context.accounts.has(idKey(body.sender)))
-      return refused(id, 'not-permitted', 'the sender is not an enrolled account');
+    const nobody = this.senders.problem(body, application);
+    if (nobody !== undefined) return refused(id, 'not-permitted', nobody);
     const now = this.#context.chainNow();
     if (body.validUntil < now) {
       return refused(

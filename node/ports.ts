@@ -22,9 +22,14 @@ export interface JournalMark {
   readonly chain: Uint8Array;
 }
 
+/** Public keys with what each may send: 32 bytes and one byte (node/senders.ts), one after the other. */
+export type PackedSenders = Uint8Array;
+
 export interface Executed extends Head {
   /** One byte per position of the batch: 0 ok, 1 failed, 2 skipped (N9). */
   readonly outcomes: Uint8Array;
+  /** Those for whom it changed; undefined if for nobody. */
+  readonly senders: PackedSenders | undefined;
 }
 
 export interface OpenedLedger {
@@ -37,8 +42,8 @@ export interface OpenedLedger {
   readonly mark: JournalMark | undefined;
   /** Ids with a receipt in blocks within idHorizon, 32 bytes each, one after the other. */
   readonly recentIds: Uint8Array;
-  /** Public keys of the accounts that may send, 32 bytes each. */
-  readonly accounts: Uint8Array;
+  /** All who may send. */
+  readonly senders: PackedSenders;
   /** R8: height of the installed snapshot, 0 if there is none: what executed in blocks up to it may be out of sight here. */
   readonly base: number;
 }
@@ -67,6 +72,8 @@ export interface SnapshotProgress {
 export interface Installed {
   readonly head: Head;
   readonly recentIds: Uint8Array;
+  /** All who may send by the installed state. */
+  readonly senders: PackedSenders;
 }
 
 /** One block as a peer hands it to a node that is behind (R7): header and the transactions that have a receipt. */

@@ -41,6 +41,7 @@ import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
 import { onceOnly } from './scheduler.ts';
+import { Senders } from './senders.ts';
 import type { Signer } from './signatures.ts';
 import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
@@ -207,7 +208,7 @@ export class Validator {
       self,
       pool: this.pool,
       verifyPool: options.verifyPool,
-      accounts: new Set(idKeys(opened.accounts)),
+      senders: new Senders(opened.senders),
       chainNow: () => this.chainNow(),
       now: () => options.now().monotonic,
       body: (key) => this.#bodies.body(key),
@@ -409,7 +410,8 @@ export class Validator {
   }
 
   #executed(executed: Executed, keys: readonly string[], ordered: Ordered | undefined): void {
-    const { height } = executed;
+    const { height, senders } = executed;
+    if (senders !== undefined) this.intake.senders.apply(senders);
     let transactions = 0;
     for (const outcome of executed.outcomes) if (outcome !== 2) transactions++;
     for (const key of keys) this.#recent.add(key);
@@ -422,7 +424,8 @@ export class Validator {
   }
 
   /** R8: what the snapshot says was executed is pending no more, before anything is taken for expired. */
-  async #installed({ head, recentIds }: Installed): Promise<void> {
+  async #installed({ head, recentIds, senders }: Installed): Promise<void> {
+    this.intake.senders.replace(senders);
     for (const key of idKeys(recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
     const keys = await this.#executedAmong([...this.pool.entries()]);
     this.#skipsBlocks = true;

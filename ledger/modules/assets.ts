@@ -3,7 +3,7 @@ import { equalBytes } from '../bytes.ts';
 import { amount, bytes32, checked, struct, text } from '../codec.ts';
 import { NAME_BYTES_MAX } from '../limits.ts';
 import { bytesPart, defineTable, textPart } from '../table.ts';
-import { accounts } from './members.ts';
+import { accountOf } from './accounts.ts';
 
 const SUPPLY_MAX = (1n << 128n) - 1n;
 
@@ -42,8 +42,8 @@ export const assets = defineModule({
         if (!equalBytes(owner, ctx.sender)) return ctx.fail('not-owner');
         if (supply + args.amount > SUPPLY_MAX) return ctx.fail('overflow');
         ctx.set(definitions, [args.asset], { owner, supply: supply + args.amount });
-        credit(ctx, args.to, args.asset, args.amount);
-        ctx.emit('issued', { asset: args.asset, by: ctx.sender, to: args.to, amount: args.amount });
+        const to = credit(ctx, args.to, args.asset, args.amount);
+        ctx.emit('issued', { asset: args.asset, by: ctx.sender, to, amount: args.amount });
       },
     },
     transfer: {
@@ -56,16 +56,18 @@ export const assets = defineModule({
         // Taken before it is given: a transfer to oneself then changes nothing.
         if (held === args.amount) ctx.delete(balances, [ctx.sender, args.asset]);
         else ctx.set(balances, [ctx.sender, args.asset], { amount: held - args.amount });
-        credit(ctx, args.to, args.asset, args.amount);
-        ctx.emit('transferred', { asset: args.asset, from: ctx.sender, to: args.to, amount: args.amount });
+        const to = credit(ctx, args.to, args.asset, args.amount);
+        ctx.emit('transferred', { asset: args.asset, from: ctx.sender, to, amount: args.amount });
       },
     },
   },
 });
 
-/** No balance exceeds the supply, so the sum needs no check. */
-function credit<E extends EventCodecs>(ctx: Context<E>, to: Uint8Array, asset: string, more: bigint): void {
-  if (ctx.get(accounts, [to])?.active !== true) ctx.fail('unknown-recipient');
-  const held = ctx.get(balances, [to, asset])?.amount ?? 0n;
-  ctx.set(balances, [to, asset], { amount: held + more });
+/** To the account that `to` is a key of, now or before: its id. No balance exceeds the supply, so the sum needs no check. */
+function credit<E extends EventCodecs>(ctx: Context<E>, to: Uint8Array, asset: string, more: bigint): Uint8Array {
+  const account = accountOf(ctx, to)?.account;
+  if (account?.active !== true) return ctx.fail('unknown-recipient');
+  const held = ctx.get(balances, [account.id, asset])?.amount ?? 0n;
+  ctx.set(balances, [account.id, asset], { amount: held + more });
+  return account.id;
 }

@@ -1,36 +1,128 @@
-import { type Account, defineModule } from '../application.ts';
-import { bool, bytes32, type Codec, type CodecType, list, struct, text, u8 } from '../codec.ts';
-import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, ROLES_MAX } from '../limits.ts';
-import { bytesPart, defineTable, textPart } from '../table.ts';
+import { type Context, defineModule } from '../application.ts';
+import { equalBytes } from '../bytes.ts';
+import { bytes32, struct, text, u8, u64 } from '../codec.ts';
+import { NAME_BYTES_MAX, OPEN_APPROVALS_MAX, PROPOSAL_LIFETIME_MAX_MS } from '../limits.ts';
+import { accountNames, accounts, administrators, currentKeys, organisationHash, organisations } from './accounts.ts';
+import {
+  type Approval,
+  changeCodec,
+  history,
+  type Proposal,
+  prepareChange,
+  proposalCodec,
+  proposalId,
+  proposals,
+} from './changes.ts';
 
-/** Who may act for an organisation: `threshold` of its administrators. */
-export const organisationCodec = struct({
-  administrators: list(bytes32, ADMINISTRATORS_MAX, 1),
-  threshold: u8,
+const organisation = text(NAME_BYTES_MAX, 1);
+
+const events = {
+  approved: struct({
+    organisation,
+    /** Id of the proposal. */
+    proposal: bytes32,
+    by: bytes32,
+    /** How many there are now, and how many are needed. */
+    approvals: u8,
+    threshold: u8,
+  }),
+  retracted: struct({ organisation, proposal: bytes32, by: bytes32 }),
+  changed: struct({ organisation, number: u64, proposal: bytes32, change: changeCodec }),
+};
+
+/**
+ * Organisations and their accounts. What an organisation changes about itself takes effect in the transaction in which the
+ * last of `threshold` administrators approves it; an approval names the whole change. Who may do what is state like any
+ * other, and provable.
+ */
+export const members = defineModule({
+  name: 'members',
+  tables: [organisations, accounts, administrators, accountNames, currentKeys, proposals, history],
+  events,
+  actions: {
+    approve: {
+      roles: 'administrators',
+      args: proposalCodec,
+      run: (ctx, proposal) => approve(ctx, proposal),
+    },
+    /** Takes an own approval back, as long as the change is not effective. */
+    retract: {
+      roles: 'administrators',
+      args: struct({ proposal: bytes32 }),
+      run(ctx, { proposal: id }) {
+        const known = ctx.get(proposals, [id]);
+        const given = known?.kind === 'open' ? known.value.approvals : [];
+        const left = given.filter(({ administrator }) => !equalBytes(administrator, ctx.sender));
+        if (known?.kind !== 'open' || left.length === given.length) return ctx.fail('not-approved');
+        const { proposal } = known.value;
+        if (left.length === 0) ctx.delete(proposals, [id]);
+        else ctx.set(proposals, [id], { kind: 'open', value: { proposal, approvals: left } });
+        close(ctx, ctx.sender, id);
+        ctx.emit('retracted', { organisation: ctx.organisation, proposal: id, by: ctx.sender });
+      },
+    },
+  },
 });
-export type Organisation = CodecType<typeof organisationCodec>;
 
-export const accountCodec: Codec<Account> = struct({
-  name: text(NAME_BYTES_MAX, 1),
-  organisation: text(NAME_BYTES_MAX, 1),
-  roles: list(text(NAME_BYTES_MAX, 1), ROLES_MAX),
-  active: bool,
-});
+type Own = Context<typeof events>;
 
-/** Organisation name to its administrators. */
-export const organisations = defineTable('members.organisations', [textPart(NAME_BYTES_MAX)], organisationCodec);
-/** Public key to account. */
-export const accounts = defineTable('members.accounts', [bytesPart(32)], accountCodec);
+function approve(ctx: Own, proposal: Proposal): void {
+  if (proposal.organisation !== ctx.organisation) return ctx.fail('other-organisation');
+  if (proposal.expires < ctx.time) return ctx.fail('expired');
+  if (proposal.expires > ctx.time + PROPOSAL_LIFETIME_MAX_MS) return ctx.fail('expiry-too-far');
+  const id = proposalId(proposal);
+  const known = ctx.get(proposals, [id]);
+  if (known?.kind === 'effective') return ctx.fail('already-effective');
+  const given = known?.value.approvals ?? [];
+  if (given.some(({ administrator }) => equalBytes(administrator, ctx.sender))) return ctx.fail('already-approved');
+  const row = ctx.get(organisations, [ctx.organisation])!;
+  // Also before it is effective: what can't be is not worth an approval.
+  const change = prepareChange(ctx, { name: ctx.organisation, row }, proposal.change);
+  const approvals = [...given, { administrator: ctx.sender, time: ctx.time }];
+  const { threshold } = row;
+  ctx.emit('approved', {
+    organisation: ctx.organisation,
+    proposal: id,
+    by: ctx.sender,
+    approvals: approvals.length,
+    threshold,
+  });
+  if (approvals.length < threshold) return open(ctx, id, proposal, approvals);
+  for (const { administrator } of given) close(ctx, administrator, id);
+  const number = row.changes + 1;
+  ctx.set(organisations, [ctx.organisation], { ...change(), changes: number });
+  ctx.set(proposals, [id], { kind: 'effective', value: { organisation: ctx.organisation, number } });
+  ctx.set(history, [organisationHash(ctx.organisation), numberKey(number)], { proposal, approvals });
+  ctx.emit('changed', { organisation: ctx.organisation, number, proposal: id, change: proposal.change });
+}
 
-/** Organisations and accounts, from genesis. Who may do what is state like any other, and provable. */
-export const members = defineModule({ name: 'members', tables: [organisations, accounts], events: {}, actions: {} });
+function open(ctx: Own, id: Uint8Array, proposal: Proposal, approvals: readonly Approval[]): void {
+  const row = ctx.get(administrators, [ctx.sender])!;
+  const others = row.open.length < OPEN_APPROVALS_MAX ? row.open : row.open.filter((one) => isOpen(ctx, one));
+  if (others.length === OPEN_APPROVALS_MAX) return ctx.fail('too-many-open');
+  ctx.set(administrators, [ctx.sender], { ...row, open: [...others, id] });
+  ctx.set(proposals, [id], { kind: 'open', value: { proposal, approvals } });
+}
 
-/** The receipt code for a sender who may not run an action with these roles, or undefined if it may. */
-export function permissionProblem(
-  account: Account | undefined,
-  roles: readonly string[],
-): 'unknown-account' | 'not-permitted' | undefined {
-  if (account === undefined) return 'unknown-account';
-  if (!account.active) return 'not-permitted';
-  return roles.length === 0 || roles.some((role) => account.roles.includes(role)) ? undefined : 'not-permitted';
+/** Removes the proposal if its time is over. */
+function isOpen(ctx: Own, id: Uint8Array): boolean {
+  const known = ctx.get(proposals, [id]);
+  if (known?.kind !== 'open') return false;
+  if (known.value.proposal.expires >= ctx.time) return true;
+  ctx.delete(proposals, [id]);
+  return false;
+}
+
+function close(ctx: Own, administrator: Uint8Array, id: Uint8Array): void {
+  const row = ctx.get(administrators, [administrator])!;
+  ctx.set(administrators, [administrator], { ...row, open: row.open.filter((one) => !equalBytes(one, id)) });
+}
+
+/** Big-endian, so that the history is listed in its order. */
+function numberKey(number: number): Uint8Array {
+  const key = new Uint8Array(8);
+  const view = new DataView(key.buffer);
+  view.setUint32(0, Math.floor(number / 2 ** 32));
+  view.setUint32(4, number % 2 ** 32);
+  return key;
 }

@@ -28,8 +28,18 @@ export interface SigningAccount {
   readonly isPublic: boolean;
 }
 
-/** The account that `--as` names: a development account, or a key file. */
+/** What stands before the name of an organisation of a development network whose administrator is meant. */
+const ADMINISTRATOR = 'admin:';
+
+/** The administrator of an organisation of every development network. */
+export function devAdministrator(organisation: string): { readonly name: string; readonly seed: Uint8Array } {
+  return { name: `${ADMINISTRATOR}${organisation}`, seed: devSeed('administrator', organisation) };
+}
+
+/** The account or administrator that `--as` names: one of a development network, or a key file. */
 export function accountNamed(as: string): SigningAccount {
+  if (as.startsWith(ADMINISTRATOR))
+    return { signer: createSigner(devAdministrator(as.slice(ADMINISTRATOR.length)).seed), isPublic: true };
   if (DEV_ACCOUNTS.some(({ name }) => name === as)) {
     return { signer: createSigner(devSeed('account', as)), isPublic: true };
   }
@@ -38,7 +48,7 @@ export function accountNamed(as: string): SigningAccount {
     throw new CliError(
       EXIT.usage,
       'UNKNOWN_ACCOUNT',
-      `--as ${as}: expected ${names}, or the path of a key file (with a / or .)`,
+      `--as ${as}: expected ${names}, ${ADMINISTRATOR} and an organisation, or the path of a key file (with a / or .)`,
     );
   }
   return { signer: createSigner(readKeyFile(as, 'account').seed), isPublic: false };

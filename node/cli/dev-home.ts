@@ -9,7 +9,7 @@ import { peerIdOf } from '../../p2p/peer-id.ts';
 import { parseConfig } from '../config.ts';
 import { writeKeyFile } from '../key-file.ts';
 import { chooseSignatures, createSigner } from '../signatures.ts';
-import { DEV_ACCOUNTS, devSeed } from './accounts.ts';
+import { DEV_ACCOUNTS, devAdministrator, devSeed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 
 const NAMES = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'vandelay', 'stark'];
@@ -57,7 +57,12 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
     {
       chain,
       time: Date.now(),
-      organisations: names.map((name) => ({ name, administrators: [devKey('administrator', name)], threshold: 1 })),
+      organisations: names.map((name) => ({
+        name,
+        administrators: [createSigner(devAdministrator(name).seed).publicKey],
+        threshold: 1,
+        roles: ['writer', 'issuer'],
+      })),
       validators: members.map(({ validator, consensus }) => ({
         ...validator,
         possession: consensus.sign(possessionMessage(chain, validator)),
@@ -66,7 +71,7 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
       accounts: DEV_ACCOUNTS.map(({ name, roles }) => ({
         name,
         organisation: names[0]!,
-        key: devKey('account', name),
+        key: createSigner(devSeed('account', name)).publicKey,
         roles,
       })),
       parameters: defaultParameters,
@@ -92,10 +97,6 @@ async function makeKeys(directory: string, name: string) {
   const consensus = createSigner(key('consensus'));
   const peer = createSigner(key('peer'));
   return { consensus, validator: { name, organisation: name, key: consensus.publicKey, peerKey: peer.publicKey } };
-}
-
-function devKey(kind: string, name: string): Uint8Array {
-  return createSigner(devSeed(kind, name)).publicKey;
 }
 
 function nodeToml(p2pPort: number, bootstrap: readonly string[], apiPort: number): string {

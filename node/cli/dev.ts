@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../ledger/bytes.ts';
 import { createSigner } from '../signatures.ts';
-import { DEV_ACCOUNTS, devSeed } from './accounts.ts';
+import { DEV_ACCOUNTS, devAdministrator, devSeed } from './accounts.ts';
 import { curlLine } from './dev-curl.ts';
 import { type DevHome, type DevValidator, openDevHome } from './dev-home.ts';
 import { CliError, EXIT } from './errors.ts';
@@ -127,6 +127,11 @@ async function announce(
     const seed = devSeed('account', name);
     return { name, roles, publicKey: toHex(createSigner(seed).publicKey), secretKey: toHex(seed) };
   });
+  // Each validator of a development network has an organisation of its own name, with one administrator.
+  const administrators = validators.map(({ name: organisation }) => {
+    const { name, seed } = devAdministrator(organisation);
+    return { organisation, as: name, publicKey: toHex(createSigner(seed).publicKey), secretKey: toHex(seed) };
+  });
   const curl = await curlLine(first);
   const genesisId = toHex(home.genesisId);
   const ready = {
@@ -136,6 +141,7 @@ async function announce(
     startMs: Math.round(startMs),
     validators,
     accounts,
+    administrators,
     curl,
   };
   if (options.readyFile !== undefined) {
@@ -158,6 +164,11 @@ async function announce(
       ['account', 'role', 'secret key'],
       accounts.map(({ name, roles, secretKey }) => [name, roles.join(', ') || '-', secretKey]),
     ),
+    '',
+    ...table(
+      ['administrator', 'secret key'],
+      administrators.map(({ as, secretKey }) => [as, secretKey]),
+    ),
     'These keys are publicly known: never use them for anything but trying things out.',
     '',
     `genesis   ${genesisId}`,
@@ -168,6 +179,7 @@ async function announce(
     '',
     'Or in a second terminal:',
     '  npx quorate import examples/packages.ndjson --as writer',
+    '  npx quorate members list',
     '  npx quorate status',
     '',
   ];

@@ -25,6 +25,7 @@ export interface JoinOptions {
   readonly organisation: string;
   readonly admin: readonly string[];
   readonly threshold: number;
+  readonly role: readonly string[];
   readonly address: readonly string[];
   readonly keys: string;
   readonly out: string;
@@ -53,7 +54,12 @@ export function joinGenesis(options: JoinOptions): number {
         possession: toHex(possession),
         addresses: [...options.address],
       },
-      organisation: { name: organisation, administrators: [...options.admin], threshold: options.threshold },
+      organisation: {
+        name: organisation,
+        administrators: [...options.admin],
+        threshold: options.threshold,
+        roles: [...options.role],
+      },
     },
     'the options',
   );
@@ -90,7 +96,7 @@ export function buildGenesis(files: readonly string[], options: BuildOptions): n
       throw new CliError(
         EXIT.failed,
         'GENESIS',
-        `${files[i]}: organisation ${organisation.name} has other administrators elsewhere`,
+        `${files[i]}: organisation ${organisation.name} has other administrators or roles elsewhere`,
       );
     }
     organisations.set(organisation.name, organisation);

@@ -32,7 +32,7 @@ export async function showGenesis(file: string, asJson: boolean): Promise<number
   }
   const read = readGenesis(text, chooseSignatures().verify);
   if (!read.ok) throw new CliError(EXIT.failed, read.code, `${file}: ${read.problem}`);
-  const { id, chain, time, validators, accounts, warnings } = read.genesis;
+  const { id, chain, time, organisations, validators, accounts, warnings } = read.genesis;
   const n = validators.length;
   const lines = [
     `chain       ${chain}`,
@@ -43,6 +43,13 @@ export async function showGenesis(file: string, asJson: boolean): Promise<number
     ...table(
       ['validator', 'organisation', 'consensus key'],
       validators.map(({ name, organisation, key }) => [name, organisation, toHex(key)]),
+    ),
+    '',
+    ...table(
+      ['organisation', 'administrators', 'may give'],
+      organisations.map(({ name, administrators, threshold, roles }) => {
+        return [name, `${threshold} of ${administrators.length}`, roles.join(', ') || '-'];
+      }),
     ),
     '',
     ...table(

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { KeyKind } from '../key-file.ts';
 import { CliError, EXIT } from './errors.ts';
 import { DEFAULT_URL } from './http.ts';
+import { addMembers } from './members-commands.ts';
 import { version } from './version.ts';
 
 /** Runs one command line; resolves to the exit code. Commands load what they need when they run. */
@@ -148,6 +149,7 @@ function createProgram(done: (exit: number) => void): Command {
       done(await status(url, json));
     });
 
+  addMembers(program, { url, json, integer, done });
   addQueries(program, url, json, done);
   addFiles(program, json, done);
   return program;
@@ -200,6 +202,7 @@ function addFiles(program: Command, json: () => Option, done: (exit: number) => 
     .requiredOption('--organisation <name>', 'who runs it')
     .requiredOption('--admin <key...>', 'public keys of its administrators')
     .option('--threshold <n>', 'how many of them act together', integer, 1)
+    .option('--role <role...>', 'what it may give to its accounts', [])
     .option('--address <multiaddr...>', 'where others may find it', [])
     .option('--keys <dir>', 'where the keys are or shall be', 'keys')
     .requiredOption('--out <file>', 'the file to hand over')

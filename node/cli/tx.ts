@@ -3,7 +3,8 @@ import { fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { schemaOf } from '../../ledger/describe.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import { signTransaction } from '../../ledger/transaction.ts';
+import { type Call, signTransaction } from '../../ledger/transaction.ts';
+import type { Signer } from '../signatures.ts';
 import { accountArgument, accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask, askChain, type TransactionAnswer } from './http.ts';
@@ -24,24 +25,38 @@ export async function tx(module: string, action: string, args: readonly string[]
   const encoded = encodeArgs(module, action, readFlags(args));
   const { signer, isPublic } = accountNamed(options.as);
   if (isPublic) warnPublicKey(options.as);
-  const { genesisId, time, maxLifetimeMs } = await askChain(options.url);
+  const answer = await sendCall(signer, { module, action, args: encoded }, options);
+  print(options.json, { ...answer }, describe(answer));
+  return hasFailed(answer) ? EXIT.failed : EXIT.ok;
+}
+
+/** Signs a transaction with this one call, sends it, and waits as asked for. */
+export async function sendCall(
+  signer: Signer,
+  call: Call,
+  { url, wait, memo }: Pick<TxOptions, 'url' | 'wait' | 'memo'>,
+): Promise<TransactionAnswer> {
+  const { genesisId, time, maxLifetimeMs } = await askChain(url);
   const body = {
     sender: signer.publicKey,
     nonce: randomBytes(8),
     validUntil: time + Math.min(LIFETIME_MS, maxLifetimeMs),
-    calls: [{ module, action, args: encoded }],
-    memo: utf8Encode(options.memo),
+    calls: [call],
+    memo: utf8Encode(memo),
   };
   const { bytes, id } = signTransaction(fromHex(genesisId)!, body, (message) => signer.sign(message));
-  let answer = await ask<TransactionAnswer>(options.url, `/v1/transactions?wait=${options.wait}`, { bytes });
-  while (options.wait !== 'none' && answer.status === 'pending') {
-    answer = await ask<TransactionAnswer>(options.url, `/v1/transactions/${toHex(id)}?wait=${options.wait}`);
+  let answer = await ask<TransactionAnswer>(url, `/v1/transactions?wait=${wait}`, { bytes });
+  while (wait !== 'none' && answer.status === 'pending') {
+    answer = await ask<TransactionAnswer>(url, `/v1/transactions/${toHex(id)}?wait=${wait}`);
   }
-  print(options.json, { ...answer }, describe(answer));
-  return answer.receipt?.status === 'failed' || answer.status === 'expired' ? EXIT.failed : EXIT.ok;
+  return answer;
 }
 
-function describe({ id, status, block, receipt }: TransactionAnswer): string[] {
+export function hasFailed({ status, receipt }: TransactionAnswer): boolean {
+  return receipt?.status === 'failed' || status === 'expired';
+}
+
+export function describe({ id, status, block, receipt }: TransactionAnswer): string[] {
   const lines = [`id       ${id}`, `status   ${status}`];
   if (block !== undefined) lines.push(`block    ${block.height}, number ${block.index}`);
   if (receipt !== undefined) lines.push(`receipt  ${receipt.status}${receipt.code === '' ? '' : ` (${receipt.code})`}`);
@@ -74,8 +89,7 @@ export function encodeArgs(module: string, action: string, flags: Record<string,
   for (const [name, { type, minLength }] of Object.entries(properties)) {
     const given = flags[name];
     if (given === undefined && type === 'string' && minLength === 0) json[name] = '';
-    else if (given !== undefined)
-      json[name] = type === 'integer' ? Number(given) : type === 'boolean' ? given === 'true' : given;
+    else if (given !== undefined) json[name] = fromFlag(given, type, name);
     if (name === 'to' && given !== undefined) json[name] = accountArgument(given);
   }
   for (const name of Object.keys(flags)) {
@@ -85,6 +99,17 @@ export function encodeArgs(module: string, action: string, flags: Record<string,
   const encoded = quorateApplication.argsFromJson(module, action, json);
   if (!encoded.ok) throw usage(`${module} ${action}: ${encoded.problem}; it takes ${names(properties)}`);
   return encoded.value;
+}
+
+function fromFlag(given: string, type: string | undefined, name: string): Json {
+  if (type === 'integer') return Number(given);
+  if (type === 'boolean') return given === 'true';
+  if (type === 'string') return given;
+  try {
+    return JSON.parse(given) as Json;
+  } catch {
+    throw usage(`--${name} takes JSON, got ${given}`);
+  }
 }
 
 function actionNames(): string[] {

@@ -42,15 +42,7 @@ import { chainDifference, headDifference, headerDifference } from './difference.
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
 import { putHandoff } from './handoffs.ts';
-import {
-  activeAccounts,
-  carriedIds,
-  isNewStore,
-  type LedgerOptions,
-  NO_KEY,
-  otherKind,
-  sawAllSince,
-} from './opening.ts';
+import { carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind, sawAllSince } from './opening.ts';
 import { LedgerQuery } from './queries.ts';
 import {
   type Base,
@@ -62,6 +54,7 @@ import {
   placeCodec,
   STORE_FORMAT,
 } from './records.ts';
+import { allSenders, changedSenders } from './senders.ts';
 import { NO_SNAPSHOT, ServedSnapshot, type SnapshotOptions } from './served-snapshot.ts';
 import { Staging } from './staging.ts';
 import { LedgerState } from './state.ts';
@@ -132,7 +125,7 @@ export class Ledger implements LedgerPort {
       certificate: certificate && encode(certificateCodec, certificate),
       mark,
       recentIds: this.#ids.packed(),
-      accounts: await activeAccounts(this.#store, this.#base.rows),
+      senders: await allSenders(this.#store, this.#base.rows),
       base: this.#base.height,
     };
   }
@@ -291,7 +284,7 @@ export class Ledger implements LedgerPort {
     this.#attach();
     await this.#keepHistory();
     await this.#store.clear(left);
-    return { head, recentIds: this.#ids.packed() };
+    return { head, recentIds: this.#ids.packed(), senders: await allSenders(this.#store, rowsKind) };
   }
 
   /** R8: from the newest certified height that is readable, copied while no block is being written. */
@@ -385,7 +378,7 @@ export class Ledger implements LedgerPort {
     this.#ids.add(head.timestamp, ids);
     this.#ids.prune(head.timestamp - genesis.parameters.maxLifetimeMs);
     const outcomes = Uint8Array.from(result.outcomes, (outcome) => OUTCOMES[outcome]);
-    return { ...head, outcomes };
+    return { ...head, outcomes, senders: changedSenders(result.changes, this.#state) };
   }
 
   #putBlock(

@@ -2,8 +2,7 @@ import type { Genesis } from '../../genesis/genesis.ts';
 import type { Application } from '../../ledger/application.ts';
 import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
-import { accountCodec } from '../../ledger/modules/members.ts';
-import { heightKey, type RowsKind, type Store, stateKey } from '../store/store.ts';
+import { heightKey, type RowsKind, type Store } from '../store/store.ts';
 import { type BlockIds, blockIdsCodec } from '../wire.ts';
 import { LedgerError } from './error.ts';
 import { type Base, metaCodec, STORE_FORMAT } from './records.ts';
@@ -74,17 +73,6 @@ export function sawAllSince(earliest: number, store: Store, base: Base, inMemory
   if (base.height === 0 || earliest >= Math.max(base.idsSince, inMemorySince)) return true;
   const record = store.get('blockIds', heightKey(base.height));
   return record !== undefined && earliest > decode(blockIdsCodec, record).header.timestamp;
-}
-
-/** Public keys of the active accounts, one after the other. */
-export async function activeAccounts(store: Store, kind: RowsKind): Promise<Uint8Array> {
-  const keys: Uint8Array[] = [];
-  const from = stateKey('members.accounts', NO_KEY);
-  const to = from.with(from.length - 1, 1);
-  for await (const { key, value } of store.range(kind, { from, to })) {
-    if (decode(accountCodec, value).active) keys.push(key.slice(from.length));
-  }
-  return Buffer.concat(keys);
 }
 
 /** The kind of rows that is not in use. */

@@ -28,6 +28,13 @@ describe('command line', () => {
       ['tx', 'records', 'nothing', '--as', 'writer', '--url', NOBODY],
       ['tx', 'records', 'register', '--key', 'a', '--key', 'b', '--as', 'writer', '--url', NOBODY],
       ['dev', '--port', 'x'],
+      ['members', 'nothing'],
+      ['members', 'enrol', 'zoe', '--as', 'admin:acme', '--url', NOBODY],
+      ['members', 'administrators', '0x00', '--as', 'admin:acme', '--url', NOBODY],
+      ['members', 'grant', 'zoe', '--as', 'admin:acme', '--url', NOBODY],
+      ['members', 'retract', '0x00', '--as', 'admin:acme', '--url', NOBODY],
+      ['members', 'revoke', 'zoe', '--as', 'admin', '--url', NOBODY],
+      ['tx', 'members', 'approve', '--organisation', 'a', '--change', '{', '--as', 'admin:a', '--url', NOBODY],
       ['import', join(folder, 'missing'), '--as', 'writer', '--url', NOBODY],
       ['verify', join(folder, 'missing'), '--genesis', join(folder, 'missing')],
     ]) {
@@ -43,6 +50,8 @@ describe('command line', () => {
       ['status', '--url', NOBODY],
       ['proof', '0x00', '--url', NOBODY],
       ['query', 'block', 'latest', '--url', NOBODY],
+      ['members', 'list', '--url', NOBODY],
+      ['members', 'revoke', 'zoe', '--as', 'admin:acme', '--url', NOBODY],
       ['tx', 'assets', 'transfer', '--asset', 'a', '--to', 'bob', '--amount', '1', '--as', 'alice', '--url', NOBODY],
     ]) {
       const { code, stderr } = await quorate(...args);
@@ -121,6 +130,7 @@ describe('command line', () => {
         (await quorate('keys', 'new', join(folder, `${name}.admin`), '--json')).stdout,
       ).publicKey;
       const options = ['--chain', 'trade', '--name', name, '--organisation', `org ${name}`, '--admin', admin];
+      if (name === 'a') options.push('--role', 'writer');
       const joined = await quorate(
         'genesis',
         'join',
@@ -160,6 +170,12 @@ describe('command line', () => {
     const shown = await quorate('genesis', 'show', out, '--json');
     assert.equal(JSON.parse(shown.stdout).id, JSON.parse(made.stdout).id);
     assert.equal((await build(...joins)).code, 1, 'never over another file');
+    assert.match((await quorate('genesis', 'show', out)).stdout, /org a +1 of 1 +writer\n/);
+    // A role that the organisation may not give.
+    const more = ['--chain', 'trade', '--account', `w:org b:${writer}:writer`, '--out', join(folder, 'more.json')];
+    const unsound = await quorate('genesis', 'build', ...joins, ...more);
+    assert.equal(unsound.code, 1);
+    assert.match(unsound.stderr, /"org b" may not give the role "writer"/);
     // Another chain's proof of possession is none here.
     const other = await quorate('genesis', 'build', ...joins, '--chain', 'other', '--out', join(folder, 'other.json'));
     assert.equal(other.code, 1);
@@ -211,6 +227,10 @@ describe('command line', () => {
       encodeArgs('assets', 'transfer', { asset: 'gold', to: 'bob', amount: '5' }).length > 32,
       'accounts have names',
     );
+    const change = JSON.stringify({ kind: 'revoke', value: { account: digest } });
+    const proposal = { organisation: 'acme', nonce: '0x0000000000000000', expires: '1700000000000', change };
+    assert(encodeArgs('members', 'approve', proposal).length > 32, 'what has parts is JSON');
+    assert.throws(() => encodeArgs('members', 'approve', { ...proposal, change: 'revoke' }), /--change takes JSON/);
     for (const [flags, expected] of [
       [{ key: 'k' }, /digest: missing/],
       [{ key: 'k', digest, more: '1' }, /no argument --more/],

@@ -29,6 +29,7 @@ const organisation = (index: number) => ({
   name: `org-${index}`,
   administrators: [keyOf(`administrator ${index}`), keyOf(`administrator ${index} b`)],
   threshold: 2,
+  roles: ['writer', 'issuer'],
 });
 
 /** A sound content with n validators. Made once: signing by the portable engine takes its time. */
@@ -73,7 +74,7 @@ test('a sound genesis file is read, and everything in it is there', () => {
   assert.deepEqual(Object.keys(genesis.validators[0]!), ['name', 'organisation', 'key', 'peerKey']);
   assert.deepEqual(genesis.warnings, []);
   assert.equal(printGenesis(SOUND), TEXT);
-  assert.equal(genesisState(genesis).length, 2 + 4 + 2);
+  assert.equal(genesisState(genesis).length, 2 + 4 * (1 + 2) + 2 * 2, 'administrators and names have rows too');
 });
 
 test('the file begins as documented and ends with one newline', () => {
@@ -281,6 +282,19 @@ test('G01: content that breaks a rule is refused with path and reason', () => {
       editAccount(0, { roles: ['writer', 'writer'] }),
       'duplicate',
       /^genesis\.accounts\[0\]\.roles\[1\]: "writer" stands/,
+    ],
+    [
+      'role of an organisation twice',
+      editOrganisation(1, { roles: ['writer', 'writer'] }),
+      'duplicate',
+      /^genesis\.organisations\[1\]\.roles\[1\]: "writer" stands/,
+    ],
+    ['role of nobody', editOrganisation(1, { roles: [' '] }), 'bad-name', /^genesis\.organisations\[1\]\.roles\[0\]: /],
+    [
+      'role that its organisation may not give',
+      editOrganisation(0, { roles: ['writer'] }),
+      'role-not-allowed',
+      'genesis.accounts[0].roles[1]: organisation "org-0" may not give the role "issuer"',
     ],
     [
       'consensus key twice',

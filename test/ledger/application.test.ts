@@ -10,9 +10,9 @@ import {
 } from '../../ledger/application.ts';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { blob, bytes32, list, struct, text, u64 } from '../../ledger/codec.ts';
+import { accounts } from '../../ledger/modules/accounts.ts';
 import { type assets, balances } from '../../ledger/modules/assets.ts';
 import { quorateApplication as application } from '../../ledger/modules/index.ts';
-import { accounts } from '../../ledger/modules/members.ts';
 import { entries, type records } from '../../ledger/modules/records.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import {

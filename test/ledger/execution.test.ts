@@ -6,9 +6,10 @@ import { receiptCodec, receiptsRoot } from '../../ledger/block.ts';
 import { compareBytes, toHex } from '../../ledger/bytes.ts';
 import { blob, encode, type Json, struct, text, u32, u64 } from '../../ledger/codec.ts';
 import { executeBatch, StateError } from '../../ledger/execution.ts';
+import { accounts } from '../../ledger/modules/accounts.ts';
 import { governance } from '../../ledger/modules/governance.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import { accounts, members } from '../../ledger/modules/members.ts';
+import { members } from '../../ledger/modules/members.ts';
 import { entries, records } from '../../ledger/modules/records.ts';
 import { defineTable, textPart } from '../../ledger/table.ts';
 import type { Call } from '../../ledger/transaction.ts';
@@ -30,7 +31,7 @@ const BEHAVIOURS: Readonly<Record<string, (ctx: Context, count: number) => unkno
   'unknown-event': (ctx) => ctx.emit('nonsense' as never, {} as never),
   'bad-code': (ctx) => ctx.fail('Not A Code'),
   'foreign-table': (ctx) =>
-    ctx.set(accounts, [keyOf('ann')], { name: 'x', organisation: 'x', roles: [], active: true }),
+    ctx.set(accounts, [keyOf('ann')], { id: keyOf('ann'), name: 'x', organisation: 'x', roles: [], active: true }),
   'unlisted-table': (ctx) => ctx.get(foreign, ['a']),
   'long-key': (ctx) => ctx.set(cells, ['x'.repeat(65)], { data: new Uint8Array(0) }),
   'prototype-key': (ctx) => ctx.set(cells, ['__proto__'], { data: new Uint8Array(1) }),

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { toHex } from '../../ledger/bytes.ts';
 import { decode, encode, type Json } from '../../ledger/codec.ts';
 import { genesisState } from '../../ledger/execution.ts';
+import { accountCodec, accounts, organisations, permissionProblem } from '../../ledger/modules/accounts.ts';
 import { balances, definitions } from '../../ledger/modules/assets.ts';
 import { parametersTable, validatorsTable } from '../../ledger/modules/governance.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import { accountCodec, accounts, organisations, permissionProblem } from '../../ledger/modules/members.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import { keyOf, MemoryState, TestChain, verdict } from '../support/execution.ts';
@@ -163,7 +163,7 @@ test('K12: keys like __proto__ are keys', () => {
 });
 
 test('permission: an active account with one of the roles', () => {
-  const account = { name: 'a', organisation: 'o', roles: ['writer', 'auditor'], active: true };
+  const account = { id: keyOf('a'), name: 'a', organisation: 'o', roles: ['writer', 'auditor'], active: true };
   assert.equal(permissionProblem(undefined, []), 'unknown-account');
   assert.equal(permissionProblem(account, []), undefined);
   assert.equal(permissionProblem(account, ['issuer', 'auditor']), undefined);
@@ -185,12 +185,12 @@ test('an account that is not active neither sends nor receives', () => {
 });
 
 test('genesis state: organisations, accounts, parameters and validators are rows, in order', () => {
-  const organisation = { administrators: [keyOf('x')], threshold: 1 };
+  const organisation = (name: string) => ({ administrators: [keyOf(name)], threshold: 1, roles: ['writer'] });
   const validators = [{ name: 'v', organisation: 'b', key: keyOf('v'), peerKey: keyOf('p') }];
   const changes = genesisState({
     organisations: [
-      { name: 'b', ...organisation },
-      { name: 'a', ...organisation },
+      { name: 'b', ...organisation('x') },
+      { name: 'a', ...organisation('y') },
     ],
     accounts: [{ key: keyOf('ann'), name: 'ann', organisation: 'a', roles: ['writer'] }],
     validators,
@@ -202,6 +202,9 @@ test('genesis state: organisations, accounts, parameters and validators are rows
       'governance.parameters',
       'governance.validators',
       'members.accounts',
+      'members.administrators',
+      'members.administrators',
+      'members.names',
       'members.organisations',
       'members.organisations',
     ],
@@ -210,13 +213,14 @@ test('genesis state: organisations, accounts, parameters and validators are rows
   state.apply(changes);
   assert.deepEqual(state.row(parametersTable, ['current']), defaultParameters);
   assert.deepEqual(state.row(validatorsTable, ['current']), validators);
-  assert.deepEqual(state.row(organisations, ['a']), organisation);
+  assert.deepEqual(state.row(organisations, ['a']), { ...organisation('y'), changes: 0 });
   assert.deepEqual(state.row(accounts, [keyOf('ann')]), {
+    id: keyOf('ann'),
     name: 'ann',
     organisation: 'a',
     roles: ['writer'],
     active: true,
   });
-  assert.deepEqual(decode(organisations.value, changes[3]!.value!), organisation);
-  assert.deepEqual(String.fromCharCode(...changes[3]!.key), 'a');
+  assert.deepEqual(decode(organisations.value, changes[6]!.value!), { ...organisation('y'), changes: 0 });
+  assert.deepEqual(String.fromCharCode(...changes[6]!.key), 'a');
 });

@@ -13,6 +13,7 @@ import { portableVerify } from '../../ledger/ed25519.ts';
 import { leafHash, sha256 } from '../../ledger/hash.ts';
 import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
 import { listRoot, listRootFromProof } from '../../ledger/list-tree.ts';
+import { proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
 import { decodeStateProof, rootFromStateProof, stateLeaf, statePath } from '../../ledger/state-proof.ts';
@@ -185,7 +186,7 @@ test('state tree: paths, leaves, roots, proofs of presence and absence', () => {
 });
 
 test('rows, arguments and events of the built-in modules', () => {
-  const { rows, arguments: args, events, bad } = pinned('application.json');
+  const { rows, arguments: args, events, proposals, bad } = pinned('application.json');
   for (const { table: name, keyText, key, path, json, bytes } of rows) {
     const table = quorateApplication.table(name)!;
     assert.equal(tableKeyToText(table, bytesOf(key)), keyText);
@@ -202,6 +203,10 @@ test('rows, arguments and events of the built-in modules', () => {
   }
   for (const { module, name, json, bytes } of events) {
     assert.deepEqual(quorateApplication.eventToJson({ module, name, data: bytesOf(bytes) }), { ok: true, value: json });
+  }
+  for (const { json, bytes, id } of proposals) {
+    checkCodec(proposalCodec as Codec<unknown>, [{ json, bytes }], []);
+    assert.equal(toHex(proposalId(decode(proposalCodec, bytesOf(bytes)))), id);
   }
   for (const { of, name, bytes } of bad) assert.equal(showAs(of, bytesOf(bytes)).ok, false, `${of}: ${name}`);
 });

@@ -5,8 +5,10 @@ import { packTransactions, signTransaction, type Transaction } from '../../ledge
 import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { Mempool } from '../../node/mempool.ts';
+import { packSenders, SENDS, Senders } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+import { approvalOf, change, hexKey } from '../support/members.ts';
 
 const chain = testGenesis();
 const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
@@ -15,6 +17,13 @@ const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
 function setUp({ transactionsMax = 80 } = {}) {
   const pool = new Mempool({ transactionsMax, bytesMax: 1_000_000 }, 4);
   const executed = new Set<string>();
+  const senders = new Senders(
+    packed(
+      ['writer', SENDS.account],
+      ['admin org0', SENDS.administrator],
+      ['issuer', SENDS.account | SENDS.administrator],
+    ),
+  );
   const blamed: string[] = [];
   const intake = new Intake({
     genesisId: chain.genesis.id,
@@ -23,7 +32,7 @@ function setUp({ transactionsMax = 80 } = {}) {
     self: 0,
     pool,
     verifyPool,
-    accounts: new Set(['writer', 'issuer'].map((name) => idKey(chain.account(name).publicKey))),
+    senders,
     chainNow: () => START_TIME,
     now: () => 0,
     body: (key) => pool.body(key),
@@ -42,7 +51,11 @@ function setUp({ transactionsMax = 80 } = {}) {
     const keys = new Set(wanted.map(({ id }) => idKey(id)));
     return intake.forBatch(2, packTransactions(given.map(({ bytes }) => bytes)), keys);
   };
-  return { pool, intake, blamed, executed, submit, fetched };
+  return { pool, intake, blamed, executed, senders, submit, fetched };
+}
+
+function packed(...entries: readonly (readonly [name: string, sends: number])[]): Uint8Array {
+  return packSenders(entries.map(([name, sends]) => ({ key: chain.account(name).publicKey, sends })));
 }
 
 function badlySigned({ bytes }: Transaction): Pick<Transaction, 'bytes'> {
@@ -147,6 +160,57 @@ describe('what may enter the pool (N4, N13)', () => {
       await intake.fromPeer(1, packTransactions([transaction.bytes]));
       assert.equal(pool.size, 1);
     }
+  });
+
+  it('T9: a node admits what its executed state lets a sender run: accounts their actions, administrators theirs', async () => {
+    const { intake, pool, submit } = setUp();
+    const approve = (by: string) => {
+      return approvalOf(chain, 'org0', change.revoke('bob'), { signer: chain.account(by) });
+    };
+    const transfer = (by: string) => {
+      const args = { asset: 'gold', to: hexKey('bob'), amount: '1' };
+      return chain.sign(by, 'assets', 'transfer', args);
+    };
+    const both = (by: string) => {
+      const calls = [...approve(by).body.calls, ...transfer(by).body.calls];
+      const body = { ...approve(by).body, calls };
+      return signTransaction(chain.genesis.id, body, (message) => chain.account(by).sign(message));
+    };
+    for (const [by, expected] of [
+      ['writer', ['not-permitted', 'accepted', 'not-permitted']],
+      ['admin org0', ['accepted', 'not-permitted', 'not-permitted']],
+      ['issuer', ['accepted', 'accepted', 'accepted']],
+      ['alice', ['not-permitted', 'not-permitted', 'not-permitted']],
+    ] as const) {
+      const sent = [approve(by), transfer(by), both(by)];
+      for (const [i, one] of sent.entries()) assert.equal(await submit(one), expected[i], `${by}, ${i}`);
+    }
+    // A receiver refuses nothing of it: whether it may, the state says at execution.
+    const before = pool.size;
+    await intake.fromPeer(1, packTransactions([transfer('alice').bytes]));
+    assert.equal(pool.size, before + 1);
+  });
+
+  it('K07: whoever is revoked is refused from the block on; what of it waits already stays, and is ordered', async () => {
+    const { pool, senders, submit, fetched } = setUp();
+    const waiting = register(chain, 'a');
+    assert.equal(await submit(waiting), 'accepted');
+    senders.apply(packed(['writer', 0], ['alice', SENDS.account]));
+    assert.equal(await submit(register(chain, 'b')), 'not-permitted');
+    assert.equal(await submit(waiting), 'known');
+    assert(pool.has(idKey(waiting.id)));
+    assert.deepEqual(
+      pool.choose(START_TIME, 10, 1_000_000).map(({ id }) => id),
+      [waiting.id],
+    );
+    const needed = register(chain, 'c');
+    assert.equal(await fetched([needed], needed), undefined, 'a proposal with more of it is a valid one');
+    assert.equal(pool.size, 2);
+    const args = { asset: 'gold', to: hexKey('bob'), amount: '1' };
+    assert.equal(await submit(chain.sign('alice', 'assets', 'transfer', args)), 'accepted', 'enrolled since');
+    senders.replace(packed(['bob', SENDS.account]));
+    assert.equal(await submit(chain.sign('alice', 'assets', 'transfer', args, { nonce: 2 })), 'not-permitted');
+    assert.equal(await submit(chain.sign('bob', 'assets', 'transfer', args)), 'accepted');
   });
 
   it('K01: what was executed is known, and enters no pool again by any way', async () => {

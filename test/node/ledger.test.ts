@@ -18,6 +18,7 @@ import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { KINDS } from '../../node/store/store.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+import { approvalOf, change, sendersOf } from '../support/members.ts';
 
 const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
 const { verify } = chooseSignatures();
@@ -72,14 +73,14 @@ describe('ledger', () => {
     const { ledger, opened } = await start();
     assert.equal(opened.head.height, 0);
     assert.equal(opened.mark, undefined);
-    assert.equal(opened.accounts.length, 4 * 32);
+    assert.equal(opened.senders.length, 8 * 33);
     const [a, b] = [register(chain, 'a'), register(chain, 'b')];
     await execute(ledger, 1, a);
     const executed = await execute(ledger, 2, b);
     assert.deepEqual([...executed.outcomes], [0]);
     await stop(ledger);
     const again = await start();
-    const { outcomes: _, ...head } = executed;
+    const { outcomes: _, senders: __, ...head } = executed;
     assert.deepEqual(again.opened.head, head);
     assert.deepEqual(again.opened.mark, MARK);
     assert.deepEqual(
@@ -222,6 +223,48 @@ describe('ledger', () => {
     }
     assert.deepEqual(behind.ledger.head, ledger.head);
     assert.equal(await ledger.blocksAbove(6, 1_000), undefined);
+  });
+
+  it('K07, T9: says with each block whose right to send has changed, also one that it was given, and all at a start', async () => {
+    const names = ['alice', 'alice 2', 'zoe', 'admin org0', 'new admin', 'admin org1'];
+    const { enrol, revoke, rotate, administrators } = change;
+    const { ledger, opened } = await start();
+    const all = { alice: 1, 'admin org0': 2, 'admin org1': 2 };
+    assert.deepEqual(sendersOf(opened.senders, ...names), all);
+    const blocks: readonly (readonly [transactions: readonly Transaction[], senders: object | undefined])[] = [
+      [[register(chain, 'a')], undefined],
+      [[approvalOf(chain, 'org0', enrol('zoe'))], { zoe: 1 }],
+      [[approvalOf(chain, 'org1', revoke('zoe'))], undefined],
+      [
+        [approvalOf(chain, 'org0', revoke('zoe')), approvalOf(chain, 'org0', rotate('alice', 'alice 2'))],
+        { alice: 0, 'alice 2': 1, zoe: 0 },
+      ],
+      [[approvalOf(chain, 'org0', administrators(1, 'new admin'))], { 'admin org0': 0, 'new admin': 2 }],
+      // In one block there and back again.
+      [
+        [
+          approvalOf(chain, 'org1', enrol('eve')),
+          approvalOf(chain, 'org1', revoke('eve'), { nonce: 1 }),
+          register(chain, 'b'),
+        ],
+        { eve: 0 },
+      ],
+    ];
+    for (const [i, [transactions, senders]] of blocks.entries()) {
+      const executed = await execute(ledger, i + 1, ...transactions);
+      assert.deepEqual(executed.senders && sendersOf(executed.senders, ...names, 'eve'), senders, `block ${i + 1}`);
+    }
+    await ledger.storeCertificate(certify(ledger.head));
+    const whole = (await ledger.blocksAbove(0, 1_000_000))!;
+    const behind = await start('b');
+    for (const [i, header] of whole.headers.entries()) {
+      const given = { header, transactions: whole.transactions[i]! };
+      const { senders } = await behind.ledger.executeSynced(given, undefined, MARK);
+      assert.deepEqual(senders && sendersOf(senders, ...names, 'eve'), blocks[i]![1], `block ${i + 1}`);
+    }
+    await stop(ledger);
+    const now = { 'alice 2': 1, 'new admin': 2, 'admin org1': 2 };
+    assert.deepEqual(sendersOf((await start()).opened.senders, ...names, 'eve'), now);
   });
 
   it('R17: a block whose header, transactions or roots were changed is refused and changes nothing', async () => {

@@ -37,9 +37,11 @@ import {
   snapshotCodec,
 } from '../../node/wire.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
+import { approvalOf, change, sendersOf } from '../support/members.ts';
 
 const HEIGHT = 30;
 const HORIZON_MS = 8_000;
+const TABLES = quorateApplication.modules.flatMap(({ tables }) => tables.map(({ name }) => name));
 const MARK = { group: 1, chain: sha256(Uint8Array.of(1)) };
 const { verify } = chooseSignatures();
 const chain = testGenesis(4, { maxLifetimeMs: HORIZON_MS });
@@ -216,7 +218,7 @@ describe('snapshots (R8)', () => {
 
   async function rowsOf(ledger: Ledger): Promise<string[]> {
     const found: string[] = [];
-    for (const table of ['records.entries', 'members.accounts', 'members.organisations', 'governance.parameters']) {
+    for (const table of TABLES) {
       const { rows } = await ledger.query('stateRows', {
         table,
         prefix: new Uint8Array(0),
@@ -249,7 +251,7 @@ describe('snapshots (R8)', () => {
     assert.deepEqual(opened.certificate, certificate);
     assert.deepEqual(opened.recentIds, concatBytes(...recent));
     assert.deepEqual([opened.mark, opened.uncertified], [MARK, []]);
-    assert.equal(opened.accounts.length, 4 * 32);
+    assert.equal(opened.senders.length, 8 * 33);
     assert.equal(opened.base, HEIGHT);
   }
 
@@ -380,6 +382,26 @@ describe('snapshots (R8)', () => {
     assert.deepEqual(blamed, []);
   });
 
+  it('K07, R19: who may send follows from the rows that were taken, whatever blocks were skipped', async () => {
+    const own = String(count - 1);
+    const other = (await start()).ledger;
+    const validUntil = timeOf(1) + HORIZON_MS;
+    const { enrol, revoke, administrators } = change;
+    const changes = [revoke('alice'), enrol('zoe'), administrators(1, 'new admin')];
+    const approvals = changes.map((one, nonce) => approvalOf(chain, 'org0', one, { nonce, validUntil }));
+    const first = await execute(other, 1, ...approvals);
+    assert.deepEqual([...first.outcomes], [0, 0, 0]);
+    await certify(other, first);
+    await grow(other, 2, 15);
+    await catchUp([{ source: other }], 15);
+    const names = ['alice', 'bob', 'zoe', 'admin org0', 'new admin', 'admin org1'];
+    const now = { bob: 1, zoe: 1, 'new admin': 2, 'admin org1': 2 };
+    assert.deepEqual(sendersOf(installed[0]!.senders, ...names), now);
+    await stop(behind);
+    const { opened } = await start(own);
+    assert.deepEqual(sendersOf(opened.senders, ...names), now);
+  });
+
   it('is of one certified height while newer blocks change its rows, and stays so', async () => {
     const busy = (await start()).ledger;
     await grow(busy, 1, 12);
@@ -465,6 +487,7 @@ describe('snapshots (R8)', () => {
     }
     const done = await port.install(MARK);
     assert.deepEqual(done!.head, source.head);
+    assert.equal(done!.senders.length, 8 * 33);
     // With what it got it gives one itself, of one chunk.
     const given = decode(snapshotAnswerCodec, await port.query('snapshot', { above: 0 }));
     assert(given.kind === 'snapshot');

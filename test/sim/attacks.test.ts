@@ -232,7 +232,7 @@ describe('the simulator', () => {
       script: at(1_000, (world) => {
         const node = world.nodes[1]!;
         const { executed } = node.validator!.state;
-        const forged = { ...executed, blockHash: new Uint8Array(32), outcomes: new Uint8Array(0) };
+        const forged = { ...executed, blockHash: new Uint8Array(32), outcomes: new Uint8Array(0), senders: undefined };
         world.checker.executed(node, forged, undefined);
       }),
     });

@@ -1,8 +1,9 @@
+import type { Receipt } from '../../ledger/block.ts';
 import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointCodec, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { SIGN_KINDS, type SignKind } from '../../ledger/sign-bytes.ts';
-import { baseCodec, blockCodec } from '../../node/ledger/records.ts';
+import { baseCodec, blockCodec, placeCodec } from '../../node/ledger/records.ts';
 import { carryOf } from '../../node/pbft/carry.ts';
 import type { Ordered } from '../../node/pbft/events.ts';
 import { EVIDENCE_PER_MEMBER_MAX } from '../../node/pbft/evidence.ts';
@@ -464,6 +465,15 @@ export function hasExecuted(node: SimNode, id: string): boolean {
     carriedIds.set(node, carried);
   }
   return carried.ids.has(id);
+}
+
+/** The receipt of a transaction in a block that the node has executed itself. */
+export function receiptOf(node: SimNode, id: string): Receipt | undefined {
+  const row = node.disk.rows.get(rowKey('transaction', Buffer.from(id.slice(2), 'hex')));
+  if (row === undefined) return undefined;
+  const { height, index } = decode(placeCodec, row.subarray(4));
+  const block = node.disk.rows.get(rowKey('block', heightKey(height)));
+  return block && decode(blockCodec, block.subarray(4)).receipts[index];
 }
 
 const NO_KEY = new Uint8Array(0);

@@ -377,7 +377,14 @@ function genesisOf(chain: string, members: readonly Member[]): Genesis {
     {
       chain,
       time: GENESIS_TIME,
-      organisations: [{ name: 'acme', administrators: [publicKeyOf(seedOf('administrator'))], threshold: 1 }],
+      organisations: [
+        {
+          name: 'acme',
+          administrators: [publicKeyOf(seedOf('administrator'))],
+          threshold: 1,
+          roles: ['writer', 'issuer'],
+        },
+      ],
       validators: members.map((member) => ({
         ...toValidator(member),
         possession: signEd25519(possessionMessage(chain, toValidator(member)), member.seed),

@@ -6,6 +6,7 @@ import { decode, encode, type Json } from '../../ledger/codec.ts';
 import {
   type BatchResult,
   executeBatch,
+  type GenesisPieces,
   genesisState,
   type StateChange,
   type StateReader,
@@ -61,12 +62,16 @@ export class TestChain {
   height = 0;
   #nonce = 0;
 
-  constructor(application: Application = quorateApplication, parameters: Partial<Parameters> = {}) {
+  constructor(
+    application: Application = quorateApplication,
+    parameters: Partial<Parameters> = {},
+    pieces: Partial<Omit<GenesisPieces, 'parameters'>> = {},
+  ) {
     this.application = application;
     this.parameters = { ...defaultParameters, ...parameters };
     this.state.apply(
       genesisState({
-        organisations: [{ name: 'acme', administrators: [keyOf('admin')], threshold: 1 }],
+        organisations: [{ name: 'acme', administrators: [keyOf('admin')], threshold: 1, roles: ['writer', 'issuer'] }],
         accounts: Object.entries(ACCOUNTS).map(([name, roles]) => ({
           key: keyOf(name),
           name,
@@ -75,6 +80,7 @@ export class TestChain {
         })),
         validators: [{ name: 'v0', organisation: 'acme', key: keyOf('v0'), peerKey: keyOf('p0') }],
         parameters: this.parameters,
+        ...pieces,
       }),
     );
   }
@@ -85,16 +91,17 @@ export class TestChain {
     return { module, action, args: encoded.value };
   }
 
-  /** A transaction of `sender` with a fresh nonce; the signature is 64 times `signature`. */
+  /** A transaction of `sender` (a key, or a name for `keyOf`) with a fresh nonce; the signature is 64 times `signature`. */
   transaction(
-    sender: string,
+    sender: string | Uint8Array,
     calls: readonly Call[],
     validUntil = this.timestamp + 60_000,
     signature = 0,
   ): Transaction {
     this.#nonce += 1;
     const nonce = Uint8Array.from({ length: 8 }, (_, at) => (at < 4 ? 0 : (this.#nonce >> (8 * (7 - at))) & 255));
-    const body = { sender: keyOf(sender), nonce, validUntil, calls, memo: new Uint8Array(0) };
+    const key = typeof sender === 'string' ? keyOf(sender) : sender;
+    const body = { sender: key, nonce, validUntil, calls, memo: new Uint8Array(0) };
     const bytes = concatBytes(encode(transactionBodyCodec, body), new Uint8Array(64).fill(signature));
     const decoded = decodeTransaction(GENESIS_ID, bytes);
     assert(decoded.ok, decoded.ok ? '' : decoded.problem);
@@ -125,7 +132,7 @@ export class TestChain {
   }
 
   /** One call in its own batch: its receipt. */
-  send(sender: string, module: string, action: string, args: Json): Receipt {
+  send(sender: string | Uint8Array, module: string, action: string, args: Json): Receipt {
     const { receipts } = this.run([this.transaction(sender, [this.call(module, action, args)])]);
     assert.equal(receipts.length, 1);
     return receipts[0]!;

@@ -51,7 +51,8 @@ export function testGenesis(n = 4, parameters: Partial<Parameters> = {}): TestGe
       chain,
       time: START_TIME,
       organisations: members.map(({ organisation }) => {
-        return { name: organisation, administrators: [signerOf(`admin ${organisation}`).publicKey], threshold: 1 };
+        const administrators = [signerOf(`admin ${organisation}`).publicKey];
+        return { name: organisation, administrators, threshold: 1, roles: ['writer', 'issuer'] };
       }),
       validators: members.map((member, i) => {
         return { ...member, possession: validators[i]!.sign(possessionMessage(chain, member)), addresses: [] };

@@ -13,6 +13,7 @@ import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import type { Codec } from '../../ledger/codec.ts';
 import { layoutOf } from '../../ledger/describe.ts';
 import { forkEvidenceCodec } from '../../ledger/fork.ts';
+import { approvalCodec, changeCodec, proposalCodec } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { replyCodec, signedReplyCodec } from '../../ledger/reply.ts';
@@ -90,6 +91,9 @@ const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['SnapshotAnswer', snapshotAnswerCodec],
   ['RowsAnswer', rowsAnswerCodec],
   ['BlockIdsAnswer', blockIdsAnswerCodec],
+  ['Change', changeCodec],
+  ['Proposal', proposalCodec],
+  ['Approval', approvalCodec],
 ];
 
 /** `Name = layout` of every structure that docs/formats.md must show, one field a line. */

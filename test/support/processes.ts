@@ -25,6 +25,11 @@ export interface DevReady {
   readonly home: string;
   readonly validators: readonly DevValidator[];
   readonly accounts: readonly { readonly name: string; readonly publicKey: string; readonly secretKey: string }[];
+  readonly administrators: readonly {
+    readonly organisation: string;
+    readonly publicKey: string;
+    readonly secretKey: string;
+  }[];
 }
 
 export interface Finished {

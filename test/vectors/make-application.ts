@@ -1,5 +1,7 @@
-import { toHex } from '../../ledger/bytes.ts';
+import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { type Codec, encode, type Json } from '../../ledger/codec.ts';
+import { organisationHash } from '../../ledger/modules/accounts.ts';
+import { proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters, parametersCodec } from '../../ledger/parameters.ts';
 import { statePath } from '../../ledger/state-proof.ts';
@@ -12,10 +14,40 @@ const ANN = toHex(ann.key);
 const BEN = toHex(ben.key);
 const DIGEST = toHex(seedOf('document'));
 
+const ACME = toHex(organisationHash('acme'));
+
+/** One of each kind. */
+const CHANGES: readonly Json[] = [
+  { kind: 'enrol', value: { key: BEN, name: 'Zoë 2', roles: ['writer'] } },
+  { kind: 'grant', value: { account: BEN, roles: ['writer', 'issuer'] } },
+  { kind: 'withdraw', value: { account: BEN, roles: ['writer'] } },
+  { kind: 'revoke', value: { account: BEN } },
+  { kind: 'rotate', value: { account: ANN, key: BEN } },
+  { kind: 'administrators', value: { administrators: [ANN, BEN], threshold: 1 } },
+];
+const proposalOf = (change: Json): Json => ({
+  organisation: 'acme',
+  nonce: '0x0000000000000001',
+  expires: 1_700_000_600_000,
+  change,
+});
+const idOf = (proposal: Json): string => toHex(proposalId(proposalCodec.fromJson(proposal)));
+const PROPOSAL = proposalOf(CHANGES[4]!);
+const PROPOSAL_ID = idOf(PROPOSAL);
+const APPROVALS: Json = [{ administrator: ANN, time: 1_700_000_001_000 }];
+
 /** A row of every table: key as text, value in JSON. */
 const ROWS: Readonly<Record<string, readonly [key: string, value: Json]>> = {
-  'members.organisations': ['acme', { administrators: [ANN, BEN], threshold: 2 }],
-  'members.accounts': [ANN, { name: 'ann', organisation: 'acme', roles: ['writer', 'issuer'], active: true }],
+  'members.organisations': [
+    'acme',
+    { administrators: [ANN, BEN], threshold: 2, roles: ['writer', 'issuer'], changes: 7 },
+  ],
+  'members.accounts': [BEN, { id: ANN, name: 'ann', organisation: 'acme', roles: ['writer', 'issuer'], active: true }],
+  'members.administrators': [ANN, { organisation: 'acme', open: [PROPOSAL_ID] }],
+  'members.names': [`${ACME}:ann`, { account: ANN }],
+  'members.keys': [ANN, { key: BEN }],
+  'members.proposals': [PROPOSAL_ID, { kind: 'open', value: { proposal: PROPOSAL, approvals: APPROVALS } }],
+  'members.history': [`${ACME}:0x0000000000000007`, { proposal: PROPOSAL, approvals: APPROVALS }],
   'governance.parameters': ['current', parametersCodec.toJson(defaultParameters)],
   'governance.validators': ['current', validatorSetCodec.toJson([toValidator(memberOf('node-0'))])],
   'assets.definitions': ['gold', { owner: ANN, supply: '1000' }],
@@ -24,6 +56,8 @@ const ROWS: Readonly<Record<string, readonly [key: string, value: Json]>> = {
 };
 
 const ARGUMENTS: Readonly<Record<string, Json>> = {
+  'members.approve': PROPOSAL,
+  'members.retract': { proposal: PROPOSAL_ID },
   'assets.issue': { asset: 'gold', to: ANN, amount: '1000' },
   'assets.transfer': { asset: 'gold', to: BEN, amount: '1' },
   'records.register': { key: 'deed 1', digest: DIGEST, note: '' },
@@ -31,6 +65,9 @@ const ARGUMENTS: Readonly<Record<string, Json>> = {
 };
 
 const EVENTS: Readonly<Record<string, Json>> = {
+  'members.approved': { organisation: 'acme', proposal: PROPOSAL_ID, by: ANN, approvals: 1, threshold: 2 },
+  'members.retracted': { organisation: 'acme', proposal: PROPOSAL_ID, by: ANN },
+  'members.changed': { organisation: 'acme', number: 7, proposal: PROPOSAL_ID, change: CHANGES[4]! },
   'assets.issued': { asset: 'gold', by: ANN, to: ANN, amount: '1000' },
   'assets.transferred': { asset: 'gold', from: ANN, to: BEN, amount: '1' },
   'records.registered': { key: 'deed 1', digest: DIGEST, owner: ANN },
@@ -71,6 +108,7 @@ export function applicationVectors(): Json {
         return { module, name, json, bytes: bytes(codec, json) };
       }),
     ),
+    proposals: CHANGES.map(proposalOf).map((json) => ({ json, bytes: bytes(proposalCodec, json), id: idOf(json) })),
     bad: badCases(),
   };
 }
@@ -91,10 +129,27 @@ function badCases(): Json {
     ['records.revoke', 'decode', 'trailing byte', '016100'],
     ['event assets.transferred', 'match', 'an asset name with a slash', `03612f62${ben}${ben}${amount}`],
     ['event records.revoked', 'decode', 'no owner', '0161'],
-    ['members.accounts', 'decode', 'active is neither 0 nor 1', '03616e6e0461636d650002'],
     ['members.organisations', 'decode', 'no administrators', '0001'],
     ['assets.balances', 'decode', 'an amount of 15 bytes', '00'.repeat(15)],
     ['records.entries', 'decode', 'a time above 2^53 - 1', `${ben}${ben}0020000000000000000000${'00'.repeat(7)}`],
+    ...badProposals().map(([name, step, digits]) => ['members.approve', step, name, digits] as const),
   ];
   return cases.map(([of, step, name, digits]) => ({ of, step, name, bytes: `0x${digits}` }));
+}
+
+/** Sound proposals, with a part changed for another one of the same length. */
+function badProposals(): readonly (readonly [name: string, step: string, digits: string])[] {
+  const hexOf = (text: string): string => toHex(utf8Encode(text)).slice(2);
+  const [enrol, grant, both] = [0, 1, 5].map((at) => {
+    return toHex(encode(proposalCodec, proposalCodec.fromJson(proposalOf(CHANGES[at]!)))).slice(2);
+  }) as [string, string, string];
+  return [
+    ['a change of no kind', 'decode', grant.replace(`02${BEN.slice(2)}`, `07${BEN.slice(2)}`)],
+    ['a name with two spaces in a row', 'match', enrol.replace(hexOf('Zoë 2'), hexOf('Zoe  2'))],
+    ['a name with a character that is not seen', 'match', enrol.replace(hexOf('Zoë 2'), hexOf('Zo\u200b2'))],
+    ['a role twice', 'match', grant.replace(hexOf('issuer'), hexOf('writer'))],
+    ['a threshold of 0', 'match', `${both.slice(0, -2)}00`],
+    ['a threshold above the administrators', 'match', `${both.slice(0, -2)}03`],
+    ['an administrator twice', 'match', both.replace(BEN.slice(2), ANN.slice(2))],
+  ];
 }

@@ -37,7 +37,8 @@ export function genesisVectors(): Json {
 /** Every list filled, names of several scripts, and every character that has an escape. */
 function everything(): string {
   return signed(smallChain(2).genesis.text, 'Kette "Ñ" \\ 鏈 😀', (file) => {
-    file.organisations.push({ name: 'Büro 2', administrators: [keyOf('b'), keyOf('c')], threshold: 2 });
+    const roles = ['two words', 'writer'];
+    file.organisations.push({ name: 'Büro 2', administrators: [keyOf('b'), keyOf('c')], threshold: 2, roles });
     file.validators[1].organisation = 'Büro 2';
     file.validators[0].addresses = ['/ip4/192.0.2.1/tcp/7700', '/dns4/a.example/tcp/7700/p2p/12D3Koo_~%:+=-'];
     file.accounts.push({ name: 'admin', organisation: 'Büro 2', key: keyOf('b'), roles: ['writer', 'two words'] });
@@ -210,6 +211,9 @@ const BAD_FILES: Readonly<Record<string, Readonly<Record<string, Change>>>> = {
     'a validator of nobody': (file) => Object.assign(file.validators[0], { organisation: 'nobody' }),
     'an account of nobody': (file) => Object.assign(file.accounts[0], { organisation: 'nobody' }),
     'an organisation in another case': (file) => Object.assign(file.validators[0], { organisation: 'Acme' }),
+  },
+  'role-not-allowed': {
+    'a role that its organisation may not give': (file) => Object.assign(file.organisations[0], { roles: ['writer'] }),
   },
   'bad-threshold': {
     'a threshold above the administrators': (file) => Object.assign(file.organisations[0], { threshold: 2 }),

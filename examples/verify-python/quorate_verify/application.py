@@ -6,6 +6,7 @@ No step of a verification needs this: a proof is about bytes. It shows people wh
 import re
 
 from .codec import Refused, decode, to_hex
+from .genesis import NAME
 from .layouts import LAYOUTS
 
 ASSET = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
@@ -14,6 +15,11 @@ ASSET = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 KEY_PARTS = {
     'members.organisations': ['text'],
     'members.accounts': [32],
+    'members.administrators': [32],
+    'members.names': [32, 'text'],
+    'members.keys': [32],
+    'members.proposals': [32],
+    'members.history': [32, 8],
     'governance.parameters': ['text'],
     'governance.validators': ['text'],
     'assets.definitions': ['text'],
@@ -57,7 +63,22 @@ def _json(layout_name, data):
     json = layout.to_json(decode(layout, data))
     if 'asset' in json and ASSET.fullmatch(json['asset']) is None:
         raise Refused('match', 'not the name of an asset')
+    if layout_name == 'members.approve':
+        _check_change(json['change'])
     return json
+
+
+def _check_change(change):
+    """Names are as in a genesis file, and nothing occurs twice."""
+    parts = change['value']
+    for name in [parts.get('name'), *parts.get('roles', [])]:
+        if name is not None and NAME.fullmatch(name) is None:
+            raise Refused('match', 'not a name')
+    for several in (parts.get('roles', []), parts.get('administrators', [])):
+        if len(set(several)) != len(several):
+            raise Refused('match', 'one occurs twice')
+    if 'threshold' in parts and not 1 <= parts['threshold'] <= len(parts['administrators']):
+        raise Refused('match', 'the threshold is not 1 to the number of administrators')
 
 
 def _text(data):

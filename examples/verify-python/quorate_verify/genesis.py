@@ -31,6 +31,7 @@ def read_genesis(data):
     _check_names(file)
     _check_roles(file)
     _check_organisations_are_known(file)
+    _check_roles_are_allowed(file)
     _check_thresholds(file)
     _check_keys_are_different(file)
     _check_keys(file)
@@ -76,9 +77,9 @@ def _check_names(file):
 
 
 def _check_roles(file):
-    for account in file.accounts:
-        _check_different(f'role of {account.name}', account.roles)
-        for role in account.roles:
+    for item in file.organisations + file.accounts:
+        _check_different(f'role of {item.name}', item.roles)
+        for role in item.roles:
             _check_name('role', role)
 
 
@@ -87,6 +88,14 @@ def _check_organisations_are_known(file):
     for member in file.validators + file.accounts:
         if member.organisation not in known:
             raise Refused('unknown-organisation', f'{member.name} is of {member.organisation}, which is not there')
+
+
+def _check_roles_are_allowed(file):
+    given = {organisation.name: organisation.roles for organisation in file.organisations}
+    for account in file.accounts:
+        for role in account.roles:
+            if role not in given[account.organisation]:
+                raise Refused('role-not-allowed', f'{account.organisation} may not give {account.name} the role {role}')
 
 
 def _check_thresholds(file):

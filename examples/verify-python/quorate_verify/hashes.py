@@ -49,6 +49,11 @@ def batch_digest(batch):
     return sha256(b'batch', LAYOUTS['Batch'].write(batch))
 
 
+def proposal_id(proposal):
+    """The id of a proposal of an organisation."""
+    return sha256(b'proposal', LAYOUTS['Proposal'].write(proposal))
+
+
 def block_hash(header):
     """The hash of a block."""
     return sha256(LAYOUTS['Header'].write(header))

@@ -137,6 +137,7 @@ GenesisFile = {
     name: text<1..32>
     administrators: list<bytes32, 1..64>
     threshold: u8
+    roles: list<text<1..32>, 0..16>
   }, 1..1024>
   validators: list<{
     name: text<1..32>
@@ -204,16 +205,87 @@ Parameters = {
   stateBytesMax: u32
 }
 
+Change = union<
+  1 enrol: {
+    key: bytes32
+    name: text<1..32>
+    roles: list<text<1..32>, 0..16>
+  }
+  | 2 grant: {
+    account: bytes32
+    roles: list<text<1..32>, 1..16>
+  }
+  | 3 withdraw: {
+    account: bytes32
+    roles: list<text<1..32>, 1..16>
+  }
+  | 4 revoke: {
+    account: bytes32
+  }
+  | 5 rotate: {
+    account: bytes32
+    key: bytes32
+  }
+  | 6 administrators: {
+    administrators: list<bytes32, 1..64>
+    threshold: u8
+  }
+>
+
+Proposal = {
+  organisation: text<1..32>
+  nonce: bytes8
+  expires: u64               # block time in ms
+  change: Change
+}
+
+Approval = {
+  administrator: bytes32
+  time: u64               # block time in ms
+}
+
 members.organisations = {
   administrators: list<bytes32, 1..64>
-  threshold: u8
+  threshold: u8                         # how many of them act for it
+  roles: list<text<1..32>, 0..16>       # what it may give
+  changes: u64                          # that took effect, ever
 }
 
 members.accounts = {
+  id: bytes32                      # the first key of the account
   name: text<1..32>
   organisation: text<1..32>
   roles: list<text<1..32>, 0..16>
-  active: bool
+  active: bool                     # whether this key may sign
+}
+
+members.administrators = {
+  organisation: text<1..32>
+  open: list<bytes32, 0..32>  # proposals that it has approved and that are not effective
+}
+
+members.names = {
+  account: bytes32  # id of the account that has the name, for ever
+}
+
+members.keys = {
+  key: bytes32  # that the account signs with now; no row if it is the first one
+}
+
+members.proposals = union<
+  1 open: {
+    proposal: Proposal
+    approvals: list<Approval, 1..64>
+  }
+  | 2 effective: {
+    organisation: text<1..32>
+    number: u64
+  }
+>
+
+members.history = {
+  proposal: Proposal
+  approvals: list<Approval, 1..64>  # with the last one it took effect
 }
 
 governance.parameters = Parameters
@@ -237,6 +309,12 @@ records.entries = {
   revoked: u64
 }
 
+members.approve = Proposal
+
+members.retract = {
+  proposal: bytes32
+}
+
 assets.issue = {
   asset: text<1..32>
   to: bytes32
@@ -257,6 +335,27 @@ records.register = {
 
 records.revoke = {
   key: text<1..200>
+}
+
+event members.approved = {
+  organisation: text<1..32>
+  proposal: bytes32
+  by: bytes32
+  approvals: u8              # there are now
+  threshold: u8
+}
+
+event members.retracted = {
+  organisation: text<1..32>
+  proposal: bytes32
+  by: bytes32
+}
+
+event members.changed = {
+  organisation: text<1..32>
+  number: u64
+  proposal: bytes32
+  change: Change
 }
 
 event assets.issued = {

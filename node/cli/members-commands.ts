@@ -1,0 +1,147 @@
+import { type Command, Option } from 'commander';
+import type { Json } from '../../ledger/codec.ts';
+import type { ChangeOptions } from './members.ts';
+
+interface Shared {
+  url(): Option;
+  json(): Option;
+  integer(text: string): number;
+  done(exit: number): void;
+}
+
+type Given = ChangeOptions & {
+  readonly key?: string;
+  readonly role?: readonly string[];
+  readonly threshold?: number;
+  readonly organisation?: string;
+};
+
+interface ChangeCommand {
+  readonly name: string;
+  readonly description: string;
+  readonly args: readonly string[];
+  readonly options: readonly Option[];
+  value(args: readonly (string | string[])[], given: Given): { readonly [name: string]: Json };
+}
+
+/** `quorate members …`. */
+export function addMembers(program: Command, { url, json, integer, done }: Shared): void {
+  const group = program.command('members').description('organisations and accounts: who may do what');
+  const organisation = () => new Option('--organisation <name>', 'only this one');
+
+  group
+    .command('list')
+    .description('organisations and accounts')
+    .addOption(organisation())
+    .addOption(url())
+    .addOption(json())
+    .action(async (given: Given) => {
+      done(await (await import('./members.ts')).listMembers(given.url, given.organisation, given.json));
+    });
+  group
+    .command('show')
+    .description('an account and all that was changed about it')
+    .argument('<key>', 'its id, or a key that it has or had')
+    .addOption(url())
+    .addOption(json())
+    .action(async (key: string, given: Given) => {
+      done(await (await import('./members.ts')).showMember(given.url, key, given.json));
+    });
+  group
+    .command('history')
+    .description('all changes of an organisation, and who approved them')
+    .argument('<organisation>')
+    .addOption(url())
+    .addOption(json())
+    .action(async (name: string, given: Given) => {
+      done(await (await import('./members.ts')).showHistory(given.url, name, given.json));
+    });
+  group
+    .command('approvals')
+    .description('what waits for more approvals')
+    .addOption(organisation())
+    .addOption(url())
+    .addOption(json())
+    .action(async (given: Given) => {
+      done(await (await import('./members.ts')).listApprovals(given.url, given.organisation, given.json));
+    });
+
+  const sending = (command: Command): Command =>
+    command
+      .requiredOption('--as <administrator>', 'key file, or admin:<organisation> of a development network')
+      .addOption(
+        new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
+      )
+      .addOption(url())
+      .addOption(json());
+  for (const { name, description, args, options, value } of changeCommands(integer)) {
+    const command = sending(group.command(name).description(description));
+    for (const arg of args) command.argument(arg);
+    for (const option of options) command.addOption(option);
+    command.addOption(
+      new Option('--days <n>', 'how long a new proposal may be approved, up to 30').argParser(integer).default(7),
+    );
+    command.action(async (...all: unknown[]) => {
+      const given = all[args.length] as Given;
+      const { changeMembers } = await import('./members.ts');
+      const json = { kind: name, value: value(all.slice(0, args.length) as (string | string[])[], given) };
+      done(await changeMembers(json, given));
+    });
+  }
+  sending(group.command('retract').description('take an own approval back').argument('<proposal>', 'its id')).action(
+    async (id: string, given: Given) => {
+      done(await (await import('./members.ts')).retractApproval(id, given));
+    },
+  );
+}
+
+/** Named as the changes of the formats: each administrator runs the same command. */
+function changeCommands(integer: (text: string) => number): readonly ChangeCommand[] {
+  const key = () => new Option('--key <key>', 'public key').makeOptionMandatory();
+  return [
+    {
+      name: 'enrol',
+      description: 'approve a new account',
+      args: ['<name>'],
+      options: [key(), new Option('--role <role...>', 'what it may do').default([])],
+      value: ([name], given) => ({ key: given.key!, name: name as string, roles: [...given.role!] }),
+    },
+    {
+      name: 'grant',
+      description: 'approve roles for an account',
+      args: ['<account>', '<role...>'],
+      options: [],
+      value: ([account, roles]) => ({ account: account as string, roles: roles as string[] }),
+    },
+    {
+      name: 'withdraw',
+      description: 'approve that an account loses roles',
+      args: ['<account>', '<role...>'],
+      options: [],
+      value: ([account, roles]) => ({ account: account as string, roles: roles as string[] }),
+    },
+    {
+      name: 'revoke',
+      description: 'approve the end of an account, for ever',
+      args: ['<account>'],
+      options: [],
+      value: ([account]) => ({ account: account as string }),
+    },
+    {
+      name: 'rotate',
+      description: 'approve another key for an account',
+      args: ['<account>'],
+      options: [key()],
+      value: ([account], given) => ({ account: account as string, key: given.key! }),
+    },
+    {
+      name: 'administrators',
+      description: 'approve other administrators of the organisation',
+      args: ['<key...>'],
+      options: [
+        new Option('--threshold <n>', 'how many of them act together').argParser(integer).makeOptionMandatory(),
+      ],
+      value: ([keys], given) => ({ administrators: keys as string[], threshold: given.threshold! }),
+    },
+  ];
+}
