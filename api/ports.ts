@@ -71,7 +71,10 @@ export type RefusalCode =
   | 'invalid-args'
   | 'not-permitted'
   | 'too-large'
+  /** It can never execute (C4). */
   | 'expired'
+  /** By this node's clock. */
+  | 'too-late'
   | 'expiry-too-far'
   | 'overloaded'
   | 'syncing'
