@@ -71,7 +71,10 @@ export type RefusalCode =
   | 'invalid-args'
   | 'not-permitted'
   | 'too-large'
+  /** It can never execute (C4). */
   | 'expired'
+  /** By this node's clock. */
+  | 'too-late'
   | 'expiry-too-far'
   | 'overloaded'
   | 'syncing'
@@ -80,7 +83,7 @@ export type RefusalCode =
   | 'draining';
 
 /**
- * pending: this node holds it. committed: executed by a quorum here, receipt known. final: under a certificate, receipt
+ * pending: this node holds it. committed: ordered by a quorum, executed here, receipt known. final: under a certificate, receipt
  * `ok`. rejected: under a certificate, receipt `failed`, nothing changed. expired: can no longer execute (C4). unknown:
  * this node never heard of it, or it is older than what the node keeps.
  */

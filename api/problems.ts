@@ -95,7 +95,14 @@ export const PROBLEMS = {
     status: 422,
     title: 'The transaction has expired',
     retry: 'never',
-    description: 'Block time is past `validUntil`: these bytes can never execute. Sign a new transaction.',
+    description: 'Certified time is past `validUntil`: these bytes can never execute. Sign a new transaction.',
+  },
+  'too-late': {
+    status: 422,
+    title: 'It is too late to take the transaction',
+    retry: 'later',
+    description:
+      "`validUntil` is before this node's chain time, so it does not take the transaction. If any node took it before, it may still execute: send it again, or ask /v1/transactions/status with the same bytes, until the answer is `expired`. Only then sign a new one.",
   },
   'expiry-too-far': {
     status: 422,

@@ -80,7 +80,7 @@ const transaction = named(
 const place = z.strictObject({ height: count, index: count });
 const state = z.enum(['pending', 'committed', 'final', 'rejected', 'expired', 'unknown']).meta({
   description:
-    'pending: held here. committed: executed by a quorum. final: under a certificate, receipt ok. rejected: under a certificate, receipt failed. expired: can never execute.',
+    'pending: held here. committed: ordered by a quorum, executed here. final: under a certificate, receipt ok. rejected: under a certificate, receipt failed. expired: can never execute.',
 });
 export const transactionStatus = named(
   'TransactionStatus',

@@ -5,6 +5,7 @@ import type {
   HeaderView,
   NodeInfo,
   NodePort,
+  SubmitOutcome,
   TransactionState,
   TransactionStatus,
   Wait,
@@ -14,6 +15,7 @@ import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
 import { updatesCodec } from '../ledger/bundle.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode } from '../ledger/codec.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Network } from '../p2p/index.ts';
 import { idKey } from './id-key.ts';
 import { RECENT_IDS_MAX } from './limits.ts';
@@ -60,6 +62,17 @@ export function createNodePort(
     return { id, status: expired.has(key) ? 'expired' : 'unknown' };
   };
 
+  /** C4: a clock past validUntil is a reason not to take it. It may be on its way with others, and execute. */
+  const outcomeOf = async (outcome: SubmitOutcome, bytes: Uint8Array): Promise<SubmitOutcome> => {
+    if (outcome.kind !== 'refused' || outcome.code !== 'expired') return outcome;
+    const decoded = decodeTransaction(genesis.id, bytes);
+    if (!decoded.ok) return outcome;
+    const { id, body } = decoded.value;
+    return (await isExpired(() => validator.state, ledger, id, body.validUntil))
+      ? outcome
+      : { ...outcome, code: 'too-late' };
+  };
+
   return {
     info,
     chain() {
@@ -79,7 +92,10 @@ export function createNodePort(
         maxLifetimeMs: config.parameters.maxLifetimeMs,
       };
     },
-    submit: (transactions) => validator.intake.fromClient(transactions),
+    async submit(transactions) {
+      const outcomes = await validator.intake.fromClient(transactions);
+      return Promise.all(outcomes.map((outcome, i) => outcomeOf(outcome, transactions[i]!)));
+    },
     async transaction(id, until, timeoutMs, signal) {
       if (until === 'none' || timeoutMs <= 0) return statusOf(id);
       const deadline = performance.now() + timeoutMs;

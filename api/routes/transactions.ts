@@ -39,6 +39,7 @@ const REFUSALS: readonly ProblemCode[] = [
   'invalid-args',
   'not-permitted',
   'expired',
+  'too-late',
   'expiry-too-far',
   'overloaded',
   'syncing',

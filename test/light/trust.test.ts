@@ -20,6 +20,7 @@ import {
   smallChain,
 } from '../support/chain.ts';
 import { fetchFrom, type LightNode, lightNode } from '../support/light-nodes.ts';
+import { randomFrom } from '../support/mutate.ts';
 
 const verify = rememberingVerify();
 const TABLE = 'records.entries';
@@ -200,6 +201,49 @@ describe('following', () => {
     assert.deepEqual([error.code, error.evidence?.conflict.kind], ['fork', 'otherHistory']);
     assert(verifyForkEvidence(printForkEvidence(error.evidence!), ahead.genesis, { verify }).ok);
   });
+
+  for (const seed of [1, 2, 3, 4]) {
+    it(`honest nodes, each at a stage of one chain: nobody is accused or unheard, nothing goes back (seed ${seed})`, async () => {
+      const below = randomFrom(seed);
+      const ends = Array.from({ length: 12 }, () => below(3) === 0);
+      const stages = ends.map((_, last) => {
+        const chain = smallChain();
+        for (const [i, isEnd] of ends.slice(0, last + 1).entries()) {
+          chain.append();
+          if (isEnd) chain.handOver(i % 2 === 0 ? chain.members : [...chain.members.slice(1), memberOf(`new ${i}`)]);
+        }
+        return chain;
+      });
+      const at = [0, 0, 0];
+      const nodes: LightNode[] = [];
+      const move = (i: number): void => {
+        // Forward mostly; sometimes another node answers at this address.
+        at[i] = Math.min(stages.length - 1, below(5) === 0 ? below(stages.length) : at[i]! + below(3));
+        const node = lightNode(stages[at[i]!]!);
+        const end = node.chain.handoffs.at(-1)?.certificate;
+        if (end?.checkpoint.height === node.certified) node.certificate = () => end;
+        const isMute = below(4) === 0;
+        node.lie = (path) => (isMute && path.startsWith('blocks') ? new Response(null, { status: 404 }) : undefined);
+        if (nodes[i] === undefined) nodes[i] = node;
+        else Object.assign(nodes[i], node);
+      };
+      for (const i of at.keys()) move(i);
+      const store = memoryStore();
+      let client = clientOf(nodes, { store });
+      let before: readonly [number, number] = [-1, -1];
+      for (let round = 0; round < 12; round++) {
+        for (const i of at.keys()) move(i);
+        if (below(4) === 0) client = clientOf(nodes, { store });
+        const { epoch, certificate, sources } = await client.follow();
+        const now = [epoch, certificate.checkpoint.height] as const;
+        assert(now[0] >= before[0] && now[1] >= before[1], `round ${round}: from ${before} to ${now}`);
+        for (const { chain } of nodes)
+          assert(now[0] >= chain.epoch && now[1] >= chain.height, `round ${round}: ${now}`);
+        for (const { problem } of sources) assert.equal(problem, undefined);
+        before = now;
+      }
+    });
+  }
 
   it('V19: a node that shows the end of an epoch and a certificate of it above shows a fork by itself', async () => {
     const { chain, old } = newEpoch();

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { TransactionStatus } from '../../api/ports.ts';
+import type { NodeInfo, SubmitOutcome, TransactionStatus } from '../../api/ports.ts';
 import { headerCodec } from '../../ledger/block.ts';
 import { encode } from '../../ledger/codec.ts';
 import type { Reply } from '../../ledger/reply.ts';
+import { createNodePort } from '../../node/node-port.ts';
 import { HALTED } from '../../node/pbft/halt.ts';
 import type { ReplicaState } from '../../node/pbft/state.ts';
 import type { LedgerPort } from '../../node/ports.ts';
 import { isExpired, signedReply } from '../../node/replies.ts';
 import type { Validator } from '../../node/validator.ts';
+import type { Network } from '../../p2p/index.ts';
 import { smallChain } from '../support/chain.ts';
 
 const chain = smallChain();
@@ -77,6 +79,24 @@ describe('what a validator signs about a transaction (C4, C5)', () => {
       [none, false, false],
     ] as const) {
       assert.equal(await isExpired(() => state, ledgerOf(answer), id, 1_000), says);
+    }
+  });
+
+  it('C4, Q10: a clock past its time is a reason not to take a transaction, and not to say that it never executes', async () => {
+    const { genesis } = chain;
+    const refused: SubmitOutcome = { kind: 'refused', id, code: 'expired', detail: 'by the clock' };
+    const { body } = transactions[1]!;
+    for (const [certified, executed, code] of [
+      [body.validUntil - 60_000, false, 'too-late'],
+      [body.validUntil, false, 'too-late'],
+      [body.validUntil + 1, undefined, 'too-late'],
+      [body.validUntil + 1, false, 'expired'],
+    ] as const) {
+      const state = { low: 5, executed: { height: 5 }, stable: { checkpoint: { timestamp: certified } } };
+      const validator = { state, observe() {}, intake: { fromClient: async () => [refused] } } as unknown as Validator;
+      const port = createNodePort({} as NodeInfo, genesis, validator, ledgerOf(executed), {} as Network);
+      assert.deepEqual(await port.submit([bytes]), [{ ...refused, code }], `${certified} ${executed}`);
+      port.close();
     }
   });
 });
