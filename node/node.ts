@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startApi } from '../api/index.ts';
 import { type Genesis, readGenesis } from '../genesis/genesis.ts';
@@ -13,6 +13,7 @@ import { openJournal } from './journal/journal.ts';
 import { type KeyFile, readKeyFile } from './key-file.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
+import { readText } from './read-text.ts';
 import { processScheduler } from './scheduler.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
@@ -148,7 +149,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 async function loadGenesis(path: string, verify: VerifySignature): Promise<Genesis> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readText(path);
   } catch (cause) {
     throw new StartError('GENESIS', `genesis file ${path} can't be read: ${(cause as Error).message}`, { cause });
   }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { type KeyKind, readKeyFile, writeKeyFile } from '../key-file.ts';
+import { readText } from '../read-text.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask } from './http.ts';
@@ -26,7 +26,7 @@ export function showKey(file: string, kind: KeyKind, asJson: boolean): number {
 export async function showGenesis(file: string, asJson: boolean): Promise<number> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readText(file);
   } catch (cause) {
     throw new CliError(EXIT.usage, 'FILE', `${file} can't be read: ${(cause as Error).message}`, { cause });
   }

@@ -119,6 +119,7 @@ function createProgram(done: (exit: number) => void): Command {
     .description('check a proof with the genesis file alone, without any network')
     .argument('<file>')
     .requiredOption('--genesis <file>', 'genesis file')
+    .option('--max-age <ms>', 'how old the certificate may be', integer)
     .addOption(json())
     .action(async (file, options) => {
       const { verify } = await import('./proofs.ts');

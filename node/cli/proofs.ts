@@ -7,6 +7,7 @@ import type { VerifySignature } from '../../ledger/signature.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
 import { verifyBundle } from '../../light/sync.ts';
 import { verifyForkEvidence } from '../../light/verify-fork.ts';
+import { readText } from '../read-text.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask, ProblemError } from './http.ts';
@@ -32,16 +33,18 @@ export async function proof(id: string, options: { url: string; out?: string }):
 }
 
 /** `quorate verify <file> --genesis <file>`: no network; every step is printed. Exit 4 if one fails. */
-export async function verify(file: string, options: { genesis: string; json: boolean }): Promise<number> {
-  const [text, genesisText] = await Promise.all([readInput(file), readInput(options.genesis)]);
+export async function verify(
+  file: string,
+  options: { genesis: string; maxAge?: number; json: boolean },
+): Promise<number> {
+  const [given, genesisText] = await Promise.all([readProof(file), readInput(options.genesis)]);
   const { verify: rule } = chooseSignatures();
-  if (isForkEvidence(text)) return verifyFork(text, genesisText, rule, options.json);
-  const report = verifyBundle(text, genesisText, { verify: rule });
+  if (typeof given === 'string' && isForkEvidence(given)) return verifyFork(given, genesisText, rule, options.json);
+  const freshness = options.maxAge === undefined ? undefined : { nowMs: Date.now(), maxAgeMs: options.maxAge };
+  const report = verifyBundle(given, genesisText, { verify: rule, ...(freshness && { freshness }) });
   const { ok, steps, facts } = report;
   print(options.json, { ok, steps, facts: facts && factsJson(facts) }, [
-    ...printSteps(report),
-    '',
-    ...conclusion(report),
+    ...[...printSteps(report), '', ...conclusion(report)].map(visible),
   ]);
   return ok ? EXIT.ok : EXIT.notVerified;
 }
@@ -75,10 +78,26 @@ function verifyFork(text: string, genesisText: string, rule: VerifySignature, js
 /** A file that the user named. */
 export async function readInput(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file);
   } catch (cause) {
     throw new CliError(EXIT.usage, 'FILE', `${file} can't be read: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** A proof as text, which begins with a brace, or as canonical bytes. */
+async function readProof(file: string): Promise<string | Uint8Array> {
+  const bytes = await readFile(file).catch(() => undefined);
+  return bytes !== undefined && bytes[0] !== 0x7b ? new Uint8Array(bytes) : readInput(file);
+}
+
+/** What stands in a proof can hold anything, also what moves a terminal's cursor or turns its text around. */
+function visible(line: string): string {
+  return line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (letter) => `\\u{${letter.codePointAt(0)!.toString(16)}}`);
+}
+
+/** Block times may lie beyond what a Date can hold. */
+function moment(ms: number): string {
+  return ms <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
 }
 
 function conclusion({ facts, steps }: Report): string[] {
@@ -88,7 +107,7 @@ function conclusion({ facts, steps }: Report): string[] {
   }
   const lines = ['VERIFIED with the genesis file alone'];
   const { transaction, block, state } = facts;
-  if (block !== undefined) lines.push(`when     block ${block.height}, ${new Date(block.time).toISOString()}`);
+  if (block !== undefined) lines.push(`when     block ${block.height}, ${moment(block.time)}`);
   if (transaction !== undefined) {
     const { calls, sender, receipt } = transaction;
     for (const call of calls) {

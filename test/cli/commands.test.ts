@@ -182,6 +182,34 @@ describe('command line', () => {
     assert.match(other.stderr, /possession/);
   });
 
+  it('verify takes a proof as JSON or as canonical bytes, and no byte goes unseen', async () => {
+    const vectors = new URL('../vectors/bundles.json', import.meta.url);
+    const { genesis, good } = JSON.parse(readFileSync(vectors, 'utf8')) as {
+      genesis: string;
+      good: { bytes: string; json: Record<string, unknown> }[];
+    };
+    const [genesisFile, file] = [join(folder, 'bundle-genesis.json'), join(folder, 'some.proof')];
+    writeFileSync(genesisFile, genesis);
+    const bytes = Buffer.from(good[0]!.bytes.slice(2), 'hex');
+    const text = Buffer.from(JSON.stringify(good[0]!.json));
+    const verify = (proof: Uint8Array, ...flags: string[]) => {
+      writeFileSync(file, proof);
+      return quorate('verify', file, '--genesis', genesisFile, ...flags);
+    };
+    for (const proof of [bytes, text]) assert.equal((await verify(proof)).code, 0);
+    const old = await verify(bytes, '--max-age', '1000');
+    assert.deepEqual([old.code, /✗ certificate/.test(old.stdout)], [4, true], old.stdout);
+    const invalid = await verify(text.with(text.length - 3, 0xff));
+    assert.deepEqual([invalid.code, /not well-formed UTF-8/.test(invalid.stderr)], [2, true], invalid.stderr);
+    writeFileSync(genesisFile, Buffer.from(genesis).with(30, 0xff));
+    assert.equal((await verify(bytes)).code, 2);
+    // A chain whose name would move the cursor is no genesis file; a proof that says so is shown by numbers.
+    writeFileSync(genesisFile, genesis);
+    const odd = await verify(Buffer.from('{"\u001b[2J":1}'));
+    assert.equal(odd.code, 4);
+    assert.doesNotMatch(odd.stdout, /\u001b/);
+  });
+
   it('V19: verifies fork evidence and names who signed both; what shows no fork exits with 4', async () => {
     const vectors = new URL('../vectors/forks.json', import.meta.url);
     const { genesis, good } = JSON.parse(readFileSync(vectors, 'utf8')) as {
