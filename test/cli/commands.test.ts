@@ -207,7 +207,7 @@ describe('command line', () => {
     writeFileSync(genesisFile, genesis);
     const odd = await verify(Buffer.from('{"\u001b[2J":1}'));
     assert.equal(odd.code, 4);
-    assert.doesNotMatch(odd.stdout, /\u001b/);
+    assert(!odd.stdout.includes('\u001b'));
   });
 
   it('V19: verifies fork evidence and names who signed both; what shows no fork exits with 4', async () => {
