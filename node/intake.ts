@@ -5,8 +5,9 @@ import { decodeTransaction, signedMessage, type Transaction, unpackTransactions 
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool, PoolEntry } from './mempool.ts';
+import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
-import type { Senders } from './senders.ts';
+import { Senders } from './senders.ts';
 import { packChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -17,8 +18,8 @@ export interface IntakeContext {
   readonly self: number;
   readonly pool: Mempool;
   readonly verifyPool: VerifyPool;
-  /** Who may send. */
-  readonly senders: Senders;
+  /** Who may send at the start. */
+  readonly senders: PackedSenders;
   /** Chain time in ms (T1). */
   chainNow(): number;
   /** Monotonic clock in ms. */
@@ -52,7 +53,7 @@ export class Intake {
 
   constructor(context: IntakeContext) {
     this.#context = context;
-    this.senders = context.senders;
+    this.senders = new Senders(context.senders);
   }
 
   /** A copy of this transaction is being verified: it is here in a moment, unless its signature is bad. */

@@ -41,7 +41,6 @@ import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
 import { onceOnly } from './scheduler.ts';
-import { Senders } from './senders.ts';
 import type { Signer } from './signatures.ts';
 import { isValid } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
@@ -208,7 +207,7 @@ export class Validator {
       self,
       pool: this.pool,
       verifyPool: options.verifyPool,
-      senders: new Senders(opened.senders),
+      senders: opened.senders,
       chainNow: () => this.chainNow(),
       now: () => options.now().monotonic,
       body: (key) => this.#bodies.body(key),

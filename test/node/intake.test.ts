@@ -5,7 +5,7 @@ import { packTransactions, signTransaction, type Transaction } from '../../ledge
 import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { Mempool } from '../../node/mempool.ts';
-import { packSenders, SENDS, Senders } from '../../node/senders.ts';
+import { packSenders, SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { approvalOf, change, hexKey } from '../support/members.ts';
@@ -17,13 +17,6 @@ const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
 function setUp({ transactionsMax = 80 } = {}) {
   const pool = new Mempool({ transactionsMax, bytesMax: 1_000_000 }, 4);
   const executed = new Set<string>();
-  const senders = new Senders(
-    packed(
-      ['writer', SENDS.account],
-      ['admin org0', SENDS.administrator],
-      ['issuer', SENDS.account | SENDS.administrator],
-    ),
-  );
   const blamed: string[] = [];
   const intake = new Intake({
     genesisId: chain.genesis.id,
@@ -32,7 +25,11 @@ function setUp({ transactionsMax = 80 } = {}) {
     self: 0,
     pool,
     verifyPool,
-    senders,
+    senders: packed(
+      ['writer', SENDS.account],
+      ['admin org0', SENDS.administrator],
+      ['issuer', SENDS.account | SENDS.administrator],
+    ),
     chainNow: () => START_TIME,
     now: () => 0,
     body: (key) => pool.body(key),
@@ -51,7 +48,7 @@ function setUp({ transactionsMax = 80 } = {}) {
     const keys = new Set(wanted.map(({ id }) => idKey(id)));
     return intake.forBatch(2, packTransactions(given.map(({ bytes }) => bytes)), keys);
   };
-  return { pool, intake, blamed, executed, senders, submit, fetched };
+  return { pool, intake, blamed, executed, senders: intake.senders, submit, fetched };
 }
 
 function packed(...entries: readonly (readonly [name: string, sends: number])[]): Uint8Array {
