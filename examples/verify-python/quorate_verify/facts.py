@@ -31,7 +31,8 @@ def facts_of(case):
 
 def _block(case):
     header = case.fact.header
-    return {'block': {'height': header.height, 'time': header.timestamp, 'hash': to_hex(block_hash(header))}}
+    block = {'height': header.height, 'time': header.timestamp, 'hash': to_hex(block_hash(header))}
+    return {'block': {**block, 'header': LAYOUTS['Header'].to_json(header)}}
 
 
 def _transaction(case):
