@@ -180,8 +180,9 @@ export class Ledger implements LedgerPort {
       const batch = this.#store.batch();
       batch.put('certificate', heightKey(height), certificate);
       if (nextEpoch !== epoch) putHandoff(batch, decoded, this.#state);
-      // Not synced: a certificate lost in a power cut is made again, or comes from a peer.
-      await batch.write({ sync: false });
+      // A certificate lost in a power cut is made again, or comes from a peer. The end of an epoch is durable at once: what is
+      // above it rests on it, and the set that it hands over to is read from the state as it is now.
+      await batch.write({ sync: nextEpoch !== epoch });
       if (height <= this.#finalHeight) return;
       this.#finalHeight = height;
       this.#state.release(height);
