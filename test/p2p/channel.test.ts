@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Stream } from '@libp2p/interface';
+import { MEMBER_ALLOWANCE } from '../../p2p/allowance.ts';
 import { Channel } from '../../p2p/channel.ts';
 import { encodeFrame, FrameParser } from '../../p2p/framing.ts';
 import { FRAME_BYTES_MAX, HANDSHAKE_MS, REQUESTS_IN_MAX, SILENCE_MS } from '../../p2p/limits.ts';
@@ -57,6 +58,7 @@ function open(t: TestContext) {
   const stream = new FakeStream();
   const seen = { frames: 0, requests: 0, closed: undefined as string | undefined };
   const channel = new Channel(stream as unknown as Stream, new Uint8Array(0), {
+    allowance: () => MEMBER_ALLOWANCE,
     hello: () => undefined,
     opened() {},
     closed: (reason) => {

@@ -41,7 +41,8 @@ import {
   snapshotAnswerCodec,
   snapshotCodec,
 } from '../../node/wire.ts';
-import { helloCodec } from '../../p2p/records.ts';
+import { helloCodec } from '../../p2p/hello.ts';
+import { peerRecordCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
 const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
@@ -80,6 +81,7 @@ const NAMED: readonly (readonly [string, { readonly layout: string }])[] = [
   ['Evidence', evidenceCodec],
   ['Message', messageCodec],
   ['Hello', helloCodec],
+  ['PeerRecord', peerRecordCodec],
   ['Request', requestCodec],
   ['Shown', shownCodec],
   ['ShownAnswer', shownAnswerCodec],
