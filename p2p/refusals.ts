@@ -5,15 +5,18 @@ import type { Log } from './port.ts';
 /** Says in the log who is refused and why: each once a minute, and not more of them than a person can look at. */
 export class Refusals {
   readonly #log: Log;
+  readonly #now: () => number;
   readonly #logged = new Set<string>();
   #since = Number.NEGATIVE_INFINITY;
 
-  constructor(log: Log) {
+  /** `now` in ms, monotonic. */
+  constructor(log: Log, now: () => number = () => performance.now()) {
     this.#log = log;
+    this.#now = now;
   }
 
   note(peer: PeerId, reason: string): void {
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#since >= REFUSALS_LOG_MS) {
       this.#since = now;
       this.#logged.clear();

@@ -14,8 +14,13 @@ import {
   GUEST_REQUESTS_BURST,
   GUEST_REQUESTS_IN_MAX,
   GUEST_REQUESTS_PER_SECOND,
+  REFUSALS_LOG_MS,
+  REFUSALS_LOGGED_MAX,
   REQUESTS_IN_MAX,
 } from '../../p2p/limits.ts';
+import { peerIdOf } from '../../p2p/peer-id.ts';
+import { Refusals } from '../../p2p/refusals.ts';
+import { identity, quietLog } from '../support/networks.ts';
 
 function guest() {
   const seen = { now: 0, awaited: 0, cut: [] as string[] };
@@ -125,5 +130,28 @@ describe('what a member may', () => {
     assert(MEMBER_ALLOWANCE.wants('frame', FRAME_BYTES_MAX));
     assert(MEMBER_ALLOWANCE.takesRequest(REQUESTS_IN_MAX - 1));
     assert(!MEMBER_ALLOWANCE.takesRequest(REQUESTS_IN_MAX));
+  });
+});
+
+describe('refusals in the log', () => {
+  it('name each peer once a minute, and not more than a person can look at', () => {
+    const lines: object[] = [];
+    let now = 0;
+    const log = { ...quietLog, warn: (fields: object) => void lines.push(fields) };
+    const refusals = new Refusals(log, () => now);
+    const ids = Array.from({ length: REFUSALS_LOGGED_MAX + 5 }, (_, number) => peerIdOf(identity(number).info.peerKey));
+    const noteAll = (): void => {
+      for (const [i, id] of ids.entries()) refusals.note(id, `reason ${i}`);
+    };
+    refusals.note(ids[0]!, 'reason 0');
+    refusals.note(ids[0]!, 'reason 0');
+    assert.equal(lines.length, 1);
+    noteAll();
+    noteAll();
+    assert.equal(lines.length, REFUSALS_LOGGED_MAX);
+    assert.deepEqual(lines[1], { peer: ids[1]!.toString(), reason: 'reason 1' });
+    now += REFUSALS_LOG_MS;
+    noteAll();
+    assert.equal(lines.length, 2 * REFUSALS_LOGGED_MAX);
   });
 });
