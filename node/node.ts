@@ -15,7 +15,7 @@ import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
 import { readText } from './read-text.ts';
 import { processScheduler } from './scheduler.ts';
-import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
+import { chooseSignatures, createSigner } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
 import { readVerifyPage } from './verify-page.ts';
@@ -96,7 +96,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     closing.push(() => journal.close());
     if (doubt !== undefined) log.error({ reason: doubt }, 'the journal is in doubt: this validator will not vote');
-    const network = wrapNetwork(await connect(config, genesis, self, peerKey, signer, verify, log));
+    const network = wrapNetwork(await connect(config, genesis, self, peerKey, verify, log));
     closing.push(() => network.close());
     const running = new Validator({
       genesis,
@@ -186,20 +186,19 @@ function connect(
   genesis: Genesis,
   self: number,
   peerKey: KeyFile,
-  signer: Signer,
   verify: VerifySignature,
   log: Log,
 ): Promise<Network> {
   const message = (body: Uint8Array): Uint8Array => signBytes('peerRecord', genesis.id, body);
+  const signer = createSigner(peerKey.seed);
+  const peers = genesis.validators.map((validator, index) => ({
+    name: validator.name,
+    peerKey: validator.peerKey,
+    addresses: genesis.addresses[index] ?? [],
+  }));
   return startNetwork({
     genesisId: genesis.id,
-    self,
-    peers: genesis.validators.map(({ name, key, peerKey: identity }, index) => ({
-      name,
-      peerKey: identity,
-      consensusKey: key,
-      addresses: genesis.addresses[index] ?? [],
-    })),
+    set: { epoch: 0, self, peers, guests: [] },
     peerSecret: peerKey.seed,
     listen: p2p.listen,
     bootstrap: p2p.bootstrap,

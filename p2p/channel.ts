@@ -1,16 +1,12 @@
 import type { Stream } from '@libp2p/interface';
+import type { Allowance } from './allowance.ts';
 import { P2pError } from './errors.ts';
-import { encodeFrame, type Frame, FrameParser } from './framing.ts';
-import {
-  HANDSHAKE_MS,
-  QUEUE_BYTES_MAX,
-  REQUESTS_IN_MAX,
-  REQUESTS_OUT_MAX,
-  SILENCE_MS,
-  WRITE_BYTES_MAX,
-} from './limits.ts';
+import { encodeFrame, type Frame, FrameParser, type FrameType } from './framing.ts';
+import { HANDSHAKE_MS, HELLO_BYTES_MAX, REQUESTS_OUT_MAX, SILENCE_MS, WRITE_BYTES_MAX } from './limits.ts';
 
 export interface ChannelHandlers {
+  /** What the peer may do now; it can change while the channel is open. */
+  allowance(): Allowance;
   /** The first frame of the peer; returns what is wrong with it. */
   hello(payload: Uint8Array): string | undefined;
   opened(): void;
@@ -26,13 +22,13 @@ interface Asked {
 }
 
 /**
- * One long-lived stream to one validator. Frames that wait are joined into one write per turn of the loop; requests are
+ * One long-lived stream to one peer. Frames that wait are joined into one write per turn of the loop; requests are
  * multiplexed by number. Anything against the format ends it.
  */
 export class Channel {
   readonly #stream: Stream;
   readonly #handlers: ChannelHandlers;
-  readonly #parser = new FrameParser();
+  readonly #parser = new FrameParser((type, length) => this.#wants(type, length));
   readonly #asked = new Map<number, Asked>();
   #queue: Uint8Array[] = [];
   #queued = 0;
@@ -58,6 +54,11 @@ export class Channel {
 
   get isOpen(): boolean {
     return this.#greeted && !this.#ended;
+  }
+
+  /** Answers that we wait for. */
+  get awaited(): number {
+    return this.#asked.size;
   }
 
   sendFrame(payload: Uint8Array): boolean {
@@ -117,7 +118,14 @@ export class Channel {
     }
   }
 
-  #onFrame({ type, payload }: Frame): void {
+  /** R22: an answer is of no use when nothing was asked. */
+  #wants(type: FrameType, length: number): boolean {
+    if (!this.#greeted && length > HELLO_BYTES_MAX) throw new RangeError(`expected hello, got ${length} bytes`);
+    const isWanted = this.#handlers.allowance().wants(type, length);
+    return isWanted && (this.#asked.size > 0 || (type !== 'response' && type !== 'refusal'));
+  }
+
+  #onFrame({ type, payload, wanted }: Frame): void {
     this.#timer.refresh();
     if (!this.#greeted) {
       const problem = type === 'hello' ? this.#handlers.hello(payload) : `expected hello, got ${type}`;
@@ -128,6 +136,7 @@ export class Channel {
       this.#handlers.opened();
       return;
     }
+    if (!wanted) return;
     switch (type) {
       case 'hello':
         return this.end('a second hello');
@@ -147,13 +156,15 @@ export class Channel {
   async #answer(payload: Uint8Array): Promise<void> {
     const id = payload.subarray(0, 4);
     if (id.length < 4) return this.end('a request without number');
-    if (this.#answering >= REQUESTS_IN_MAX) {
+    if (!this.#handlers.allowance().takesRequest(this.#answering)) {
       this.#enqueue(encodeFrame('refusal', id));
       return;
     }
     this.#answering++;
     try {
-      this.#enqueue(encodeFrame('response', id, await this.#handlers.request(payload.subarray(4))));
+      const answer = encodeFrame('response', id, await this.#handlers.request(payload.subarray(4)));
+      if (!this.#enqueue(answer)) throw new RangeError('too much waits already');
+      this.#handlers.allowance().answered(answer.length);
     } catch {
       // The reason stays here: it may tell of our own state.
       this.#enqueue(encodeFrame('refusal', id));
@@ -166,12 +177,13 @@ export class Channel {
   #settle(type: 'response' | 'refusal', payload: Uint8Array): void {
     if (payload.length < 4) return this.end('an answer without number');
     const asked = this.#asked.get(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+    if (asked !== undefined) this.#handlers.allowance().received(payload.length);
     if (type === 'response') asked?.resolve(payload.subarray(4));
     else asked?.reject(new P2pError('REFUSED', 'the peer refused'));
   }
 
   #enqueue(bytes: Uint8Array): boolean {
-    if (this.#ended || this.#queued + bytes.length > QUEUE_BYTES_MAX) return false;
+    if (this.#ended || this.#queued + bytes.length > this.#handlers.allowance().queueBytesMax) return false;
     this.#queue.push(bytes);
     this.#queued += bytes.length;
     if (!this.#scheduled) {

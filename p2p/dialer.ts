@@ -1,35 +1,35 @@
-import type { PeerId } from '@libp2p/interface';
+import type { Connection, PeerId } from '@libp2p/interface';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import type { Host } from './host.ts';
-import { DIAL_RETRY_FIRST_MS, DIAL_RETRY_MAX_MS } from './limits.ts';
+import { DIAL_RETRY_FIRST_MS, DIAL_RETRY_MAX_MS, DIAL_TIMEOUT_MS } from './limits.ts';
 
-/** Dials one member, again and again, until `needed` says that it is reached. */
+export interface DialerHandlers {
+  addresses(): readonly string[];
+  /** Whether the member must still be reached. */
+  isNeeded(): boolean;
+  /** There is a connection, perhaps one that was there before. */
+  reached(connection: Connection): void;
+  /** Nothing listens at any address. */
+  refused(): void;
+}
+
+/** Dials one member, again and again, until it is not needed any more. */
 export class Dialer {
   readonly #host: Host;
   readonly #peer: PeerId;
-  readonly #addresses: () => readonly string[];
-  readonly #needed: () => boolean;
-  readonly #refused: () => void;
+  readonly #handlers: DialerHandlers;
   #delayMs = DIAL_RETRY_FIRST_MS;
   #timer: NodeJS.Timeout | undefined;
-  #dialing = false;
+  /** Of the dial that is under way. */
+  #dialing: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #closed = false;
   /** Why the last try failed. */
   reason = 'no address known';
 
-  /** `refused` is called when nothing listens at any address. */
-  constructor(
-    host: Host,
-    peer: PeerId,
-    addresses: () => readonly string[],
-    needed: () => boolean,
-    refused: () => void,
-  ) {
+  constructor(host: Host, peer: PeerId, handlers: DialerHandlers) {
     this.#host = host;
     this.#peer = peer;
-    this.#addresses = addresses;
-    this.#needed = needed;
-    this.#refused = refused;
+    this.#handlers = handlers;
   }
 
   /** Something changed: a new address, a lost channel. Begins with short waits again. */
@@ -38,33 +38,44 @@ export class Dialer {
     this.#schedule(waitMs);
   }
 
-  close(): void {
+  /** Dials no more; resolves when a dial that was under way has ended too. */
+  async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#dialing?.abort.abort();
+    await this.#dialing?.done;
   }
 
   #schedule(waitMs: number): void {
-    if (this.#closed || this.#dialing) return;
+    if (this.#closed || this.#dialing !== undefined) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#dial(), waitMs);
+    this.#timer = setTimeout(() => {
+      if (!this.#handlers.isNeeded()) return;
+      const abort = new AbortController();
+      this.#dialing = { abort, done: this.#dial(abort).then(() => this.#again()) };
+    }, waitMs);
   }
 
-  async #dial(): Promise<void> {
-    if (this.#closed || !this.#needed()) return;
-    const addresses = parse(this.#addresses(), this.#peer);
-    this.#dialing = true;
+  async #dial(abort: AbortController): Promise<void> {
+    const addresses = parse(this.#handlers.addresses(), this.#peer);
+    if (addresses.length === 0) return;
+    const timer = setTimeout(() => abort.abort(), DIAL_TIMEOUT_MS);
     try {
-      if (addresses.length > 0) {
-        await this.#host.dial(addresses);
-        this.reason = 'reached, but it has opened no channel: does it know this validator?';
-      }
+      const connection = await this.#host.dial(addresses, { signal: abort.signal });
+      if (!this.#closed) this.#handlers.reached(connection);
+      this.reason = `reached, but no channel came of it: does it admit ${this.#host.peerId}?`;
     } catch (error) {
       this.reason = error instanceof Error ? error.message : String(error);
-      if (isRefused(error) && !this.#closed) this.#refused();
+      if (abort.signal.aborted) this.reason = `no answer within ${DIAL_TIMEOUT_MS} ms`;
+      if (isRefused(error) && !this.#closed) this.#handlers.refused();
     } finally {
-      this.#dialing = false;
+      clearTimeout(timer);
     }
-    // Also after success: the channel is opened by whom it concerns; needed() is false when it is there.
+  }
+
+  /** Also after success: the channel is opened by whom it concerns; isNeeded() is false when it is there. */
+  #again(): void {
+    this.#dialing = undefined;
     this.#delayMs = Math.min(2 * this.#delayMs, DIAL_RETRY_MAX_MS);
     this.#schedule(this.#delayMs * (0.75 + Math.random() / 2));
   }

@@ -11,8 +11,13 @@ const NAME_OF_TYPE = new Map<number, FrameType>(
 
 export interface Frame {
   readonly type: FrameType;
+  /** Empty if it was not wanted. */
   readonly payload: Uint8Array;
+  readonly wanted: boolean;
 }
+
+/** Whether the payload of a frame is wanted, from its header. Throws RangeError if such a frame is against the rules. */
+export type Wants = (type: FrameType, length: number) => boolean;
 
 export function encodeFrame(type: FrameType, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
@@ -29,17 +34,23 @@ export function encodeFrame(type: FrameType, ...parts: readonly Uint8Array[]): U
 }
 
 /**
- * Cuts a stream of bytes into frames, however it is chunked. Memory is taken only for bytes that came: an announced length
- * above the limit, or an unknown type, throws before (X03).
+ * Cuts a stream of bytes into frames, however it is chunked. Memory is taken only for bytes that came and are wanted: an
+ * announced length above the limit, or an unknown type, throws before (X03).
  */
 export class FrameParser {
+  readonly #wants: Wants;
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerLength = 0;
   #type: FrameType = 'hello';
   #length = 0;
+  #wanted = true;
   /** Grows with what came, up to `#length`. */
   #payload = NOTHING;
   #received = 0;
+
+  constructor(wants: Wants = () => true) {
+    this.#wants = wants;
+  }
 
   /** The frames that end in `chunk`. Throws RangeError if the peer does not keep to the format. */
   *push(chunk: Uint8Array): Generator<Frame> {
@@ -70,6 +81,7 @@ export class FrameParser {
     if (type === undefined) throw new RangeError(`unknown frame type ${this.#header[4]}`);
     if (this.#length > FRAME_BYTES_MAX)
       throw new RangeError(`frame of ${this.#length} bytes, at most ${FRAME_BYTES_MAX}`);
+    this.#wanted = this.#wants(type, this.#length);
     this.#type = type;
   }
 
@@ -79,6 +91,10 @@ export class FrameParser {
    */
   #append(part: Uint8Array): void {
     const received = this.#received + part.length;
+    if (!this.#wanted) {
+      this.#received = received;
+      return;
+    }
     if (received > this.#payload.length) {
       const grown = new Uint8Array(Math.min(this.#length, Math.max(received, 2 * this.#payload.length)));
       grown.set(this.#payload.subarray(0, this.#received));
@@ -89,7 +105,7 @@ export class FrameParser {
   }
 
   #take(): Frame {
-    const frame = { type: this.#type, payload: this.#payload };
+    const frame = { type: this.#type, payload: this.#payload, wanted: this.#wanted };
     this.#headerLength = 0;
     this.#length = 0;
     this.#received = 0;

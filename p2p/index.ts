@@ -1,105 +1,141 @@
-import { TopicValidatorResult } from '@libp2p/gossipsub';
 import type { Connection, PeerId, Stream } from '@libp2p/interface';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
-import { encode, tryDecode } from '../ledger/codec.ts';
+import { encode } from '../ledger/codec.ts';
+import { publicKeyOf } from '../ledger/ed25519.ts';
+import { MEMBER_ALLOWANCE } from './allowance.ts';
 import { Channel } from './channel.ts';
 import { Dialer } from './dialer.ts';
+import { Discovery } from './discovery.ts';
 import { P2pError } from './errors.ts';
-import { createHost, type Host } from './host.ts';
+import { MemberGossip } from './gossip.ts';
+import { HELLO_VERSION, helloCodec, helloProblem, protocolProblem, recordsTopic, replicaProtocol } from './hello.ts';
+import { createHost, type Gate, type Host, startHost } from './host.ts';
 import {
-  ANNOUNCE_AT_ONCE_MS,
-  ANNOUNCE_MS,
-  ANNOUNCE_SOON_MS,
+  CONNECTIONS_PER_GUEST_MAX,
+  CONNECTIONS_PER_MEMBER_MAX,
   DIAL_POLITENESS_MS,
+  GUEST_CONNECTION_PRICE,
+  GUEST_SIGNATURE_PRICE,
+  GUEST_STREAM_PRICE,
   REDIAL_POLITENESS_MS,
+  SIGN_OF_LIFE_MS,
   STREAMS_PER_PROTOCOL_MAX,
 } from './limits.ts';
-import { peerIdOf } from './peer-id.ts';
-import type { Network, NetworkOptions, PeerStatus } from './port.ts';
-import { HELLO_VERSION, helloCodec, Records } from './records.ts';
+import { type Peer, Peers } from './peers.ts';
+import type {
+  GuestStatus,
+  NetworkCounts,
+  NetworkOptions,
+  PeerNetwork,
+  PeerSet,
+  PeerStatus,
+  RequestOptions,
+} from './port.ts';
+import { Records } from './records.ts';
+import { Refusals } from './refusals.ts';
 
 export { P2pError } from './errors.ts';
 export { peerIdOf } from './peer-id.ts';
-export type { Log, Network, NetworkOptions, PeerInfo } from './port.ts';
+export type { Log, Network, NetworkOptions, PeerInfo, PeerNetwork, PeerSet } from './port.ts';
 
-/** Starts to listen, to dial and to find the other validators. */
-export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const network = new ValidatorNetwork(options);
+/** Starts to listen, to dial and to find the other nodes. */
+export async function startNetwork(options: NetworkOptions): Promise<PeerNetwork> {
+  const network = new Libp2pNetwork(options);
   await network.start();
   return network;
 }
 
-interface Peer {
-  readonly index: number;
-  readonly name: string;
-  readonly id: PeerId;
-  channel: Channel | undefined;
-  opening: boolean;
-  reason: string | undefined;
-  /** Of channels that ended. */
-  bytesSent: number;
-  bytesReceived: number;
-}
+/** What is under way with a peer when it is removed ends within two periods of the timer. */
+const SWEEPS_AFTER_REMOVAL = 2;
 
-class ValidatorNetwork implements Network {
-  readonly self: number;
+class Libp2pNetwork implements PeerNetwork {
   readonly #options: NetworkOptions;
-  readonly #peers: readonly Peer[];
-  readonly #byId: ReadonlyMap<string, Peer>;
+  readonly #ownKey: Uint8Array;
+  readonly #peers: Peers;
   readonly #records: Records;
+  readonly #refusals: Refusals;
   readonly #protocol: string;
-  readonly #topic: string;
-  readonly #dialers: Dialer[] = [];
+  readonly #gossip: MemberGossip;
   #host!: Host;
-  #announceTimer: NodeJS.Timeout | undefined;
+  #discovery!: Discovery;
+  #lifeTimer: NodeJS.Timeout | undefined;
+  #sweeps = 0;
   #closed = false;
   #frame: (from: number, frame: Uint8Array) => void = () => {};
-  #request: (from: number, body: Uint8Array) => Promise<Uint8Array> = () =>
-    Promise.reject(new P2pError('REFUSED', 'not ready'));
+  #request: (from: number, body: Uint8Array) => Promise<Uint8Array> = notReady;
   #channel: (index: number, open: boolean) => void = () => {};
   #unreachable: (index: number) => void = () => {};
+  #guestRequest: (peerKey: Uint8Array, body: Uint8Array) => Promise<Uint8Array> = notReady;
+  #guestChannel: (peerKey: Uint8Array, open: boolean) => void = () => {};
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    this.self = options.self;
-    this.#peers = options.peers.map(({ name, peerKey }, index) => ({
-      index,
-      name,
-      id: peerIdOf(peerKey),
-      channel: undefined,
-      opening: false,
-      reason: undefined,
-      bytesSent: 0,
-      bytesReceived: 0,
-    }));
-    this.#byId = new Map(this.#peers.map((peer) => [peer.id.toString(), peer]));
-    this.#records = new Records(options);
-    const chain = toHex(options.genesisId).slice(2);
-    this.#protocol = `/quorate/1/${chain}/replica`;
-    this.#topic = `/quorate/1/${chain}/records`;
+    this.#ownKey = publicKeyOf(options.peerSecret);
+    this.#peers = new Peers(this.#ownKey, (peer, reason) => this.#cutOff(peer, reason));
+    this.#peers.replace(options.set);
+    this.#records = new Records({
+      ownKey: this.#ownKey,
+      admits: (key) => equalBytes(key, this.#ownKey) || this.#peers.withKey(key) !== undefined,
+      signRecord: (body) => options.signRecord(body),
+      verifyRecord: (signature, body, key) => options.verifyRecord(signature, body, key),
+    });
+    this.#refusals = new Refusals(options.log);
+    this.#protocol = replicaProtocol(options.genesisId);
+    const topic = recordsTopic(options.genesisId);
+    this.#gossip = new MemberGossip(topic, (id) => this.#peers.of(id)?.index !== undefined);
   }
 
   async start(): Promise<void> {
-    const host = await createHost(this.#options, (id) => this.#memberOf(id) !== undefined);
+    const gate: Gate = {
+      admits: (id, direction) => this.#admits(id, direction),
+      received: (id, bytes) => this.#peers.of(id)?.guest?.charge(bytes),
+    };
+    const host = await createHost(this.#options, gate, this.#gossip);
     this.#host = host;
     await host.handle(this.#protocol, (stream, connection) => this.#onStream(stream, connection), {
       maxInboundStreams: STREAMS_PER_PROTOCOL_MAX,
     });
-    host.addEventListener('peer:connect', ({ detail }) => this.#onConnect(detail));
-    this.#startGossip(host);
-    for (const peer of this.#peers) {
-      this.#dialers.push(
-        new Dialer(
-          host,
-          peer.id,
-          () => this.#addressesOf(peer),
-          () => peer.channel === undefined,
-          () => this.#unreachable(peer.index),
-        ),
-      );
-      if (peer.index !== this.self) this.#dial(peer);
+    host.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail));
+    host.addEventListener('peer:identify', ({ detail: { peerId, protocols } }) => this.#onIdentify(peerId, protocols));
+    this.#discovery = new Discovery(host, this.#options, this.#records, {
+      isComplete: () => this.#peers.members.every(({ channel }) => channel?.isOpen),
+      news: (key, record) => this.#onNews(key, record),
+      checked: (from) => this.#peers.of(from)?.guest?.charge(GUEST_SIGNATURE_PRICE),
+    });
+    await startHost(host, this.#options.listen);
+    this.#discovery.start();
+    for (const peer of this.#peers.members) this.#dial(peer);
+    this.#lifeTimer = setInterval(() => {
+      this.#showLife();
+      if (this.#sweeps > 0) {
+        this.#sweeps--;
+        void this.#sweep();
+      }
+    }, SIGN_OF_LIFE_MS);
+  }
+
+  update(set: PeerSet): void {
+    if (this.#closed) return;
+    const { log } = this.#options;
+    const { removed, promoted, demoted } = this.#peers.replace(set);
+    log.info(
+      { epoch: set.epoch, self: set.self, members: set.peers.length, guests: set.guests.length },
+      'peers changed',
+    );
+    const reason = `neither member nor guest as of epoch ${set.epoch}`;
+    for (const peer of removed) void this.#remove(peer, reason);
+    this.#records.retain();
+    for (const { id } of promoted) for (const one of this.#host.getConnections(id)) this.#gossip.joined(id, one);
+    for (const peer of demoted) {
+      this.#gossip.left(peer.id);
+      void this.#stopDialing(peer);
     }
-    this.#announce();
+    for (const peer of this.#peers.members) this.#dialIfMissing(peer);
+    this.#discovery.announceSoon();
+  }
+
+  get self(): number | undefined {
+    return this.#peers.self;
   }
 
   addresses(): string[] {
@@ -107,38 +143,47 @@ class ValidatorNetwork implements Network {
   }
 
   connected(): number[] {
-    return this.#peers.filter(({ channel }) => channel?.isOpen).map(({ index }) => index);
+    return this.#peers.members.filter(({ channel }) => channel?.isOpen).map(({ index }) => index!);
   }
 
   peerStatus(): readonly PeerStatus[] {
-    return this.#others().map((peer) => {
-      const { index, name, channel } = peer;
-      const reason = channel?.isOpen ? undefined : (peer.reason ?? this.#dialers[index]?.reason);
-      return {
-        index,
-        name,
-        connected: channel?.isOpen ?? false,
-        addresses: this.#addressesOf(peer),
-        bytesSent: peer.bytesSent + (channel?.bytesSent ?? 0),
-        bytesReceived: peer.bytesReceived + (channel?.bytesReceived ?? 0),
-        ...(reason === undefined ? {} : { reason }),
-      };
-    });
+    return this.#peers.members.map((peer) => ({ index: peer.index!, ...this.#statusOf(peer) }));
+  }
+
+  guests(): readonly GuestStatus[] {
+    return this.#peers.guests.map((peer) => ({ peerKey: peer.key, ...this.#statusOf(peer) }));
+  }
+
+  async counts(): Promise<NetworkCounts> {
+    const all = [...this.#peers.all];
+    const { pubsub } = this.#host.services;
+    return {
+      connections: this.#host.getConnections().length,
+      channels: all.filter(({ channel }) => channel !== undefined).length,
+      dialers: all.filter(({ dialer }) => dialer !== undefined).length,
+      records: this.#records.count,
+      stored: (await this.#host.peerStore.all()).filter(({ id }) => !id.equals(this.#host.peerId)).length,
+      gossiping: pubsub.getPeers().length,
+      topics: pubsub.getTopics().length,
+    };
   }
 
   send(to: number, frame: Uint8Array): boolean {
-    const channel = this.#peers[to]?.channel;
+    const channel = this.#peers.member(to)?.channel;
     return channel?.isOpen === true && channel.sendFrame(frame);
   }
 
   broadcast(frame: Uint8Array): void {
-    for (const { index } of this.#others()) this.send(index, frame);
+    for (const { channel } of this.#peers.members) if (channel?.isOpen) channel.sendFrame(frame);
   }
 
-  request(to: number, body: Uint8Array, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Uint8Array> {
-    const channel = this.#peers[to]?.channel;
-    if (!channel?.isOpen) return Promise.reject(new P2pError('NO_CHANNEL', `no channel to member ${to}`));
-    return channel.request(body, options);
+  request(to: number, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    return ask(this.#peers.member(to), `member ${to}`, body, options);
+  }
+
+  requestGuest(peerKey: Uint8Array, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+    const peer = this.#peers.withKey(peerKey);
+    return ask(peer?.guest && peer, `guest ${toHex(peerKey)}`, body, options);
   }
 
   onFrame(handler: (from: number, frame: Uint8Array) => void): void {
@@ -157,110 +202,99 @@ class ValidatorNetwork implements Network {
     this.#unreachable = handler;
   }
 
+  onGuestRequest(handler: (peerKey: Uint8Array, body: Uint8Array) => Promise<Uint8Array>): void {
+    this.#guestRequest = handler;
+  }
+
+  onGuestChannel(handler: (peerKey: Uint8Array, open: boolean) => void): void {
+    this.#guestChannel = handler;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#announceTimer);
-    for (const dialer of this.#dialers) dialer.close();
-    for (const { channel } of this.#peers) channel?.end('closed here');
+    clearInterval(this.#lifeTimer);
+    this.#discovery.close();
+    for (const peer of this.#peers.all) {
+      void peer.dialer?.close();
+      peer.channel?.end('closed here');
+    }
     await this.#host.stop();
   }
 
-  #others(): readonly Peer[] {
-    return this.#peers.filter(({ index }) => index !== this.self);
+  /** Asked when a peer has shown its key, and before anything is set up for it. */
+  #admits(id: PeerId, direction: 'in' | 'out'): boolean {
+    const peer = this.#peers.of(id);
+    const reason =
+      peer === undefined
+        ? `neither member nor guest of ${this.#host.peerId} in epoch ${this.#peers.epoch}`
+        : peer.guest?.refusal;
+    if (reason !== undefined && direction === 'in') this.#refusals.note(id, reason);
+    return reason === undefined;
   }
 
-  #memberOf(id: PeerId): Peer | undefined {
-    const peer = this.#byId.get(id.toString());
-    return peer?.index === this.self ? undefined : peer;
+  /** Whoever is removed while its connection is being set up is noticed here. */
+  #onConnection(connection: Connection): void {
+    const peer = this.#peers.of(connection.remotePeer);
+    if (peer === undefined || this.#closed) return connection.abort(new Error('not admitted'));
+    peer.guest?.charge(GUEST_CONNECTION_PRICE);
+    const most = peer.guest === undefined ? CONNECTIONS_PER_MEMBER_MAX : CONNECTIONS_PER_GUEST_MAX;
+    const older = this.#host.getConnections(peer.id).filter((one) => one !== connection);
+    for (const one of older.slice(0, Math.max(0, older.length - most + 1)))
+      one.abort(new Error('too many connections'));
+    this.#openIfOurs(peer, connection);
   }
 
-  /** Known by record, genesis or configuration. */
-  #addressesOf({ index, id }: Peer): readonly string[] {
-    const bootstrap = this.#options.bootstrap.filter((address) => address.endsWith(`/p2p/${id}`));
-    const hints = this.#options.peers[index]?.addresses ?? [];
-    return [...this.#records.addressesOf(index), ...bootstrap, ...hints];
+  #openIfOurs(peer: Peer, connection: Connection): void {
+    if (peer.weOpen && !peer.opening && peer.channel === undefined) void this.#open(peer, connection);
   }
 
-  /** The greater index leaves dialing to the other for a moment, where that one can know the address. */
-  #dial(peer: Peer): void {
-    const known = this.#records.addressesOf(peer.index).length > 0;
-    this.#dialers[peer.index]?.start(known && peer.index < this.self ? DIAL_POLITENESS_MS : 0);
-  }
-
-  /** The channel is one stream, opened by the lower index over whichever connection there is. */
-  #onConnect(id: PeerId): void {
-    const peer = this.#memberOf(id);
-    if (peer !== undefined && peer.index > this.self) void this.#open(peer);
-  }
-
-  async #open(peer: Peer): Promise<void> {
-    if (peer.opening || peer.channel !== undefined || this.#closed) return;
+  /** The channel is one stream over whichever connection there is. */
+  async #open(peer: Peer, connection: Connection): Promise<void> {
     peer.opening = true;
     try {
-      const [connection] = this.#host.getConnections(peer.id);
-      if (connection === undefined) return;
       this.#useStream(peer, await connection.newStream(this.#protocol));
     } catch (error) {
       await this.#explain(peer, error);
+      if (!this.#peers.has(peer)) return;
       // A connection over which no channel comes about is of no use; the dialer tries again.
       await this.#host.hangUp(peer.id).catch(() => {});
-      this.#dialers[peer.index]?.start(DIAL_POLITENESS_MS);
+      this.#redial(peer, DIAL_POLITENESS_MS);
     } finally {
       peer.opening = false;
     }
   }
 
-  /** G02: says when the other side is on another chain, naming both. */
-  async #explain(peer: Peer, error: unknown): Promise<void> {
-    const known = await this.#host.peerStore.get(peer.id).catch(() => undefined);
-    const other = known?.protocols.find((protocol) => /^\/quorate\/\d+\/[0-9a-f]{64}\/replica$/.test(protocol));
-    const before = peer.reason;
-    if (other !== undefined && other !== this.#protocol) {
-      peer.reason = `it is on genesis 0x${other.split('/')[3]}, we are on ${toHex(this.#options.genesisId)}`;
-    } else {
-      peer.reason = error instanceof Error ? error.message : String(error);
-    }
-    if (peer.reason !== before) this.#options.log.warn({ peer: peer.name, reason: peer.reason }, 'no channel');
-  }
-
-  #onStream(stream: Stream, connection: Connection): void {
-    const peer = this.#memberOf(connection.remotePeer);
-    // Only the lower index opens channels, so there is never a choice between two directions.
-    if (peer === undefined || peer.index > this.self) return stream.abort(new Error('not expected'));
+  #onStream(stream: Stream, { remotePeer }: Connection): void {
+    const peer = this.#peers.of(remotePeer);
+    // One end opens channels, so there is never a choice between two directions.
+    if (peer === undefined || peer.weOpen) return stream.abort(new Error('not expected'));
+    peer.guest?.charge(GUEST_STREAM_PRICE);
     this.#useStream(peer, stream);
   }
 
-  /** N11: the newest authenticated stream of a member replaces an older one. */
+  /** N11: the newest authenticated stream of a peer replaces an older one. */
   #useStream(peer: Peer, stream: Stream): void {
-    if (this.#closed) return stream.abort(new Error('closed'));
+    if (this.#closed || !this.#peers.has(peer)) return stream.abort(new Error('not admitted'));
     peer.channel?.end('replaced by a newer one');
     const { genesisId, log } = this.#options;
-    const hello = encode(helloCodec, { version: HELLO_VERSION, genesisId, index: this.self });
+    const hello = encode(helloCodec, { version: HELLO_VERSION, genesisId });
     const channel: Channel = new Channel(stream, hello, {
-      hello: (payload) => this.#helloProblem(peer, payload),
+      allowance: () => peer.guest ?? MEMBER_ALLOWANCE,
+      hello: (payload) => helloProblem(payload, genesisId),
       opened: () => {
         peer.reason = undefined;
         for (const record of this.#records.all()) channel.sendRecord(record);
         log.info({ peer: peer.name }, 'channel open');
-        this.#channel(peer.index, true);
+        this.#tell(peer, true);
       },
       closed: (reason) => this.#onClosed(peer, channel, reason),
-      frame: (payload) => this.#frame(peer.index, payload),
-      record: (payload) => this.#onRecord(payload),
-      request: (body) => this.#request(peer.index, body),
+      // Whoever has become a guest while its frame came is a guest.
+      frame: (payload) => peer.index !== undefined && this.#frame(peer.index, payload),
+      record: (payload) => this.#discovery.receive(payload, peer.id),
+      request: (body) =>
+        peer.index === undefined ? this.#guestRequest(peer.key, body) : this.#request(peer.index, body),
     });
     peer.channel = channel;
-  }
-
-  #helloProblem(peer: Peer, payload: Uint8Array): string | undefined {
-    const decoded = tryDecode(helloCodec, payload);
-    if (!decoded.ok) return `hello: ${decoded.problem}`;
-    const { version, genesisId, index } = decoded.value;
-    if (version !== HELLO_VERSION) return `it speaks version ${version}, we speak ${HELLO_VERSION}`;
-    if (!equalBytes(genesisId, this.#options.genesisId)) {
-      return `it is on genesis ${toHex(genesisId)}, we are on ${toHex(this.#options.genesisId)}`;
-    }
-    return index === peer.index ? undefined : `it calls itself member ${index}, its key is of member ${peer.index}`;
   }
 
   #onClosed(peer: Peer, channel: Channel, reason: string): void {
@@ -271,59 +305,144 @@ class ValidatorNetwork implements Network {
     peer.reason = reason;
     if (this.#closed) return;
     this.#options.log.info({ peer: peer.name, reason }, 'channel closed');
-    this.#channel(peer.index, false);
+    if (!this.#peers.has(peer)) return;
+    this.#tell(peer, false);
     void this.#host
       .hangUp(peer.id)
       .catch(() => {})
-      .finally(() => this.#dialers[peer.index]?.start(peer.index < this.self ? REDIAL_POLITENESS_MS : 0));
+      .finally(() => this.#redial(peer, peer.weOpen ? 0 : REDIAL_POLITENESS_MS));
   }
 
-  #startGossip(host: Host): void {
-    const { pubsub } = host.services;
-    pubsub.topicValidators.set(this.#topic, (_from, { data }) => {
-      const received = this.#onRecord(data);
-      if (received === 'old') return TopicValidatorResult.Ignore;
-      return received === 'new' ? TopicValidatorResult.Accept : TopicValidatorResult.Reject;
-    });
-    pubsub.addEventListener('subscription-change', ({ detail }) => {
-      const joined = detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic);
-      if (joined && !this.#closed) this.#announceIn(ANNOUNCE_AT_ONCE_MS);
-    });
-    pubsub.subscribe(this.#topic);
+  #tell({ index, key }: Peer, open: boolean): void {
+    if (index === undefined) this.#guestChannel(key, open);
+    else this.#channel(index, open);
   }
 
-  #onRecord(bytes: Uint8Array): 'new' | 'old' | 'bad' {
-    const received = this.#records.receive(bytes);
-    if (received === 'old') return 'old';
-    if ('problem' in received) {
-      this.#options.log.debug({ reason: received.problem }, 'peer record refused');
-      return 'bad';
+  /** G02: says when the other side is on another chain, naming both. */
+  #onIdentify(id: PeerId, protocols: readonly string[]): void {
+    const peer = this.#peers.of(id);
+    const problem = protocolProblem(protocols, this.#options.genesisId);
+    if (peer !== undefined && problem !== undefined) this.#noChannel(peer, problem);
+  }
+
+  async #explain(peer: Peer, error: unknown): Promise<void> {
+    const known = await this.#host.peerStore.get(peer.id).catch(() => undefined);
+    const protocols = known?.protocols ?? [];
+    const text = error instanceof Error ? error.message : String(error);
+    // Whoever does not admit us says nothing, since it has set nothing up.
+    const silent = `it ended the connection (${text}): does it admit ${this.#host.peerId}?`;
+    const problem = protocolProblem(protocols, this.#options.genesisId);
+    this.#noChannel(peer, problem ?? (protocols.length === 0 ? silent : text));
+  }
+
+  #noChannel(peer: Peer, reason: string): void {
+    if (peer.reason === reason || this.#closed || !this.#peers.has(peer)) return;
+    peer.reason = reason;
+    this.#options.log.warn({ peer: peer.name, reason }, 'no channel');
+  }
+
+  /** The greater key leaves dialing to the other for a moment, where that one can know the address and would dial. */
+  #dial(peer: Peer): void {
+    const isKnown = this.#records.addressesOf(peer.key).length > 0;
+    this.#startDialing(peer, isKnown && !peer.weOpen && this.self !== undefined ? DIAL_POLITENESS_MS : 0);
+  }
+
+  #dialIfMissing(peer: Peer): void {
+    if (peer.channel === undefined) this.#dial(peer);
+  }
+
+  /** Much may have changed since this was decided. */
+  #redial(peer: Peer, waitMs: number): void {
+    if (!this.#closed && this.#peers.has(peer) && peer.index !== undefined) this.#startDialing(peer, waitMs);
+  }
+
+  #startDialing(peer: Peer, waitMs: number): void {
+    peer.dialer ??= new Dialer(this.#host, peer.id, {
+      addresses: () => this.#addressesOf(peer),
+      isNeeded: () => peer.channel === undefined,
+      reached: (connection) => this.#openIfOurs(peer, connection),
+      refused: () => peer.index !== undefined && this.#unreachable(peer.index),
+    });
+    peer.dialer.start(waitMs);
+  }
+
+  async #stopDialing(peer: Peer): Promise<void> {
+    const { dialer } = peer;
+    peer.dialer = undefined;
+    await dialer?.close();
+  }
+
+  /** Known by record, genesis or configuration. */
+  #addressesOf({ id, key, addresses }: Peer): readonly string[] {
+    const bootstrap = this.#options.bootstrap.filter((address) => address.endsWith(`/p2p/${id}`));
+    return [...this.#records.addressesOf(key), ...bootstrap, ...addresses];
+  }
+
+  #statusOf(peer: Peer): Omit<PeerStatus, 'index'> {
+    const { name, channel, dialer } = peer;
+    const reason = channel?.isOpen ? undefined : (peer.reason ?? dialer?.reason);
+    return {
+      name,
+      connected: channel?.isOpen ?? false,
+      addresses: this.#addressesOf(peer),
+      bytesSent: peer.bytesSent + (channel?.bytesSent ?? 0),
+      bytesReceived: peer.bytesReceived + (channel?.bytesReceived ?? 0),
+      ...(reason === undefined ? {} : { reason }),
+    };
+  }
+
+  /** Of somebody who is not admitted any more nothing stays behind. */
+  async #remove(peer: Peer, reason: string): Promise<void> {
+    this.#options.log.info({ peer: peer.name, reason }, 'peer removed');
+    this.#disconnect(peer, reason);
+    await this.#stopDialing(peer);
+    this.#sweeps = SWEEPS_AFTER_REMOVAL;
+    await this.#sweep();
+  }
+
+  /**
+   * Makes libp2p forget who is not admitted. Gossipsub looks there for what to forget itself when a connection ends, and has
+   * by now; what was under way with the peer may still write something down, so it is looked for again some seconds later.
+   */
+  async #sweep(): Promise<void> {
+    const { peerStore, peerId } = this.#host;
+    for (const { id } of await peerStore.all().catch(() => [])) {
+      if (this.#peers.of(id) === undefined && !id.equals(peerId)) await peerStore.delete(id).catch(() => {});
     }
-    const peer = this.#peers[received.index];
-    if (peer !== undefined && peer.index !== this.self && peer.channel === undefined) this.#dial(peer);
-    return 'new';
   }
 
-  /** Publishes our own record: often while somebody is missing, else now and then; a changed address spreads by itself. */
-  #announce(): void {
-    if (this.#closed) return;
-    const { announce } = this.#options;
-    const addresses =
-      announce.length > 0 ? announce : this.#host.getMultiaddrs().map((address) => withoutPeer(String(address)));
-    const record = this.#records.make(this.self, addresses);
-    this.#host.services.pubsub.publish(this.#topic, record).catch((error: unknown) => {
-      this.#options.log.debug({ reason: String(error) }, 'peer record not published');
-    });
-    const complete = this.connected().length === this.#peers.length - 1;
-    this.#announceIn(complete ? ANNOUNCE_MS : ANNOUNCE_SOON_MS);
+  #cutOff(peer: Peer, reason: string): void {
+    this.#options.log.warn({ peer: peer.name, reason }, 'guest cut off');
+    this.#disconnect(peer, reason);
+    peer.reason = reason;
   }
 
-  #announceIn(delayMs: number): void {
-    clearTimeout(this.#announceTimer);
-    this.#announceTimer = setTimeout(() => this.#announce(), delayMs);
+  #disconnect(peer: Peer, reason: string): void {
+    peer.channel?.end(reason);
+    for (const connection of this.#host.getConnections(peer.id)) connection.abort(new Error(reason));
+  }
+
+  /** Guests have no part in gossip, so they are told here. */
+  #onNews(key: Uint8Array, record: Uint8Array): void {
+    const about = this.#peers.withKey(key);
+    if (about?.index === undefined) return;
+    this.#dialIfMissing(about);
+    for (const { channel } of this.#peers.guests) if (channel?.isOpen) channel.sendRecord(record);
+  }
+
+  /** Members hear of each other often enough; to and from guests nothing else comes when nobody asks. */
+  #showLife(): void {
+    for (const { index, channel } of this.#peers.all) {
+      if (channel?.isOpen && (index === undefined || this.self === undefined)) channel.sendRecord(this.#discovery.own);
+    }
   }
 }
 
-function withoutPeer(address: string): string {
-  return address.replace(/\/p2p\/[^/]+$/, '');
+function ask(peer: Peer | undefined, name: string, body: Uint8Array, options: RequestOptions): Promise<Uint8Array> {
+  if (!peer?.channel?.isOpen) return Promise.reject(new P2pError('NO_CHANNEL', `no channel to ${name}`));
+  return peer.channel.request(body, options);
+}
+
+function notReady(): Promise<Uint8Array> {
+  return Promise.reject(new P2pError('REFUSED', 'not ready'));
 }

@@ -1,86 +1,102 @@
-import {
-  bytes32,
-  bytes64,
-  type CodecType,
-  decode,
-  encode,
-  list,
-  struct,
-  text,
-  tryDecode,
-  u16,
-  u64,
-} from '../ledger/codec.ts';
+import { toHex } from '../ledger/bytes.ts';
+import { bytes32, bytes64, encode, list, struct, text, tryDecode, u64 } from '../ledger/codec.ts';
 import { ADDRESS_BYTES_MAX, ADDRESSES_MAX } from './limits.ts';
-import type { PeerInfo } from './port.ts';
 
 const recordBodyCodec = struct({
-  /** Index in the validator set of the epoch. */
-  index: u16,
-  epoch: u64,
+  /** Whom it is about, and who signs it. First, so that it can be looked at before anything is decoded. */
+  peerKey: bytes32,
   /** A newer record replaces an older one; ms since 1970 at its making, at the least one more than the last. */
   sequence: u64,
   addresses: list(text(ADDRESS_BYTES_MAX, 1), ADDRESSES_MAX),
 });
-export type RecordBody = CodecType<typeof recordBodyCodec>;
+const PEER_KEY_BYTES = 32;
+const RECORD_BYTES_MAX = PEER_KEY_BYTES + 8 + 1 + ADDRESSES_MAX * (2 + ADDRESS_BYTES_MAX) + 64;
 
-const recordCodec = struct({ body: recordBodyCodec, signature: bytes64 });
-
-/** First frame on a channel, both ways. */
-export const helloCodec = struct({ version: u16, genesisId: bytes32, index: u16 });
-export const HELLO_VERSION = 1;
+export const peerRecordCodec = struct({ body: recordBodyCodec, signature: bytes64 });
 
 export interface RecordKeys {
-  readonly peers: readonly PeerInfo[];
+  readonly ownKey: Uint8Array;
+  /** Whether this key is our own, or of a member or guest. */
+  admits(peerKey: Uint8Array): boolean;
   signRecord(body: Uint8Array): Uint8Array;
-  verifyRecord(signature: Uint8Array, body: Uint8Array, publicKey: Uint8Array): boolean;
+  verifyRecord(signature: Uint8Array, body: Uint8Array, peerKey: Uint8Array): boolean;
 }
 
-/** The newest signed peer record of each validator: where it can be reached. */
+/** `new` is kept; `old` was known or is older; `stranger` is about a key that is not admitted, and was not looked into. */
+export type Received =
+  | { readonly kind: 'new'; readonly peerKey: Uint8Array }
+  | { readonly kind: 'old' }
+  | { readonly kind: 'stranger' }
+  | { readonly kind: 'bad'; readonly problem: string };
+
+interface Known {
+  readonly peerKey: Uint8Array;
+  readonly sequence: number;
+  readonly addresses: readonly string[];
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The newest signed record of each peer: where it can be reached. The peer key itself signs: it is the key that the host
+ * at the address must show to Noise, so nobody else's word about it counts, every node has one, and a record stays right
+ * whatever set the key is in, and whatever consensus key its holder votes with.
+ */
 export class Records {
   readonly #keys: RecordKeys;
-  readonly #known = new Map<number, { readonly body: RecordBody; readonly bytes: Uint8Array }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(keys: RecordKeys) {
     this.#keys = keys;
   }
 
   /** Makes and keeps our own next record. */
-  make(index: number, addresses: readonly string[]): Uint8Array {
-    const before = this.#known.get(index)?.body.sequence ?? 0;
+  make(addresses: readonly string[]): Uint8Array {
+    const { ownKey, signRecord } = this.#keys;
+    const before = this.#known.get(toHex(ownKey))?.sequence ?? 0;
     const body = {
-      index,
-      epoch: 0,
+      peerKey: ownKey,
       sequence: Math.max(Date.now(), before + 1),
       addresses: addresses.slice(0, ADDRESSES_MAX),
     };
-    const bytes = encode(recordCodec, { body, signature: this.#keys.signRecord(encode(recordBodyCodec, body)) });
-    this.#known.set(index, { body, bytes });
+    const bytes = encode(peerRecordCodec, { body, signature: signRecord(encode(recordBodyCodec, body)) });
+    this.#known.set(toHex(ownKey), { ...body, bytes });
     return bytes;
   }
 
-  /**
-   * Takes a record from anybody: signed by the validator it is about. `old` was known or is older; a string says what is
-   * wrong with it.
-   */
-  receive(bytes: Uint8Array): RecordBody | 'old' | { readonly problem: string } {
-    const decoded = tryDecode(recordCodec, bytes);
-    if (!decoded.ok) return { problem: decoded.problem };
-    const { body, signature } = decoded.value;
-    const peer = this.#keys.peers[body.index];
-    if (peer === undefined || body.epoch !== 0) return { problem: `no member ${body.index} in epoch ${body.epoch}` };
-    const known = this.#known.get(body.index);
-    if (known !== undefined && known.body.sequence >= body.sequence) return 'old';
-    if (!this.#keys.verifyRecord(signature, encode(recordBodyCodec, body), peer.consensusKey)) {
-      return { problem: `record of ${peer.name} is not signed by it` };
+  /** Takes a record from anybody: it is signed by whom it is about. */
+  receive(bytes: Uint8Array): Received {
+    if (bytes.length >= PEER_KEY_BYTES && !this.#keys.admits(bytes.subarray(0, PEER_KEY_BYTES))) {
+      return { kind: 'stranger' };
     }
+    if (bytes.length > RECORD_BYTES_MAX) {
+      return { kind: 'bad', problem: `record of ${bytes.length} bytes, at most ${RECORD_BYTES_MAX}` };
+    }
+    // What is kept must not keep a whole buffer of the network alive.
     const copy = bytes.slice();
-    this.#known.set(body.index, { body: decode(recordCodec, copy).body, bytes: copy });
-    return body;
+    const decoded = tryDecode(peerRecordCodec, copy);
+    if (!decoded.ok) return { kind: 'bad', problem: decoded.problem };
+    const { body, signature } = decoded.value;
+    const key = toHex(body.peerKey);
+    const known = this.#known.get(key);
+    if (known !== undefined && known.sequence >= body.sequence) return { kind: 'old' };
+    if (!this.#keys.verifyRecord(signature, encode(recordBodyCodec, body), body.peerKey)) {
+      return { kind: 'bad', problem: `record of peer key ${key} is not signed by it` };
+    }
+    this.#known.set(key, { ...body, bytes: copy });
+    return { kind: 'new', peerKey: body.peerKey };
   }
 
-  addressesOf(index: number): readonly string[] {
-    return this.#known.get(index)?.body.addresses ?? [];
+  /** Drops the records of keys that are not admitted any more. */
+  retain(): void {
+    for (const [key, { peerKey }] of this.#known) if (!this.#keys.admits(peerKey)) this.#known.delete(key);
+  }
+
+  get count(): number {
+    return this.#known.size;
+  }
+
+  addressesOf(peerKey: Uint8Array): readonly string[] {
+    return this.#known.get(toHex(peerKey))?.addresses ?? [];
   }
 
   all(): readonly Uint8Array[] {

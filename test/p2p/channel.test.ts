@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Stream } from '@libp2p/interface';
+import { MEMBER_ALLOWANCE } from '../../p2p/allowance.ts';
 import { Channel } from '../../p2p/channel.ts';
 import { encodeFrame, FrameParser } from '../../p2p/framing.ts';
-import { FRAME_BYTES_MAX, HANDSHAKE_MS, REQUESTS_IN_MAX, SILENCE_MS } from '../../p2p/limits.ts';
+import { FRAME_BYTES_MAX, HANDSHAKE_MS, HELLO_BYTES_MAX, REQUESTS_IN_MAX, SILENCE_MS } from '../../p2p/limits.ts';
 
 /** A stream whose other end is the test. */
 class FakeStream extends EventTarget {
@@ -57,6 +58,7 @@ function open(t: TestContext) {
   const stream = new FakeStream();
   const seen = { frames: 0, requests: 0, closed: undefined as string | undefined };
   const channel = new Channel(stream as unknown as Stream, new Uint8Array(0), {
+    allowance: () => MEMBER_ALLOWANCE,
     hello: () => undefined,
     opened() {},
     closed: (reason) => {
@@ -160,6 +162,25 @@ describe('memory of a frame that is on its way', () => {
     assert(grown < 64 * length, `${grown} bytes for ${length}`);
     const [whole] = [...parser.push(frame.subarray(frame.length - 1))];
     assert.equal(whole!.payload.length, length);
+  });
+
+  it('R22: an answer that nobody asked for takes no memory while it comes, and what is behind it is whole', (t) => {
+    const { stream, seen, channel } = open(t);
+    stream.push(hello);
+    const answer = encodeFrame('response', new Uint8Array(FRAME_BYTES_MAX));
+    const before = process.memoryUsage().arrayBuffers;
+    const almost = answer.length - 1;
+    for (let at = 0; at < almost; at += 65_536) stream.push(answer.subarray(at, Math.min(at + 65_536, almost)));
+    const grown = process.memoryUsage().arrayBuffers - before;
+    assert(grown < FRAME_BYTES_MAX / 8, `${grown} bytes`);
+    stream.push(Uint8Array.of(0, ...encodeFrame('frame', Uint8Array.of(1))));
+    assert.deepEqual([seen.frames, seen.closed, channel.isOpen], [1, undefined, true]);
+  });
+
+  it('a first frame that is too long for a hello ends the channel at its header', (t) => {
+    const { stream, seen } = open(t);
+    stream.push(encodeFrame('hello', new Uint8Array(HELLO_BYTES_MAX + 1)).subarray(0, 5));
+    assert.equal(seen.closed, `expected hello, got ${HELLO_BYTES_MAX + 1} bytes`);
   });
 
   it('L17: a frame at the limit is taken, one over it and one a thousand times as long are refused by their header', () => {

@@ -32,6 +32,29 @@ describe('frames', () => {
     );
   });
 
+  it('that are not wanted come without payload, and leave the others as they are, however the bytes are cut', () => {
+    fc.assert(
+      fc.property(frames, fc.infiniteStream(fc.integer({ min: 1, max: 20 })), (sent, cuts) => {
+        const bytes = Buffer.concat(sent.map(({ type, payload }) => encodeFrame(type, payload)));
+        const wanted = (type: FrameType, length: number) => type !== 'frame' && length !== 7;
+        const parser = new FrameParser(wanted);
+        const received: Frame[] = [];
+        for (let at = 0; at < bytes.length; ) {
+          const end = at + cuts.next().value;
+          received.push(...parser.push(bytes.subarray(at, end)));
+          at = end;
+        }
+        assert.deepEqual(
+          received.map(({ type, payload, wanted: was }) => [type, [...payload], was]),
+          sent.map(({ type, payload }) => {
+            const is = wanted(type, payload.length);
+            return [type, is ? [...payload] : [], is];
+          }),
+        );
+      }),
+    );
+  });
+
   it('X03: an announced length above the limit is refused from the header alone', () => {
     for (const length of [FRAME_BYTES_MAX + 1, 2 ** 31, 2 ** 32 - 1]) {
       const header = new Uint8Array(5);

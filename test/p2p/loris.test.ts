@@ -7,11 +7,12 @@ import { toHex } from '../../ledger/bytes.ts';
 import { encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { encodeFrame } from '../../p2p/framing.ts';
+import { MemberGossip } from '../../p2p/gossip.ts';
+import { HELLO_VERSION, helloCodec } from '../../p2p/hello.ts';
 import { createHost, type Host } from '../../p2p/host.ts';
 import type { Network } from '../../p2p/index.ts';
 import { STREAMS_PER_PROTOCOL_MAX } from '../../p2p/limits.ts';
-import { HELLO_VERSION, helloCodec } from '../../p2p/records.ts';
-import { bootstrapOf, connectedTo, identity, quietLog, startOne } from '../support/networks.ts';
+import { bootstrapOf, connectedTo, identity, startOne } from '../support/networks.ts';
 
 const GENESIS = sha256(Uint8Array.of(9));
 const PROTOCOL = `/quorate/1/${toHex(GENESIS).slice(2)}/replica`;
@@ -37,18 +38,11 @@ describe('a member that holds streams open (real sockets)', { timeout: 60_000 },
     );
     networks[1]!.onRequest(async (_from, body) => body);
     const options = {
-      genesisId: GENESIS,
-      self: 0,
-      peers: members.map(({ info }) => info),
       peerSecret: members[0]!.peerSecret,
       listen: ['/ip4/127.0.0.1/tcp/0'],
-      bootstrap: [],
       announce: [],
-      signRecord: members[0]!.sign,
-      verifyRecord: () => true,
-      log: quietLog,
     };
-    attacker = await createHost(options, () => true);
+    attacker = await createHost(options, { admits: () => true, received() {} }, new MemberGossip('', () => true));
     await attacker.start();
   });
 
@@ -92,7 +86,7 @@ describe('a member that holds streams open (real sockets)', { timeout: 60_000 },
     const received = new Promise<Uint8Array>((resolve) => {
       networks[0]!.onFrame((from, payload) => from === 0 && resolve(payload));
     });
-    const hello = encodeFrame('hello', encode(helloCodec, { version: HELLO_VERSION, genesisId: GENESIS, index: 0 }));
+    const hello = encodeFrame('hello', encode(helloCodec, { version: HELLO_VERSION, genesisId: GENESIS }));
     const [stream] = await openStreams(1, (one) => one.send(hello));
     let sent = 0;
     const drip = (): void => {

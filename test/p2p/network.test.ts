@@ -129,9 +129,15 @@ describe('another chain', { timeout: 60_000 }, () => {
       bootstrap: [bootstrapOf(first, members[0]!)],
     });
     try {
-      await untilReason(first, 1, /on genesis 0x/);
-      const { reason } = first.peerStatus()[0]!;
-      assert.match(reason!, /it is on genesis 0x[0-9a-f]{64}, we are on 0x[0-9a-f]{64}/);
+      // Whoever opens the channel, both ends know.
+      for (const [network, index] of [
+        [first, 1],
+        [other, 0],
+      ] as const) {
+        await untilReason(network, index, /on genesis 0x/);
+        const { reason } = network.peerStatus()[0]!;
+        assert.match(reason!, /it is on genesis 0x[0-9a-f]{64}, we are on 0x[0-9a-f]{64}/);
+      }
       assert.deepEqual([first.connected(), other.connected()], [[], []]);
       assert(warnings.length > 0);
     } finally {

@@ -38,7 +38,8 @@ import {
   stateRowCodec,
 } from '../../node/wire.ts';
 import { encodeFrame, type Frame, FrameParser } from '../../p2p/framing.ts';
-import { helloCodec } from '../../p2p/records.ts';
+import { helloCodec } from '../../p2p/hello.ts';
+import { peerRecordCodec } from '../../p2p/records.ts';
 import { valuesOf } from './arbitrary.ts';
 import { type Chain, encodeBundle, rememberingVerify, smallChain } from './chain.ts';
 import { outcome } from './report.ts';
@@ -76,6 +77,7 @@ export const CODECS: Readonly<Record<string, Codec<unknown>>> = {
   'rows answer': rowsAnswerCodec,
   'block ids answer': blockIdsAnswerCodec,
   hello: helloCodec,
+  'peer record': peerRecordCodec,
   'stored meta': metaCodec,
   'stored head': headCodec,
   'stored block': blockCodec,

@@ -43,7 +43,8 @@ import {
   snapshotAnswerCodec,
   snapshotCodec,
 } from '../../node/wire.ts';
-import { helloCodec } from '../../p2p/records.ts';
+import { helloCodec } from '../../p2p/hello.ts';
+import { peerRecordCodec } from '../../p2p/records.ts';
 
 /** Names of docs/formats.md; a later one may use those before it. */
 const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
@@ -82,6 +83,7 @@ const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['Evidence', evidenceCodec],
   ['Message', messageCodec],
   ['Hello', helloCodec],
+  ['PeerRecord', peerRecordCodec],
   ['Request', requestCodec],
   ['Shown', shownCodec],
   ['ShownAnswer', shownAnswerCodec],
