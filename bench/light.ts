@@ -111,9 +111,9 @@ function verifyTimes({ bytes, genesis }: Proof, { verify }: Engine): number[] {
   return times;
 }
 
-/** About a second of each, but not less than 5 and not more than 101 runs. */
+/** About half a second of each, but not less than 5 and not more than 101 runs. */
 function runsFor(ms: number): number {
-  return Math.max(5, Math.min(101, Math.floor(1_000 / ms)));
+  return Math.max(5, Math.min(101, Math.floor(500 / ms)));
 }
 
 async function browserRows(proofs: readonly Proof[], log: (text: string) => void): Promise<Row[]> {

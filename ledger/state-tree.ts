@@ -14,7 +14,7 @@ export interface StateUpdate {
  * shallowest depth where it is alone; with more rows it is an inner node, also if one child is empty. So the shape follows
  * from the set of rows, not from its history. Every `apply` makes a new version; older ones stay readable until released.
  *
- * Nodes live in packed arrays (about 160 bytes a row): no object per node, whole levels hashed at once.
+ * Nodes live in packed arrays (about 160 bytes a row, 210 with room to grow): no object per node, whole levels hashed at once.
  */
 export class StateTree {
   /** Pages that the newest version has and the one before it had not. */
