@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type GossipSub, type GossipSubComponents, gossipsub, StrictNoSign } from '@libp2p/gossipsub';
-import type { Connection, PeerId, StreamHandler, Topology } from '@libp2p/interface';
+import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface';
 import { GOSSIP_QUEUE_BYTES_MAX, GOSSIP_RPC_BYTES_MAX, GOSSIP_UNIT_BYTES, GOSSIP_UNITS_BURST } from './limits.ts';
 
 type Registrar = GossipSubComponents['registrar'];
@@ -19,6 +19,8 @@ export interface GossipGate {
 export class MemberGossip {
   readonly #topic: string;
   readonly #gate: GossipGate;
+  /** Open streams of members. */
+  readonly #streams = new Map<string, Set<Stream>>();
   #topology: Topology | undefined;
 
   constructor(topic: string, gate: GossipGate) {
@@ -57,9 +59,10 @@ export class MemberGossip {
     void this.#topology?.onConnect?.(peer, connection);
   }
 
-  /** A peer that is connected is no member any more. */
+  /** A peer that is connected is no member any more. Its streams end, so that it opens new ones if it is one again. */
   left(peer: PeerId): void {
     void this.#topology?.onDisconnect?.(peer);
+    for (const stream of this.#streams.get(peer.toString()) ?? []) refuse(stream);
   }
 
   /** Through this registrar gossipsub sees members only. */
@@ -80,22 +83,35 @@ export class MemberGossip {
     return (stream, connection) => {
       const { remotePeer } = connection;
       const price = new GossipPrice();
-      const admits = (units: number): boolean =>
-        this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units);
-      if (!admits(1)) return stream.abort(new Error('no gossip with this peer'));
-      // Before gossipsub's own listener, which does not get what is refused here.
+      // Before gossipsub's own listener, which does not get what is refused here. Not before there is something to refuse: the
+      // gossipsub of the other end would miss the end of a stream that it has only begun to open, and never open another.
       stream.addEventListener('message', (event) => {
-        if (admits(price.of(event.data.subarray()))) return;
+        const units = price.of(event.data.subarray());
+        if (isTaken && this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units)) return;
         event.stopImmediatePropagation();
-        stream.abort(new Error('no gossip with this peer'));
+        refuse(stream);
       });
+      const isTaken = this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, 1);
+      if (!isTaken) return;
+      this.#keep(stream, remotePeer.toString());
       const handled = handler(stream, connection);
       // Bytes that come before gossipsub listens too would be lost to it.
       assert(stream.listenerCount('message') > 1, 'gossipsub listens to a stream at once');
       return handled;
     };
   }
+
+  #keep(stream: Stream, peer: string): void {
+    const streams = this.#streams.get(peer) ?? new Set();
+    this.#streams.set(peer, streams.add(stream));
+    stream.addEventListener('close', () => {
+      streams.delete(stream);
+      if (streams.size === 0 && this.#streams.get(peer) === streams) this.#streams.delete(peer);
+    });
+  }
 }
+
+const refuse = (stream: Stream): void => stream.abort(new Error('no gossip with this peer'));
 
 /** What the bytes of one stream cost; each message has its length before it, as an unsigned varint. */
 export class GossipPrice {

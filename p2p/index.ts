@@ -170,6 +170,7 @@ class Libp2pNetwork implements PeerNetwork {
       records: this.#records.count,
       stored: (await this.#host.peerStore.all()).filter(({ id }) => !id.equals(this.#host.peerId)).length,
       gossiping: pubsub.getPeers().length,
+      listening: pubsub.getSubscribers(recordsTopic(this.#options.genesisId)).length,
       topics: pubsub.getTopics().length,
     };
   }

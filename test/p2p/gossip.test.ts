@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { GossipPrice } from '../../p2p/gossip.ts';
 import { GOSSIP_RPC_BYTES_MAX, GOSSIP_UNIT_BYTES, GOSSIP_UNITS_BURST } from '../../p2p/limits.ts';
 import { bootstrapOf, type Identity, identity } from '../support/networks.ts';
-import { meshed, reasonsOf, startNode, update } from '../support/peer-nodes.ts';
+import { closings, meshed, type PeerNode, reasonsOf, startNode, update } from '../support/peer-nodes.ts';
 import { eventually } from '../support/processes.ts';
 import { rawHost } from '../support/raw-host.ts';
 
@@ -19,6 +19,7 @@ describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
     const gossiping = async () => (await b.network.counts()).gossiping;
     const open = () => connection.newStream('/meshsub/1.1.0');
     const refused = await open();
+    refused.send(new Uint8Array(1));
     await eventually(async () => refused.status !== 'open', 'it is refused');
     assert.equal(await gossiping(), 0);
     update(b, [B, X], 1);
@@ -30,8 +31,35 @@ describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
     assert.equal(taken.status, 'open');
     update(b, [B], 2, [X]);
     assert.equal(await gossiping(), 0);
-    taken.send(new Uint8Array(100));
     await eventually(async () => taken.status !== 'open', 'it ends');
+  });
+
+  it('begins when a guest becomes a member, in both directions, over the connection that there is; whoever changes first', async (test) => {
+    const a = await startNode(test, A, [A, B], { guests: [X] });
+    const b = await startNode(test, B, [A, B], { guests: [X], first: a });
+    const x = await startNode(test, X, [A, B], { first: a });
+    const nodes = [a, b, x];
+    await meshed([a, b], [A, B]);
+    await meshed([x], [A, B]);
+    /** How many listen to each of the nodes; a guest may not know that it is not heard. */
+    const listening = async (who: readonly PeerNode[], count: number): Promise<void> => {
+      const are = async ({ network }: PeerNode) => (await network.counts()).listening === count;
+      await eventually(async () => (await Promise.all(who.map(are))).every(Boolean), `${count} listen`);
+    };
+    const closed = nodes.map(closings);
+    for (const [epoch, order] of [nodes, [x, b, a], [b, x, a]].entries()) {
+      await listening([a, b], 1);
+      for (const node of order) {
+        update(node, [A, X, B], 2 * epoch + 1);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await listening(nodes, 2);
+      for (const node of order) update(node, [A, B], 2 * epoch + 2, [X]);
+    }
+    assert.deepEqual(
+      closed.map((count) => count()),
+      [0, 0, 0],
+    );
   });
 
   it('R28: of a member that floods it with messages of no byte little is looked at, and others are served meanwhile', async (test) => {
@@ -43,15 +71,14 @@ describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
     const connection = await attacker.dial(multiaddr(bootstrapOf(b.network, B)));
     const sawFlood = () => b.lines.filter(({ message }) => message === 'too much gossip').length;
     const stream = await connection.newStream('/meshsub/1.1.0');
-    const start = performance.now();
     for (let sent = 0; sawFlood() === 0; sent++) {
       assert(sent < 1_000, 'no end of it');
-      if (stream.status === 'open') stream.send(new Uint8Array(GOSSIP_UNITS_BURST / 10));
+      if (stream.status === 'open') stream.send(new Uint8Array(60_000));
       assert.deepEqual(await a.network.request(1, Uint8Array.of(1), { timeoutMs: 10_000 }), Uint8Array.of(1));
     }
     await eventually(async () => stream.status !== 'open', 'its stream has ended');
-    assert(performance.now() - start < 20_000);
     const again = await connection.newStream('/meshsub/1.1.0');
+    again.send(new Uint8Array(1));
     await eventually(async () => again.status !== 'open', 'another one is refused');
     assert.deepEqual(reasonsOf(b, 'too much gossip', X.info.name), [undefined]);
     assert.equal(connection.status, 'open');
