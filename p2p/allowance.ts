@@ -110,13 +110,14 @@ export class GuestAllowance implements Allowance {
 }
 
 /** Fills at a rate up to what it holds; may be overdrawn. */
-class Bucket {
+export class Bucket {
   readonly #perMs: number;
   readonly #most: number;
   readonly #now: () => number;
   #level: number;
   #at: number;
 
+  /** `now` in ms, monotonic. */
   constructor(perSecond: number, most: number, now: () => number) {
     this.#perMs = perSecond / 1_000;
     this.#most = most;

@@ -1,21 +1,31 @@
+import assert from 'node:assert/strict';
 import { type GossipSub, type GossipSubComponents, gossipsub, StrictNoSign } from '@libp2p/gossipsub';
-import type { Connection, PeerId, StreamHandler, Topology } from '@libp2p/interface';
-import { GOSSIP_QUEUE_BYTES_MAX, GOSSIP_RPC_BYTES_MAX } from './limits.ts';
+import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface';
+import { GOSSIP_QUEUE_BYTES_MAX, GOSSIP_RPC_BYTES_MAX, GOSSIP_UNIT_BYTES, GOSSIP_UNITS_BURST } from './limits.ts';
 
 type Registrar = GossipSubComponents['registrar'];
 
+/** Who has part in gossip. */
+export interface GossipGate {
+  isMember(peer: PeerId): boolean;
+  /** False if this is more work than a member may cause. */
+  charge(peer: PeerId, units: number): boolean;
+}
+
 /**
- * Gossipsub among members. It takes a message apart before anybody can refuse it, and 64 KiB can be 65,536 of them: so
- * guests have no part in it, and get the records over their channels.
+ * Gossipsub among members, each within its budget: it takes a message apart before anybody can refuse it, and 64 KiB can be
+ * 65,536 of them, which takes some 200 ms. Guests have no part in it; they get the records over their channels.
  */
 export class MemberGossip {
   readonly #topic: string;
-  readonly #isMember: (peer: PeerId) => boolean;
+  readonly #gate: GossipGate;
+  /** Open streams of members. */
+  readonly #streams = new Map<string, Set<Stream>>();
   #topology: Topology | undefined;
 
-  constructor(topic: string, isMember: (peer: PeerId) => boolean) {
+  constructor(topic: string, gate: GossipGate) {
     this.#topic = topic;
-    this.#isMember = isMember;
+    this.#gate = gate;
   }
 
   /** The service of a libp2p node. */
@@ -49,9 +59,10 @@ export class MemberGossip {
     void this.#topology?.onConnect?.(peer, connection);
   }
 
-  /** A peer that is connected is no member any more. */
+  /** A peer that is connected is no member any more. Its streams end, so that it opens new ones if it is one again. */
   left(peer: PeerId): void {
     void this.#topology?.onDisconnect?.(peer);
+    for (const stream of this.#streams.get(peer.toString()) ?? []) refuse(stream);
   }
 
   /** Through this registrar gossipsub sees members only. */
@@ -62,7 +73,7 @@ export class MemberGossip {
       // The same for each version of the protocol.
       this.#topology = topology;
       const onConnect: Topology['onConnect'] = (peer, connection) =>
-        this.#isMember(peer) ? topology.onConnect?.(peer, connection) : undefined;
+        this.#gate.isMember(peer) ? topology.onConnect?.(peer, connection) : undefined;
       return registrar.register(protocol, { ...topology, onConnect }, options);
     };
     return Object.assign(Object.create(registrar) as Registrar, { handle, register });
@@ -70,14 +81,66 @@ export class MemberGossip {
 
   #fromMembers(handler: StreamHandler): StreamHandler {
     return (stream, connection) => {
-      const refuse = (): void => stream.abort(new Error('gossip is among members'));
-      if (!this.#isMember(connection.remotePeer)) return refuse();
+      const { remotePeer } = connection;
+      const price = new GossipPrice();
+      // Before gossipsub's own listener, which does not get what is refused here. Not before there is something to refuse: the
+      // gossipsub of the other end would miss the end of a stream that it has only begun to open, and never open another.
       stream.addEventListener('message', (event) => {
-        if (this.#isMember(connection.remotePeer)) return;
+        const units = price.of(event.data.subarray());
+        if (isTaken && this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units)) return;
         event.stopImmediatePropagation();
-        refuse();
+        refuse(stream);
       });
-      return handler(stream, connection);
+      const isTaken = this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, 1);
+      if (!isTaken) return;
+      this.#keep(stream, remotePeer.toString());
+      const handled = handler(stream, connection);
+      // Bytes that come before gossipsub listens too would be lost to it.
+      assert(stream.listenerCount('message') > 1, 'gossipsub listens to a stream at once');
+      return handled;
     };
+  }
+
+  #keep(stream: Stream, peer: string): void {
+    const streams = this.#streams.get(peer) ?? new Set();
+    this.#streams.set(peer, streams.add(stream));
+    stream.addEventListener('close', () => {
+      streams.delete(stream);
+      if (streams.size === 0 && this.#streams.get(peer) === streams) this.#streams.delete(peer);
+    });
+  }
+}
+
+const refuse = (stream: Stream): void => stream.abort(new Error('no gossip with this peer'));
+
+/** What the bytes of one stream cost; each message has its length before it, as an unsigned varint. */
+export class GossipPrice {
+  /** Bytes of a message that are still to come. */
+  #left = 0;
+  #length = 0;
+  #factor = 1;
+
+  /** In units, of the next bytes, however they are cut. */
+  of(bytes: Uint8Array): number {
+    let units = bytes.length / GOSSIP_UNIT_BYTES;
+    for (let at = 0; at < bytes.length; ) {
+      if (this.#left > 0) {
+        const part = Math.min(this.#left, bytes.length - at);
+        this.#left -= part;
+        at += part;
+        continue;
+      }
+      const byte = bytes[at++]!;
+      this.#length += (byte & 127) * this.#factor;
+      this.#factor *= 128;
+      // Too long, or no length at all: all that there is.
+      if (this.#length > GOSSIP_RPC_BYTES_MAX) return GOSSIP_UNITS_BURST;
+      if (byte >= 128) continue;
+      this.#left = this.#length;
+      this.#length = 0;
+      this.#factor = 1;
+      units++;
+    }
+    return units;
   }
 }

@@ -14,6 +14,7 @@ import {
   CONNECTIONS_PER_GUEST_MAX,
   CONNECTIONS_PER_MEMBER_MAX,
   DIAL_POLITENESS_MS,
+  GOSSIP_SIGNATURE_UNITS,
   GUEST_CONNECTION_PRICE,
   GUEST_SIGNATURE_PRICE,
   GUEST_STREAM_PRICE,
@@ -81,8 +82,10 @@ class Libp2pNetwork implements PeerNetwork {
     });
     this.#refusals = new Refusals(options.log);
     this.#protocol = replicaProtocol(options.genesisId);
-    const topic = recordsTopic(options.genesisId);
-    this.#gossip = new MemberGossip(topic, (id) => this.#peers.of(id)?.index !== undefined);
+    this.#gossip = new MemberGossip(recordsTopic(options.genesisId), {
+      isMember: (id) => this.#peers.of(id)?.index !== undefined,
+      charge: (id, units) => this.#chargeGossip(id, units),
+    });
   }
 
   async start(): Promise<void> {
@@ -100,7 +103,10 @@ class Libp2pNetwork implements PeerNetwork {
     this.#discovery = new Discovery(host, this.#options, this.#records, {
       isComplete: () => this.#peers.members.every(({ channel }) => channel?.isOpen),
       news: (key, record) => this.#onNews(key, record),
-      checked: (from) => this.#peers.of(from)?.guest?.charge(GUEST_SIGNATURE_PRICE),
+      checked: (from) => {
+        this.#peers.of(from)?.guest?.charge(GUEST_SIGNATURE_PRICE);
+        this.#chargeGossip(from, GOSSIP_SIGNATURE_UNITS);
+      },
     });
     await startHost(host, this.#options.listen);
     this.#discovery.start();
@@ -164,6 +170,7 @@ class Libp2pNetwork implements PeerNetwork {
       records: this.#records.count,
       stored: (await this.#host.peerStore.all()).filter(({ id }) => !id.equals(this.#host.peerId)).length,
       gossiping: pubsub.getPeers().length,
+      listening: pubsub.getSubscribers(recordsTopic(this.#options.genesisId)).length,
       topics: pubsub.getTopics().length,
     };
   }
@@ -415,6 +422,16 @@ class Libp2pNetwork implements PeerNetwork {
     this.#options.log.warn({ peer: peer.name, reason }, 'guest cut off');
     this.#disconnect(peer, reason);
     peer.reason = reason;
+  }
+
+  /** Whoever makes too much work in gossip is not heard there until it connects again; its channel stays. */
+  #chargeGossip(id: PeerId, units: number): boolean {
+    const peer = this.#peers.of(id);
+    if (peer === undefined) return false;
+    const before = peer.gossip.level();
+    peer.gossip.take(units);
+    if (before >= 0 && peer.gossip.level() < 0) this.#options.log.warn({ peer: peer.name }, 'too much gossip');
+    return peer.gossip.level() >= 0;
   }
 
   #disconnect(peer: Peer, reason: string): void {

@@ -34,6 +34,14 @@ export const PENDING_CONNECTIONS_MAX = 64;
 export const STREAMS_PER_PROTOCOL_MAX = 4;
 /** Streams that one peer has open on one connection, of all protocols. */
 export const STREAMS_IN_MAX = 64;
+/**
+ * What one member may have gossipsub work on, in units of about 10 us: a message is one, whatever is in it, and so is each 16
+ * bytes; a signature is more. By estimate an honest one needs 4,000 a second when 128 members all look for each other.
+ */
+export const GOSSIP_UNITS_PER_SECOND = 10_000;
+export const GOSSIP_UNITS_BURST = 100_000;
+export const GOSSIP_UNIT_BYTES = 16;
+export const GOSSIP_SIGNATURE_UNITS = 10;
 /** One message of gossipsub, and what may wait for one peer there. */
 export const GOSSIP_RPC_BYTES_MAX = 256 * 1024;
 export const GOSSIP_QUEUE_BYTES_MAX = 4 * 1024 * 1024;

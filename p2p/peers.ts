@@ -1,9 +1,9 @@
 import type { PeerId } from '@libp2p/interface';
 import { compareBytes, equalBytes, toHex } from '../ledger/bytes.ts';
-import { GuestAllowance } from './allowance.ts';
+import { Bucket, GuestAllowance } from './allowance.ts';
 import type { Channel } from './channel.ts';
 import type { Dialer } from './dialer.ts';
-import { GUESTS_MAX, MEMBERS_MAX } from './limits.ts';
+import { GOSSIP_UNITS_BURST, GOSSIP_UNITS_PER_SECOND, GUESTS_MAX, MEMBERS_MAX } from './limits.ts';
 import { peerIdOf } from './peer-id.ts';
 import type { GuestInfo, PeerInfo, PeerSet } from './port.ts';
 
@@ -18,6 +18,8 @@ export interface Peer {
   index: number | undefined;
   /** Hints. */
   addresses: readonly string[];
+  /** What it may still have gossipsub work on, as a member. */
+  readonly gossip: Bucket;
   /** Of a guest. */
   guest: GuestAllowance | undefined;
   /** Of a member. */
@@ -138,6 +140,7 @@ export class Peers {
       name,
       index,
       addresses,
+      gossip: new Bucket(GOSSIP_UNITS_PER_SECOND, GOSSIP_UNITS_BURST, now),
       guest: undefined,
       dialer: undefined,
       channel: undefined,
@@ -150,13 +153,11 @@ export class Peers {
 
   #allow(peer: Peer): GuestAllowance {
     const awaited = (): number => peer.channel?.awaited ?? 0;
-    return new GuestAllowance(
-      awaited,
-      (reason) => this.#overdrawn(peer, reason),
-      () => performance.now(),
-    );
+    return new GuestAllowance(awaited, (reason) => this.#overdrawn(peer, reason), now);
   }
 }
+
+const now = (): number => performance.now();
 
 /** All of a set but ourselves; throws RangeError if it is not a set that we can be in. */
 function entriesOf({ self, peers, guests }: PeerSet, ownKey: Uint8Array): readonly Entry[] {

@@ -73,9 +73,10 @@ export interface NetworkCounts {
   readonly channels: number;
   readonly dialers: number;
   readonly records: number;
-  /** Peers that libp2p keeps something about, and those that gossipsub talks to. */
+  /** Peers that libp2p keeps something about, those that gossipsub talks to, and those that listen to us there. */
   readonly stored: number;
   readonly gossiping: number;
+  readonly listening: number;
   readonly topics: number;
 }
 

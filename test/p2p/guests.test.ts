@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { multiaddr } from '@multiformats/multiaddr';
 import { sha256 } from '../../ledger/hash.ts';
-import { MemberGossip } from '../../p2p/gossip.ts';
 import { replicaProtocol } from '../../p2p/hello.ts';
-import { createHost, type Host } from '../../p2p/host.ts';
 import {
   CONNECTIONS_PER_GUEST_MAX,
   GUEST_BYTES_BURST,
@@ -17,19 +15,11 @@ import {
 import { bootstrapOf, type Identity, identity } from '../support/networks.ts';
 import { connectedOf, meshed, type PeerNode, peerIdText, reasonsOf, startNode, update } from '../support/peer-nodes.ts';
 import { eventually } from '../support/processes.ts';
+import { rawHost } from '../support/raw-host.ts';
 
 const [A, B, X, Y] = [0, 1, 5, 6].map(identity) as [Identity, Identity, Identity, Identity];
 const TIMEOUT = { timeoutMs: 20_000 };
 const CUT_OFF = 'it sent more than a guest may, and is refused for 10 s';
-
-/** A guest's key in the hands of somebody who keeps to nothing. */
-async function attack(test: TestContext, { peerSecret }: Identity): Promise<Host> {
-  const options = { peerSecret, listen: [], announce: [] };
-  const host = await createHost(options, { admits: () => true, received() {} }, new MemberGossip('', () => true));
-  await host.start();
-  test.after(() => host.stop());
-  return host;
-}
 
 describe('guests', { timeout: 120_000, concurrency: 3 }, () => {
   /** Two members and a guest of both. The keys of X and Y are between those of A and B, so both directions are there. */
@@ -209,7 +199,7 @@ describe('guests that ask too much', { timeout: 120_000, concurrency: 3 }, () =>
   it('flood with streams, or with connections: they are cut off as well', async (test) => {
     // With the greater key: channels are for the guests to open.
     const b = await startNode(test, B, [B], { guests: [X, Y] });
-    const [streams, connections] = [await attack(test, X), await attack(test, Y)];
+    const [streams, connections] = [await rawHost(X, test), await rawHost(Y, test)];
     const address = multiaddr(bootstrapOf(b.network, B));
     const isCut = (name: string) => reasonsOf(b, 'guest cut off', name).length > 0;
     const protocol = replicaProtocol(sha256(Uint8Array.of(9)));
@@ -228,30 +218,6 @@ describe('guests that ask too much', { timeout: 120_000, concurrency: 3 }, () =>
       const { connections: open } = await b.network.counts();
       assert(open <= CONNECTIONS_PER_GUEST_MAX + 1, `${open} connections`);
     }
-  });
-});
-
-describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
-  it('is among members: the streams of a guest are refused, and those of one that has become a guest end', async (test) => {
-    const b = await startNode(test, B, [B], { guests: [X] });
-    const attacker = await attack(test, X);
-    const connection = await attacker.dial(multiaddr(bootstrapOf(b.network, B)));
-    const gossiping = async () => (await b.network.counts()).gossiping;
-    const open = () => connection.newStream('/meshsub/1.1.0');
-    const refused = await open();
-    await eventually(async () => refused.status !== 'open', 'it is refused');
-    assert.equal(await gossiping(), 0);
-    update(b, [B, X], 1);
-    assert.equal(await gossiping(), 1, 'over the connection that there is');
-    const taken = await open();
-    taken.send(new Uint8Array(100));
-    // Another stream has come and gone, so the bytes have come too.
-    await attacker.services.identify.identify(connection);
-    assert.equal(taken.status, 'open');
-    update(b, [B], 2, [X]);
-    assert.equal(await gossiping(), 0);
-    taken.send(new Uint8Array(100));
-    await eventually(async () => taken.status !== 'open', 'it ends');
   });
 });
 

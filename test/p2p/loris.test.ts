@@ -7,12 +7,12 @@ import { toHex } from '../../ledger/bytes.ts';
 import { encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { encodeFrame } from '../../p2p/framing.ts';
-import { MemberGossip } from '../../p2p/gossip.ts';
 import { HELLO_VERSION, helloCodec } from '../../p2p/hello.ts';
-import { createHost, type Host } from '../../p2p/host.ts';
+import type { Host } from '../../p2p/host.ts';
 import type { Network } from '../../p2p/index.ts';
 import { STREAMS_PER_PROTOCOL_MAX } from '../../p2p/limits.ts';
 import { bootstrapOf, connectedTo, identity, startOne } from '../support/networks.ts';
+import { rawHost } from '../support/raw-host.ts';
 
 const GENESIS = sha256(Uint8Array.of(9));
 const PROTOCOL = `/quorate/1/${toHex(GENESIS).slice(2)}/replica`;
@@ -37,13 +37,7 @@ describe('a member that holds streams open (real sockets)', { timeout: 60_000 },
       ),
     );
     networks[1]!.onRequest(async (_from, body) => body);
-    const options = {
-      peerSecret: members[0]!.peerSecret,
-      listen: ['/ip4/127.0.0.1/tcp/0'],
-      announce: [],
-    };
-    attacker = await createHost(options, { admits: () => true, received() {} }, new MemberGossip('', () => true));
-    await attacker.start();
+    attacker = await rawHost(members[0]!);
   });
 
   after(async () => {

@@ -260,7 +260,16 @@ describe('a set of peers that changes some hundred times', { timeout: 120_000 },
   it('leaves nothing behind: no connection, dialer, timer, record, or peer of libp2p or gossipsub', async (test) => {
     const [a, b] = (await startNodes(test, [A, B])) as [PeerNode, PeerNode];
     await meshed([a, b], [A, B]);
-    const quiet = { connections: 1, channels: 1, dialers: 1, records: 2, stored: 1, gossiping: 1, topics: 1 };
+    const quiet = {
+      connections: 1,
+      channels: 1,
+      dialers: 1,
+      records: 2,
+      stored: 1,
+      gossiping: 1,
+      listening: 1,
+      topics: 1,
+    };
     const isQuiet = async () => isDeepStrictEqual(await a.network.counts(), quiet);
     await eventually(isQuiet, 'nothing is under way');
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
