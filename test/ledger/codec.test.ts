@@ -63,10 +63,10 @@ describe('every codec', () => {
   }
 
   test('K06: mutated bytes are refused with a reason, or are what their value encodes to', () => {
-    const { counts } = fuzz(6, (runs) => runs >= 60_000);
+    const { counts } = fuzz(6, (runs) => runs >= 90_000);
     for (const [name, { accepted, refused }] of counts) {
       assert(refused > 50, `${name} refused ${refused}`);
-      assert(accepted >= 2, `${name} accepted ${accepted}`);
+      assert(accepted >= 1, `${name} accepted ${accepted}`);
     }
   });
 
