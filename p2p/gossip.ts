@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import { type GossipSub, type GossipSubComponents, gossipsub, StrictNoSign } from '@libp2p/gossipsub';
 import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface';
 import { GOSSIP_QUEUE_BYTES_MAX, GOSSIP_RPC_BYTES_MAX, GOSSIP_UNIT_BYTES, GOSSIP_UNITS_BURST } from './limits.ts';
@@ -79,25 +78,36 @@ export class MemberGossip {
     return Object.assign(Object.create(registrar) as Registrar, { handle, register });
   }
 
+  /**
+   * Gives gossipsub the streams of members. That of somebody else is refused when something comes on it, not before: the
+   * gossipsub of the other end would miss the end of a stream that it has only begun to open, and never open another. If it
+   * has become a member by then, the stream is as good as any.
+   */
   #fromMembers(handler: StreamHandler): StreamHandler {
     return (stream, connection) => {
       const { remotePeer } = connection;
-      const price = new GossipPrice();
-      // Before gossipsub's own listener, which does not get what is refused here. Not before there is something to refuse: the
-      // gossipsub of the other end would miss the end of a stream that it has only begun to open, and never open another.
+      let price = new GossipPrice();
+      let isTaken = false;
+      const admits = (units: number): boolean =>
+        this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units);
+      const take = (): void => {
+        isTaken = true;
+        this.#keep(stream, remotePeer.toString());
+        void handler(stream, connection);
+        // It listens at once, unless it has stopped: bytes that come before would be lost.
+        if (stream.listenerCount('message') < 2) refuse(stream);
+      };
+      // Before gossipsub's own listener, which does not get what is refused here.
       stream.addEventListener('message', (event) => {
-        const units = price.of(event.data.subarray());
-        if (isTaken && this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units)) return;
+        const isAdmitted = admits(price.of(event.data.subarray()));
+        if (isAdmitted && isTaken) return;
         event.stopImmediatePropagation();
-        refuse(stream);
+        if (!isAdmitted) return refuse(stream);
+        take();
+        price = new GossipPrice();
+        stream.unshift(event.data);
       });
-      const isTaken = this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, 1);
-      if (!isTaken) return;
-      this.#keep(stream, remotePeer.toString());
-      const handled = handler(stream, connection);
-      // Bytes that come before gossipsub listens too would be lost to it.
-      assert(stream.listenerCount('message') > 1, 'gossipsub listens to a stream at once');
-      return handled;
+      if (admits(1)) take();
     };
   }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { multiaddr } from '@multiformats/multiaddr';
 import fc from 'fast-check';
+import { sha256 } from '../../ledger/hash.ts';
 import { GossipPrice } from '../../p2p/gossip.ts';
+import { recordsTopic } from '../../p2p/hello.ts';
 import { GOSSIP_RPC_BYTES_MAX, GOSSIP_UNIT_BYTES, GOSSIP_UNITS_BURST } from '../../p2p/limits.ts';
 import { bootstrapOf, type Identity, identity } from '../support/networks.ts';
 import { closings, meshed, type PeerNode, reasonsOf, startNode, update } from '../support/peer-nodes.ts';
@@ -22,8 +24,11 @@ describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
     refused.send(new Uint8Array(1));
     await eventually(async () => refused.status !== 'open', 'it is refused');
     assert.equal(await gossiping(), 0);
+    const early = await open();
     update(b, [B, X], 1);
     assert.equal(await gossiping(), 1, 'over the connection that there is');
+    early.send(subscription(recordsTopic(sha256(Uint8Array.of(9)))));
+    await eventually(async () => (await b.network.counts()).listening === 1, 'one that was opened before is taken');
     const taken = await open();
     taken.send(new Uint8Array(100));
     // Another stream has come and gone, so the bytes have come too.
@@ -90,6 +95,13 @@ describe('gossip, where a byte can be a message', { timeout: 60_000 }, () => {
     await eventually(async () => b.network.peerStatus()[0]!.addresses[0] !== addresses[0], 'a new record');
   });
 });
+
+/** As gossipsub sends it: RPC { subscriptions: [{ subscribe: true, topic }] } behind its length. */
+function subscription(topic: string): Uint8Array {
+  const name = new TextEncoder().encode(topic);
+  const inner = Uint8Array.of(0x08, 1, 0x12, name.length, ...name);
+  return Uint8Array.of(inner.length + 2, 0x0a, inner.length, ...inner);
+}
 
 describe('what gossip costs', () => {
   const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >> 7)]);

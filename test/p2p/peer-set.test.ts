@@ -260,6 +260,11 @@ describe('a set of peers that changes some hundred times', { timeout: 120_000 },
   it('leaves nothing behind: no connection, dialer, timer, record, or peer of libp2p or gossipsub', async (test) => {
     const [a, b] = (await startNodes(test, [A, B])) as [PeerNode, PeerNode];
     await meshed([a, b], [A, B]);
+    // As STATUS does: a silent channel would end.
+    const talking = setInterval(() => {
+      for (const { network } of [a, b]) network.broadcast(Uint8Array.of(0));
+    }, 1_000);
+    test.after(() => clearInterval(talking));
     const quiet = {
       connections: 1,
       channels: 1,
