@@ -5,7 +5,7 @@ import { equalBytes, fromHex, toHex } from '../ledger/bytes.ts';
 import { type Certificate, type Trust, verifyCertificate } from '../ledger/checkpoint.ts';
 import { decode } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
-import { HANDOFFS_MAX } from '../ledger/limits.ts';
+import { HANDOFFS_MAX, UPDATES_MAX } from '../ledger/limits.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
 import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
@@ -19,7 +19,6 @@ import { bundleOf, createSource, type Source } from './source.ts';
 import { decodeView, encodeView, type LightStore } from './store.ts';
 import type { Question } from './verify-bundle.ts';
 
-const HANDOFFS_A_PAGE = 64;
 const TIMEOUT_MS = 10_000;
 
 export interface LightClientOptions {
@@ -205,7 +204,7 @@ class Client implements LightClient {
       const known = this.#view.handoffs.slice(0, -1);
       let handoffs = known;
       let trust = await this.#trustOf(known);
-      for (let page = HANDOFFS_A_PAGE; page === HANDOFFS_A_PAGE; ) {
+      for (let page = UPDATES_MAX; page === UPDATES_MAX; ) {
         const more = await source.updates(trust.epoch);
         page = more.length;
         const from = trust;

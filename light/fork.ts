@@ -1,11 +1,10 @@
 import type { Handoff } from '../ledger/bundle.ts';
-import { equalBytes } from '../ledger/bytes.ts';
 import { type Certificate, checkpointCodec } from '../ledger/checkpoint.ts';
-import { encode } from '../ledger/codec.ts';
+import { sameEncoding } from '../ledger/codec.ts';
 import type { ForkEvidence } from '../ledger/fork.ts';
 
 export function sameCheckpoint(a: Certificate, b: Certificate): boolean {
-  return equalBytes(encode(checkpointCodec, a.checkpoint), encode(checkpointCodec, b.checkpoint));
+  return sameEncoding(checkpointCodec, a.checkpoint, b.checkpoint);
 }
 
 /** A verified way from genesis to a certificate. */

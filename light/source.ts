@@ -30,10 +30,9 @@ export class SourceError extends Error {}
 export interface SourceOptions {
   readonly fetch: typeof fetch;
   readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
 }
 
-export function createSource(url: string, { fetch, timeoutMs, signal: outer }: SourceOptions): Source {
+export function createSource(url: string, { fetch, timeoutMs }: SourceOptions): Source {
   const base = url.replace(/\/+$/, '');
 
   async function ask(
@@ -41,13 +40,11 @@ export function createSource(url: string, { fetch, timeoutMs, signal: outer }: S
     init: RequestInit = {},
     bytesMax = ANSWER_BYTES_MAX,
   ): Promise<{ status: number; body: Uint8Array }> {
-    const late = AbortSignal.timeout(timeoutMs);
-    const signal = outer === undefined ? late : AbortSignal.any([outer, late]);
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
       const response = await fetch(`${base}/v1/${path}`, { ...init, signal, redirect: 'error' });
       return { status: response.status, body: await bodyOf(response, bytesMax) };
     } catch (cause) {
-      outer?.throwIfAborted();
       throw new SourceError(reasonOf(cause), { cause });
     }
   }

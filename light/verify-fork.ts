@@ -1,15 +1,17 @@
-import { type Genesis, readGenesis } from '../genesis/genesis.ts';
+import type { Genesis } from '../genesis/genesis.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { verifyCertificate } from '../ledger/checkpoint.ts';
-import { type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
+import type { Json } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Validator } from '../ledger/validators.ts';
 import { sameCheckpoint } from './fork.ts';
 import { followHandoffs } from './handoffs.ts';
-import { isPrint } from './print.ts';
+import { readAs } from './read.ts';
 import { type Step, type StepName, Steps } from './report.ts';
+import { genesisOf } from './texts.ts';
+
 /** The result of looking at fork evidence. `culprits` only when every step passed. */
 export interface ForkReport {
   readonly ok: boolean;
@@ -34,11 +36,11 @@ export function verifyForkEvidence(
     const { steps: made } = steps.failed(name, detail);
     return { ok: false, steps: made, culprits: undefined };
   };
-  const read = typeof genesis === 'string' ? readGenesis(genesis, verify) : { ok: true as const, genesis };
+  const read = genesisOf(genesis, verify);
   if (!read.ok) return fail('genesis', read.problem);
   const { id: genesisId, validators } = read.genesis;
   steps.passed('genesis', `chain ${read.genesis.chain}, id ${toHex(genesisId)}`);
-  const decoded = readEvidence(evidence);
+  const decoded = readAs(forkEvidenceCodec, evidence, 'evidence');
   if (typeof decoded === 'string') return fail('format', decoded);
   steps.passed('format', 'two certificates and how they contradict each other');
   if (!equalBytes(decoded.genesisId, genesisId)) return fail('chain', `of chain ${toHex(decoded.genesisId)}`);
@@ -59,21 +61,6 @@ export function verifyForkEvidence(
   const culprits = both.map((index) => trust.validators[index]!);
   steps.passed('conflict', `signed by the same: ${culprits.map(({ name }) => name).join(', ')}`);
   return { ok: true, steps: steps.done, culprits };
-}
-
-function readEvidence(evidence: Uint8Array | string | Json): ForkEvidence | string {
-  try {
-    const read =
-      evidence instanceof Uint8Array
-        ? tryDecode(forkEvidenceCodec, evidence)
-        : tryFromJson(forkEvidenceCodec, typeof evidence === 'string' ? (JSON.parse(evidence) as Json) : evidence);
-    if (!read.ok) return read.problem;
-    return typeof evidence !== 'string' || isPrint(evidence, forkEvidenceCodec.toJson(read.value))
-      ? read.value
-      : 'the text is not the JSON print of the evidence: it was changed somewhere';
-  } catch (error) {
-    return `not JSON: ${error instanceof Error ? error.message : 'it can not be read'}`;
-  }
 }
 
 function conflictProblem({ first, second, conflict }: ForkEvidence): string | undefined {

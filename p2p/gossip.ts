@@ -91,11 +91,11 @@ export class MemberGossip {
       const admits = (units: number): boolean =>
         this.#gate.isMember(remotePeer) && this.#gate.charge(remotePeer, units);
       const take = (): void => {
-        isTaken = true;
         this.#keep(stream, remotePeer.toString());
         void handler(stream, connection);
         // It listens at once, unless it has stopped: bytes that come before would be lost.
-        if (stream.listenerCount('message') < 2) refuse(stream);
+        isTaken = stream.listenerCount('message') > 1;
+        if (!isTaken) refuse(stream);
       };
       // Before gossipsub's own listener, which does not get what is refused here.
       stream.addEventListener('message', (event) => {
@@ -104,6 +104,8 @@ export class MemberGossip {
         event.stopImmediatePropagation();
         if (!isAdmitted) return refuse(stream);
         take();
+        if (!isTaken) return;
+        // These come again, to both.
         price = new GossipPrice();
         stream.unshift(event.data);
       });

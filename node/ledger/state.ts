@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { sha256 } from '../../ledger/hash.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
 import { type StateProof, statePath } from '../../ledger/state-proof.ts';
@@ -107,8 +108,9 @@ export class LedgerState implements StateReader {
     return { value: this.getAt(table, key, height), proof: proof ? this.prove(table, key, height) : undefined };
   }
 
-  /** The row as of an executed height not below the oldest kept one. */
+  /** The row as of an executed height not below the oldest kept one; a mistake of the caller's if it is not kept. */
   getAt(table: string, key: Uint8Array, height: number): Uint8Array | undefined {
+    assert(this.has(height), `state of height ${height} is not kept`);
     const name = binaryKey(stateKey(table, key));
     for (const undo of this.#undo) {
       if (undo.height > height && undo.before.has(name)) return undo.before.get(name);
