@@ -1,9 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { chromium, type Page } from 'playwright-core';
+import { bundleLight } from '../build/browser.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import { WARM_MS } from './row.ts';
 
@@ -27,7 +26,7 @@ export function hasChromium(): boolean {
 
 /** Runs `use` with the light client in a page for each engine: as on a page with https, and as on one without. */
 export async function inChromium<T>(use: (engines: readonly PageEngine[]) => Promise<T>): Promise<T> {
-  const files = await bundled();
+  const files = new Map((await bundleLight()).map(({ name, code }) => [`/${name}`, code]));
   const server = createServer((request, response) => {
     const code = files.get(request.url ?? '/');
     response.setHeader('content-type', code === undefined ? 'text/html' : 'text/javascript');
@@ -83,29 +82,11 @@ function verifyIn(page: Page, proof: Uint8Array, genesis: Genesis, runs: number)
       return times;
     },
     {
-      url: '/index.js',
+      url: '/light-full.js',
       proof: [...proof],
       genesis: { chain: genesis.chain, id: [...genesis.id], validators },
       runs,
       warmMs: WARM_MS,
     },
   );
-}
-
-/** light/index.ts and what it loads later, by path. */
-async function bundled(): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { outputFiles } = await build({
-    absWorkingDir: fileURLToPath(new URL('../', import.meta.url)),
-    entryPoints: ['light/index.ts'],
-    outdir: 'out',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    minify: true,
-    platform: 'browser',
-    target: 'es2022',
-    write: false,
-    logLevel: 'silent',
-  });
-  return new Map(outputFiles.map(({ path, contents }) => [path.slice(path.lastIndexOf('/')), contents]));
 }

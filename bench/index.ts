@@ -9,14 +9,7 @@ const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--js
        npm run bench -- failover [--trials 20] [--json]
        npm run bench -- light [--json]`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    transactions: { type: 'string', default: '20000' },
-    trials: { type: 'string', default: '20' },
-  },
-});
+const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
 const transactions = Number(values.transactions);
 const trials = Number(values.trials);
@@ -33,6 +26,22 @@ const log = (text: string): void => console.error(text);
 const rows = await measure(name);
 if (values.json) console.log(JSON.stringify(rows));
 else print(rows);
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        transactions: { type: 'string', default: '20000' },
+        trials: { type: 'string', default: '20' },
+      },
+    });
+  } catch {
+    console.error(USAGE);
+    process.exit(2);
+  }
+}
 
 function measure(what: string): Promise<readonly Row[]> {
   switch (what) {

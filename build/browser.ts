@@ -25,8 +25,9 @@ export interface BrowserFile {
 const APART = ['ledger/portable.ts', 'light/webcrypto.ts'];
 
 /**
- * The light client for browsers: `light.js` verifies proofs, `light-client.js` also follows a chain, `light-full.js` has every name of light/index.ts. What is
- * loaded only when it is needed is in files of its own. Fails if anything of Node is imported.
+ * The light client for browsers: `light.js` verifies proofs, `light-client.js` also follows a chain, `light-full.js` has
+ * every name of light/index.ts. What is loaded only when it is needed is in files of its own. Fails if anything of Node is
+ * imported.
  */
 export async function bundleLight(): Promise<readonly BrowserFile[]> {
   const apart = new Map<string, Promise<readonly BrowserFile[]>>();

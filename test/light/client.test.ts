@@ -6,43 +6,21 @@ import { encode } from '../../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../../ledger/fork.ts';
 import { checkReplies, type Reply, type SignedReply } from '../../ledger/reply.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
-import { createLightClient, type LightClientOptions, LightError } from '../../light/client.ts';
+import { createLightClient, LightError } from '../../light/client.ts';
 import { printForkEvidence, verifyBundle, verifyForkEvidence } from '../../light/index.ts';
 import {
   ACCOUNTS,
   type Chain,
   encodeBundle,
-  GENESIS_TIME,
   memberOf,
+  register,
   rememberingVerify,
   smallChain,
 } from '../support/chain.ts';
-import { fetchFrom, type LightNode, lightNode } from '../support/light-nodes.ts';
+import { clientOf, fetchFrom, isError, lightNode, memoryStore, NOW, TABLE } from '../support/light-nodes.ts';
 
 const verify = rememberingVerify();
-const TABLE = 'records.entries';
-const NOW = GENESIS_TIME + 3_600_000;
 const [ann] = ACCOUNTS;
-
-function clientOf(nodes: readonly LightNode[], options: Partial<LightClientOptions> = {}) {
-  const named = Object.fromEntries(nodes.map((node, i) => [`node-${i}`, node]));
-  const urls = Object.keys(named).map((name) => `http://${name}`);
-  const { genesis } = nodes[0]!.chain;
-  return createLightClient({ genesis: genesis.text, urls, fetch: fetchFrom(named), now: () => NOW, ...options });
-}
-
-function memoryStore() {
-  let kept: Uint8Array | undefined;
-  return {
-    load: async () => kept,
-    save: async (bytes: Uint8Array) => {
-      kept = bytes;
-    },
-    get kept() {
-      return kept;
-    },
-  };
-}
 
 /** Ends the epoch with the same set: only parameters changed. */
 function nextEpoch(chain: Chain): void {
@@ -50,9 +28,6 @@ function nextEpoch(chain: Chain): void {
   chain.handOver(chain.members);
   chain.append();
 }
-
-const isError = (code: string, message?: RegExp) => (error: unknown) =>
-  error instanceof LightError && error.code === code && (message === undefined || message.test(error.message));
 
 describe('the light client', () => {
   it('follows from genesis to the newest epoch, one certificate an epoch, and knows the set there', async () => {
@@ -216,9 +191,7 @@ describe('forks', () => {
   /** Two chains of one genesis that part after the small chain, with what it takes for each to go its way. */
   function parted(n = 4): [Chain, Chain] {
     const chains = [smallChain(n), smallChain(n)] as [Chain, Chain];
-    const record = (key: string) => ({ key, digest: `0x${'11'.repeat(32)}`, note: '' });
-    for (const [i, chain] of chains.entries())
-      chain.append(chain.transaction(ann, chain.call('records', 'register', record(`fork ${i}`))));
+    for (const [i, chain] of chains.entries()) chain.append(register(chain, `fork ${i}`));
     return chains;
   }
 

@@ -7,48 +7,22 @@ import { encode } from '../../ledger/codec.ts';
 import { historyRoot } from '../../ledger/history.ts';
 import { HANDOFFS_MAX } from '../../ledger/limits.ts';
 import { entries } from '../../ledger/modules/records.ts';
-import { createLightClient, type LightClientOptions, LightError } from '../../light/client.ts';
+import type { LightError } from '../../light/client.ts';
 import { printForkEvidence, verifyBundle, verifyForkEvidence } from '../../light/index.ts';
 import { CERTIFICATE_BYTES_MAX, UPDATES_BYTES_MAX } from '../../light/source.ts';
 import {
-  ACCOUNTS,
   type Chain,
   encodeBundle,
   GENESIS_TIME,
   memberOf,
+  register,
   rememberingVerify,
   smallChain,
 } from '../support/chain.ts';
-import { fetchFrom, type LightNode, lightNode } from '../support/light-nodes.ts';
+import { clientOf, isError, type LightNode, lightNode, memoryStore, NOW, TABLE } from '../support/light-nodes.ts';
 import { randomFrom } from '../support/mutate.ts';
 
 const verify = rememberingVerify();
-const TABLE = 'records.entries';
-const NOW = GENESIS_TIME + 3_600_000;
-const [ann] = ACCOUNTS;
-
-function clientOf(nodes: readonly LightNode[], options: Partial<LightClientOptions> = {}) {
-  const named = Object.fromEntries(nodes.map((node, i) => [`node-${i}`, node]));
-  const urls = Object.keys(named).map((name) => `http://${name}`);
-  const { genesis } = nodes[0]!.chain;
-  return createLightClient({ genesis, urls, fetch: fetchFrom(named), now: () => NOW, ...options });
-}
-
-function memoryStore() {
-  let kept: Uint8Array | undefined;
-  return {
-    load: async () => kept,
-    save: async (bytes: Uint8Array) => {
-      kept = bytes;
-    },
-  };
-}
-
-const isError = (code: string, message?: RegExp) => (error: unknown) =>
-  error instanceof LightError && error.code === code && (message === undefined || message.test(error.message));
-
-const register = (chain: Chain, key: string) =>
-  chain.transaction(ann, chain.call('records', 'register', { key, digest: `0x${'11'.repeat(32)}`, note: '' }));
 
 /** The same first blocks: of a chain that goes on in a new epoch with another set, and as its old set has them. */
 function newEpoch(): { chain: Chain; old: Chain } {

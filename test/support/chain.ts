@@ -318,17 +318,16 @@ export function smallChain(n = 4, name?: string): Chain {
   return chain;
 }
 
+/** A transaction of the first account that registers a record. */
+export function register(chain: Chain, key: string, digest = `0x${'11'.repeat(32)}`): Transaction {
+  return chain.transaction(ACCOUNTS[0], chain.call('records', 'register', { key, digest, note: '' }));
+}
+
 /** Appends blocks of 0 to 3 records each up to a height. */
 export function growTo(chain: Chain, height: number): Chain {
-  const [ann] = ACCOUNTS;
   while (chain.height < height) {
     const records = Array.from({ length: chain.height % 4 }, (_, i) => `title ${chain.height + 1}/${i}`);
-    chain.append(
-      ...records.map((key) => {
-        const args = { key, digest: toHex(seedOf(key)), note: '' };
-        return chain.transaction(ann, chain.call('records', 'register', args));
-      }),
-    );
+    chain.append(...records.map((key) => register(chain, key, toHex(seedOf(key)))));
   }
   return chain;
 }

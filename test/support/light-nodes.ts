@@ -6,7 +6,13 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { type Reply, signedReplyCodec } from '../../ledger/reply.ts';
 import { tableKeyToText } from '../../ledger/table.ts';
 import { decodeTransaction } from '../../ledger/transaction.ts';
-import { type Chain, encodeBundle } from './chain.ts';
+import { createLightClient, type LightClient, type LightClientOptions, LightError } from '../../light/client.ts';
+import type { LightStore } from '../../light/store.ts';
+import { type Chain, encodeBundle, GENESIS_TIME } from './chain.ts';
+
+export const TABLE = 'records.entries';
+/** An hour after genesis. */
+export const NOW = GENESIS_TIME + 3_600_000;
 
 /** A node that a light client asks: a chain in memory behind what `fetch` would give. */
 export interface LightNode {
@@ -33,6 +39,30 @@ export function lightNode(chain: Chain, member = 0, certified = chain.height): L
   };
   return node;
 }
+
+/** A client of the nodes, `http://node-0` and so on, with the genesis file's text of the first one's chain. */
+export function clientOf(nodes: readonly LightNode[], options: Partial<LightClientOptions> = {}): LightClient {
+  const named = Object.fromEntries(nodes.map((node, i) => [`node-${i}`, node]));
+  const urls = Object.keys(named).map((name) => `http://${name}`);
+  const { genesis } = nodes[0]!.chain;
+  return createLightClient({ genesis: genesis.text, urls, fetch: fetchFrom(named), now: () => NOW, ...options });
+}
+
+export function memoryStore(): LightStore & { readonly kept: Uint8Array | undefined } {
+  let kept: Uint8Array | undefined;
+  return {
+    load: async () => kept,
+    save: async (bytes) => {
+      kept = bytes;
+    },
+    get kept() {
+      return kept;
+    },
+  };
+}
+
+export const isError = (code: string, message?: RegExp) => (error: unknown) =>
+  error instanceof LightError && error.code === code && (message === undefined || message.test(error.message));
 
 /** `fetch` over nodes by the host of their address; an unknown host can't be reached. */
 export function fetchFrom(nodes: Readonly<Record<string, LightNode>>): typeof fetch {

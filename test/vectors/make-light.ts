@@ -5,7 +5,7 @@ import { encode, type Json } from '../../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../../ledger/fork.ts';
 import { type Reply, replyCodec, replySignBytes, type SignedReply, signedReplyCodec } from '../../ledger/reply.ts';
 import { validatorSetCodec } from '../../ledger/validators.ts';
-import { ACCOUNTS, type Chain, memberOf, smallChain } from '../support/chain.ts';
+import { type Chain, memberOf, register, smallChain } from '../support/chain.ts';
 
 function trustOf({ genesis }: Chain): { readonly [name: string]: Json } {
   return { genesisId: toHex(genesis.id), epoch: 0, validators: validatorSetCodec.toJson(genesis.validators) };
@@ -131,7 +131,7 @@ export function forkVectors(): Json {
   const sameHeight: ForkEvidence = { ...base, second: b.certify(6, { signers: [1, 2, 3] }), conflict: same };
   const otherHistory: ForkEvidence = { ...base, second: high, conflict: history(hashOf(b), b.historyProof(6, 7)) };
   const ended = smallChain();
-  addRecord(ended, 'way 0');
+  ended.append(register(ended, 'way 0'));
   ended.handOver(ended.members);
   const afterEnd: ForkEvidence = { ...base, first: ended.handoffs[0]!.certificate, second: high, conflict: end };
   const later = laterFork();
@@ -181,14 +181,9 @@ export function forkVectors(): Json {
 /** The small chain with two blocks more, that differ by `way`. */
 function parted(way: number): Chain {
   const chain = smallChain();
-  addRecord(chain, `way ${way}`);
+  chain.append(register(chain, `way ${way}`));
   chain.append();
   return chain;
-}
-
-function addRecord(chain: Chain, key: string): void {
-  const args = { key, digest: `0x${'11'.repeat(32)}`, note: '' };
-  chain.append(chain.transaction(ACCOUNTS[0], chain.call('records', 'register', args)));
 }
 
 /** The chain changes its set, and then parts. */
@@ -196,7 +191,7 @@ function laterFork(): ForkEvidence {
   const [first, second] = [0, 1].map((way) => {
     const chain = smallChain();
     chain.handOver([...chain.members, memberOf('node-4')]);
-    addRecord(chain, `way ${way}`);
+    chain.append(register(chain, `way ${way}`));
     return { chain, certificate: chain.certify(6, { signers: way === 0 ? [0, 1, 2, 4] : [0, 1, 2, 3] }) };
   });
   return {

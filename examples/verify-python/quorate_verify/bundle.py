@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from . import jsontext
 from .certificates import check_certificate
-from .codec import Refused, decode, decode_json, to_hex
+from .codec import Refused, to_hex
 from .facts import facts_of
 from .genesis import read_genesis
 from .handoffs import follow_handoffs
@@ -175,13 +175,5 @@ STEPS_OF_FACT = {
 
 
 def read_bundle(data):
-    """The Bundle that the bytes are: canonical bytes begin with 1, the tag of the format, JSON text with a brace."""
-    if len(data) > MAX_BUNDLE_BYTES:
-        raise Refused('format', f'more than {MAX_BUNDLE_BYTES} bytes')
-    if not data.startswith(b'{'):
-        return decode(LAYOUTS['Bundle'], data)
-    bundle = decode_json(LAYOUTS['Bundle'], jsontext.parse(data))
-    json = LAYOUTS['Bundle'].to_json(bundle)
-    if not jsontext.is_print(data, json):
-        raise Refused('format', 'the text is not the JSON print of the proof: it was changed somewhere')
-    return bundle
+    """The Bundle that the bytes are. Raises Refused."""
+    return jsontext.read_as(LAYOUTS['Bundle'], data, MAX_BUNDLE_BYTES, 'proof')

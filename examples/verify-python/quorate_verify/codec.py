@@ -181,10 +181,27 @@ class Boolean:
         return value
 
 
-class FixedBytes:
+class Bytes:
+    """What byte strings of `least` to `most` bytes share: hexadecimal digits are their JSON form."""
+
+    def __init__(self, least, most):
+        self.least = least
+        self.most = most
+
+    def from_json(self, json):
+        value = from_hex(json)
+        check_count(len(value), self.least, self.most)
+        return value
+
+    def to_json(self, value):
+        return to_hex(value)
+
+
+class FixedBytes(Bytes):
     """`bytesN`: exactly N bytes."""
 
     def __init__(self, size):
+        super().__init__(size, size)
         self.size = size
 
     def read(self, reader):
@@ -193,21 +210,12 @@ class FixedBytes:
     def write(self, value):
         return value
 
-    def from_json(self, json):
-        value = from_hex(json)
-        check_count(len(value), self.size, self.size)
-        return value
 
-    def to_json(self, value):
-        return to_hex(value)
-
-
-class Blob:
+class Blob(Bytes):
     """`blob<0..M>`: a length and that many bytes."""
 
     def __init__(self, least, most):
-        self.least = least
-        self.most = most
+        super().__init__(least, most)
         self.width = count_width(most)
 
     def read(self, reader):
@@ -217,14 +225,6 @@ class Blob:
 
     def write(self, value):
         return len(value).to_bytes(self.width, 'big') + value
-
-    def from_json(self, json):
-        value = from_hex(json)
-        check_count(len(value), self.least, self.most)
-        return value
-
-    def to_json(self, value):
-        return to_hex(value)
 
 
 class Text:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from . import jsontext
 from .certificates import check_certificate
-from .codec import Refused, decode, decode_json
+from .codec import Refused
 from .genesis import read_genesis
 from .handoffs import follow_handoffs
 from .layouts import LAYOUTS
@@ -70,12 +70,5 @@ def check_conflict(first, second, conflict):
 
 
 def read_evidence(data):
-    """The ForkEvidence that the bytes are: canonical bytes, or JSON text, which begins with a brace."""
-    if len(data) > MAX_EVIDENCE_BYTES:
-        raise Refused('format', f'more than {MAX_EVIDENCE_BYTES} bytes')
-    if not data.startswith(b'{'):
-        return decode(LAYOUTS['ForkEvidence'], data)
-    evidence = decode_json(LAYOUTS['ForkEvidence'], jsontext.parse(data))
-    if not jsontext.is_print(data, LAYOUTS['ForkEvidence'].to_json(evidence)):
-        raise Refused('format', 'the text is not the JSON print of the evidence: it was changed somewhere')
-    return evidence
+    """The ForkEvidence that the bytes are. Raises Refused."""
+    return jsontext.read_as(LAYOUTS['ForkEvidence'], data, MAX_EVIDENCE_BYTES, 'evidence')

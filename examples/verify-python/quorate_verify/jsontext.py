@@ -2,7 +2,7 @@
 
 import json
 
-from .codec import Refused
+from .codec import Refused, decode, decode_json
 
 
 def parse(data):
@@ -36,7 +36,19 @@ def _refuse_constant(name):
     raise ValueError(f'{name} is no JSON')
 
 
-def is_print(data, value):
+def read_as(layout, data, most, what):
+    """The value that the bytes are: canonical bytes, which begin with a small tag, or JSON text, with a brace."""
+    if len(data) > most:
+        raise Refused('format', f'more than {most} bytes')
+    if not data.startswith(b'{'):
+        return decode(layout, data)
+    value = decode_json(layout, parse(data))
+    if not _is_print(data, layout.to_json(value)):
+        raise Refused('format', f'the text is not the JSON print of the {what}: it was changed somewhere')
+    return value
+
+
+def _is_print(data, value):
     """Whether the text is one of the two prints of its value, with or without a newline at its end."""
     text = data[:-1] if data.endswith(b'\n') else data
     return text in (print_on_one_line(value), print_indented(value))
