@@ -1,12 +1,15 @@
 import type { Header, Receipt } from '../ledger/block.ts';
 import type { Handoff } from '../ledger/bundle.ts';
 import type { Certificate } from '../ledger/checkpoint.ts';
+import type { SignedReady } from '../ledger/ready.ts';
 import type { SignedReply } from '../ledger/reply.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 
 /** All that the REST API may ask of its node. Bytes in, decoded ledger types out; nothing here throws for bad input. */
 export interface NodePort {
   readonly info: NodeInfo;
+  /** Own index in the validator set; undefined while this node has no vote. */
+  index(): number | undefined;
   chain(): ChainStatus;
   /**
    * Admits transactions (canonical bytes). One outcome each, same order. The same bytes again answer `known`. Resolves
@@ -42,6 +45,8 @@ export interface NodePort {
   stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
   validators(): readonly ValidatorView[];
   consensus(): ConsensusView;
+  /** E5: this node's READY, or why it has none. */
+  signReady(): SignedReady | string;
   peers(): readonly PeerView[];
   mempool(): MempoolView;
   evidence(): readonly EvidenceView[];
@@ -99,7 +104,6 @@ export interface TransactionStatus {
 
 export interface NodeInfo {
   readonly name: string;
-  readonly index: number;
   readonly version: string;
   readonly genesisId: Uint8Array;
   readonly chain: string;
@@ -158,7 +162,8 @@ export interface ValidatorView {
 }
 
 /** starting: replaying and catching up. active: votes. behind: catching up. doubt: will not vote. halted: stopped on divergence. */
-export type NodeMode = 'starting' | 'active' | 'behind' | 'doubt' | 'halted';
+/** `observing`: it has no vote. */
+export type NodeMode = 'starting' | 'active' | 'behind' | 'doubt' | 'halted' | 'observing';
 
 export interface ConsensusView {
   readonly mode: NodeMode;
@@ -187,8 +192,10 @@ export interface ConsensusView {
 export interface EvidenceView {
   /** Whose signatures they are. */
   readonly member: number;
-  readonly name: string;
+  /** Its name, if it is a member now. */
+  readonly name?: string;
   readonly kind: string;
+  readonly epoch: number;
   readonly view?: number;
   readonly height: number;
   /** Canonical bytes (docs/formats.md, Evidence): anybody can check them with the genesis file. */

@@ -51,6 +51,12 @@ export const PROBLEMS = {
     retry: 'never',
     description: 'No such path, block, certificate, table or transaction at this node.',
   },
+  'not-ready': {
+    status: 409,
+    title: 'This node can not become a validator now',
+    retry: 'later',
+    description: 'It is one already, has no consensus key, or is still catching up; `detail` says which.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'The method is not allowed here',

@@ -5,6 +5,7 @@ import { fromHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { type Codec, type Json, tryFromJson } from '../ledger/codec.ts';
 import { layoutOf, schemaOf } from '../ledger/describe.ts';
+import { signedReadyCodec } from '../ledger/ready.ts';
 import { signedReplyCodec } from '../ledger/reply.ts';
 import { PROBLEMS } from './problems.ts';
 
@@ -52,6 +53,7 @@ export const problem = named(
 );
 
 export const header = named('Header', jsonOf(headerCodec));
+export const candidacy = named('SignedReady', jsonOf(signedReadyCodec));
 export const certificate = named('Certificate', jsonOf(certificateCodec));
 export const bundle = named('Bundle', jsonOf(bundleCodec));
 export const updates = named('Updates', jsonOf(updatesCodec));
@@ -161,7 +163,7 @@ export const chain = named(
 export const consensus = named(
   'Consensus',
   z.strictObject({
-    mode: z.enum(['starting', 'active', 'behind', 'doubt', 'halted']),
+    mode: z.enum(['starting', 'active', 'behind', 'doubt', 'halted', 'observing']),
     reason: z.string().optional(),
     epoch: count,
     view: count,
@@ -210,7 +212,8 @@ export const nodeStatus = named(
   'NodeStatus',
   z.strictObject({
     name: z.string(),
-    index: count,
+    /** Absent while it has no vote. */
+    index: count.optional(),
     version: z.string(),
     chain,
     consensus,
@@ -224,8 +227,10 @@ export const evidence = named(
     items: z.array(
       z.strictObject({
         member: count,
-        name: z.string(),
+        /** Of members of the present epoch. */
+        name: z.string().optional(),
         kind: z.string(),
+        epoch: count,
         view: count.optional(),
         height: count,
         evidence: anyHex,

@@ -53,6 +53,7 @@ function measure(make: (index: number) => Transaction): number {
       const batch = { height: 1, timestamp: parentTimestamp + 1, transactions: transactions.map(({ id }) => id) };
       const input = {
         application,
+        genesisId,
         parameters,
         idHorizonMs: parameters.maxLifetimeMs,
         state,

@@ -100,6 +100,7 @@ export function transactionBundle(
   state.apply(genesisState(genesis));
   const { receipts } = executeBatch({
     application,
+    genesisId: genesis.id,
     parameters: genesis.parameters,
     idHorizonMs: genesis.parameters.maxLifetimeMs,
     state,

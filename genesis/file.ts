@@ -1,12 +1,11 @@
 import { utf8Encode } from '../ledger/bytes.ts';
 import { bytes32, bytes64, type CodecType, type Json, list, oneOf, struct, text, u8, u64 } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
-import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, ROLES_MAX, VALIDATORS_MAX } from '../ledger/limits.ts';
+import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, ORGANISATIONS_MAX, ROLES_MAX, VALIDATORS_MAX } from '../ledger/limits.ts';
 import { parametersCodec } from '../ledger/parameters.ts';
 
 /** Bytes of a genesis file. */
 export const GENESIS_BYTES_MAX = 1024 * 1024;
-const ORGANISATIONS_MAX = 1_024;
 const ACCOUNTS_MAX = 8_192;
 const ADDRESSES_MAX = 8;
 const ADDRESS_BYTES_MAX = 256;

@@ -1,7 +1,6 @@
 import { toHex } from '../ledger/bytes.ts';
-import { MESSAGE_BYTES_MAX } from '../ledger/limits.ts';
 import { isReadableName } from '../ledger/name.ts';
-import { newViewBytesMax, parametersProblem } from '../ledger/parameters.ts';
+import { parametersProblem, sizeProblem } from '../ledger/parameters.ts';
 import { publicKeyProblem } from '../ledger/public-key.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { faultsTolerated } from '../ledger/validators.ts';
@@ -175,14 +174,6 @@ function chainProblem({ time, parameters, validators }: GenesisFile): RuleProble
   }
   const problem = parametersProblem(parameters) ?? sizeProblem(validators.length, parameters.window);
   return problem === undefined ? undefined : { code: 'bad-parameters', problem: `genesis.parameters: ${problem}` };
-}
-
-/** A leader whose NEW-VIEW does not fit a message could never begin its view. */
-function sizeProblem(n: number, window: number): string | undefined {
-  const bytes = newViewBytesMax(n, window);
-  if (bytes <= MESSAGE_BYTES_MAX) return undefined;
-  const much = `a NEW-VIEW of up to ${Math.ceil(bytes)} bytes, at most ${MESSAGE_BYTES_MAX}`;
-  return `window ${window} with ${n} validators makes ${much}`;
 }
 
 function possessionProblem({ chain, validators }: GenesisFile, verify: VerifySignature): RuleProblem | undefined {

@@ -2,7 +2,7 @@ import type { LedgerEvent } from './block.ts';
 import { type Codec, type CodecType, type Decoded, encode, type Json, tryDecode, tryFromJson } from './codec.ts';
 import { sizeMaxOf } from './describe.ts';
 import { CALL_ARGS_BYTES_MAX, EVENT_BYTES_MAX } from './limits.ts';
-import type { Parameters } from './parameters.ts';
+import { type Parameters, protocolProblem } from './parameters.ts';
 import { isName, type Table, type TableKey } from './table.ts';
 import type { Call, TransactionBody } from './transaction.ts';
 
@@ -21,12 +21,16 @@ export interface Context<E extends EventCodecs = EventCodecs> {
   readonly organisation: string;
   /** The sender's account as it is now, active and with one of the action's roles; nobody's if it acts as administrator. */
   readonly account: Account;
+  /** Of the block. */
+  readonly height: number;
   /** Block time in ms. */
   readonly time: number;
+  /** 32 bytes; names the chain in whatever is signed for it (S6). */
+  readonly genesisId: Uint8Array;
   /** The row, with what this transaction has changed so far. Any module's tables may be read. */
   get<K extends TableKey, V>(table: Table<K, V>, key: NoInfer<K>): V | undefined;
   has<K extends TableKey, V>(table: Table<K, V>, key: NoInfer<K>): boolean;
-  /** Only tables of the action's own module can be written. */
+  /** Only tables of the action's own module can be written, and those that it names as `writes`. */
   set<K extends TableKey, V>(table: Table<K, V>, key: NoInfer<K>, value: NoInfer<V>): void;
   delete<K extends TableKey, V>(table: Table<K, V>, key: NoInfer<K>): void;
   /** Adds an event to the receipt; dropped if the transaction fails. */
@@ -54,6 +58,10 @@ export interface Action<E extends EventCodecs, A> {
    */
   readonly roles: readonly string[] | 'administrators';
   readonly args: Codec<A>;
+  /** It may end the epoch (E2): nothing is voted for above its batch until that is stable (N12). */
+  readonly endsEpoch?: true;
+  /** E5: peer keys of those that it would add to the set; it is worth ordering while they answer. */
+  candidates?(args: A): readonly Uint8Array[];
   run(ctx: Context<E>, args: A): void;
 }
 
@@ -64,6 +72,8 @@ export interface Module<
 > {
   readonly name: N;
   readonly tables: readonly Table[];
+  /** Tables of other modules that its actions may write too. */
+  readonly writes?: readonly Table[];
   readonly events: E;
   readonly actions: { readonly [K in keyof A]: Action<E, A[K]> };
 }
@@ -86,6 +96,12 @@ export interface Application {
   action(module: string, action: string): Action<EventCodecs, unknown> | undefined;
   event(module: string, name: string): Codec<unknown> | undefined;
   table(name: string): Table | undefined;
+  /** Whether actions of a module may write a table of another one. */
+  mayWrite(module: string, table: Table<never>): boolean;
+  /** Whether a call of it may end the epoch. */
+  endsEpoch(body: TransactionBody): boolean;
+  /** Peer keys of all those that its calls would add to the set. */
+  candidates(body: TransactionBody): readonly Uint8Array[];
   /** E1: why this binary can't run a chain with these parameters, or undefined. */
   versionProblem(parameters: Parameters): string | undefined;
   /** Static validity (N4): known action, arguments that decode exactly, limits. A function of bytes and epoch only. */
@@ -132,6 +148,7 @@ export function createApplication(definition: {
   const actions = new Map<string, Map<string, Action<EventCodecs, unknown>>>();
   const events = new Map<string, Map<string, Codec<unknown>>>();
   const tables = new Map<string, Table>();
+  const writes = new Map(modules.map((module) => [module.name, new Set<Table<never>>(module.writes)]));
   for (const module of modules) {
     if (actions.has(module.name)) throw new RangeError(`two modules have the name ${module.name}`);
     actions.set(module.name, new Map(Object.entries(module.actions)));
@@ -151,8 +168,12 @@ export function createApplication(definition: {
     action: find,
     event: findEvent,
     table: (full) => tables.get(full),
+    mayWrite: (module, table) => writes.get(module)?.has(table) === true,
+    endsEpoch: ({ calls }) => calls.some(({ module, action }) => find(module, action)?.endsEpoch === true),
+    candidates: ({ calls }) => calls.flatMap((call) => candidatesOf(find(call.module, call.action), call.args)),
     versionProblem(parameters) {
-      if (parameters.application === name && parameters.applicationVersion === version) return undefined;
+      if (parameters.application === name && parameters.applicationVersion === version)
+        return protocolProblem(parameters);
       const wanted = `${parameters.application} version ${parameters.applicationVersion}`;
       return `the chain runs application ${wanted}, this binary has ${name} version ${version}`;
     },
@@ -185,6 +206,12 @@ export function createApplication(definition: {
       toJson(findEvent(module, event), data, `unknown event ${shown(module)}.${shown(event)}`),
     valueToJson: (table, value) => toJson(tables.get(table)?.value, value, `unknown table ${shown(table)}`),
   };
+}
+
+function candidatesOf(action: Action<EventCodecs, unknown> | undefined, bytes: Uint8Array): readonly Uint8Array[] {
+  if (action?.candidates === undefined) return [];
+  const args = tryDecode(action.args, bytes);
+  return args.ok ? action.candidates(args.value) : [];
 }
 
 function toJson(codec: Codec<unknown> | undefined, bytes: Uint8Array, problem: string): Decoded<Json> {

@@ -10,7 +10,8 @@ import {
   organisationHash,
   organisations,
 } from './modules/accounts.ts';
-import { CURRENT, parametersTable, validatorsTable } from './modules/governance.ts';
+import { CURRENT, epochTable, firstEpoch, parametersTable, validatorsTable } from './modules/epoch.ts';
+import { consensusKeys, summary } from './modules/node-keys.ts';
 import { binaryString, Overlay, type StateChange, type StateReader } from './overlay.ts';
 import type { Parameters } from './parameters.ts';
 import { TransactionRunner } from './run-transaction.ts';
@@ -22,6 +23,8 @@ export { type StateChange, StateError, type StateReader } from './overlay.ts';
 
 export interface BatchInput {
   readonly application: Application;
+  /** 32 bytes; names the chain. */
+  readonly genesisId: Uint8Array;
   /** Of the epoch. */
   readonly parameters: Parameters;
   /** E8: how long an executed id is remembered, in ms of block time. */
@@ -64,7 +67,11 @@ export function executeBatch(input: BatchInput): BatchResult {
   }
   const timestamp = blockTime(batch, input.parentTimestamp);
   const overlay = new Overlay(input.state);
-  const runner = new TransactionRunner(application, parameters, overlay, timestamp);
+  const runner = new TransactionRunner(application, parameters, overlay, {
+    height: batch.height,
+    time: timestamp,
+    genesisId: input.genesisId,
+  });
   const ids = new Set<string>();
   const executed: Transaction[] = [];
   const receipts: Receipt[] = [];
@@ -102,11 +109,14 @@ export interface GenesisPieces {
 /** The rows of block 0: organisations, accounts, and what the first epoch is made of. */
 export function genesisState(pieces: GenesisPieces): readonly StateChange[] {
   const changes = [
+    row(epochTable, [CURRENT], firstEpoch(pieces.parameters)),
     row(parametersTable, [CURRENT], pieces.parameters),
     row(validatorsTable, [CURRENT], pieces.validators),
+    row(summary, [CURRENT], { organisations: pieces.organisations.length, changes: 0, guests: [] }),
+    ...pieces.validators.map(({ key }) => row(consensusKeys, [key], { from: 0, until: 0, changed: 0 })),
     ...pieces.organisations.flatMap(({ name, administrators: keys, threshold, roles }) => [
       row(organisations, [name], { administrators: keys, threshold, roles, changes: 0 }),
-      ...keys.map((key) => row(administrators, [key], { organisation: name, open: [] })),
+      ...keys.map((key) => row(administrators, [key], { organisation: name, open: [], votes: [] })),
     ]),
     ...pieces.accounts.flatMap(({ key, name, organisation, roles }) => [
       row(accounts, [key], { id: key, name, organisation, roles, active: true }),

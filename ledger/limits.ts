@@ -24,10 +24,19 @@ export const STATE_PROOF_MAX = 256;
 export const HANDOFFS_MAX = 4_096;
 /** Hand-offs in one answer of a node. */
 export const UPDATES_MAX = 64;
+/** Members that one change of the set may add, remove and rotate in all (E4): f of the greatest set. */
+export const CHANGED_MEMBERS_MAX = 42;
+/** Nodes that are admitted to the network without being members. */
+export const GUESTS_MAX = 64;
+export const ORGANISATIONS_MAX = 1_024;
+/** Approvals of one proposal of governance: one of each of two thirds of the most organisations, and some more. */
+export const GOVERNANCE_APPROVALS_MAX = 768;
+/** How long a validator's key stays before its organisation alone may change it, in ms: an epoch is everybody's expense. */
+export const ROTATION_PAUSE_MS = 3_600_000;
 /** Administrators of one organisation; roles of one account. */
 export const ADMINISTRATORS_MAX = 64;
 export const ROLES_MAX = 16;
-/** Approvals that one administrator has given to what is not effective yet. */
+/** Approvals that one administrator has given to what is not effective yet, of its organisation and of governance each. */
 export const OPEN_APPROVALS_MAX = 32;
 /** How long after the block in which it is approved a proposal may still be open, in ms. */
 export const PROPOSAL_LIFETIME_MAX_MS = 30 * 86_400_000;

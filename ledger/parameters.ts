@@ -3,6 +3,7 @@ import {
   BATCH_BYTES_MAX,
   BATCH_TRANSACTIONS_MAX,
   CALLS_MAX,
+  MESSAGE_BYTES_MAX,
   NAME_BYTES_MAX,
   TRANSACTION_BYTES_MAX,
   WINDOW_MAX,
@@ -37,6 +38,8 @@ export const parametersCodec = struct({
   leaderTerm: u32,
   /** T7: how long a transaction handed to the leader may wait while others are ordered. */
   inclusionTimeoutMs: u64,
+  /** E5: heights for which a candidate's word that it is ready counts. */
+  readyWindow: u32,
   /** N10: metering limits of one transaction. */
   readsMax: u32,
   writesMax: u32,
@@ -64,15 +67,25 @@ export const defaultParameters: Parameters = {
   maxBehindMs: 600_000,
   leaderTerm: 10_000,
   inclusionTimeoutMs: 4_000,
+  readyWindow: 10_000,
   readsMax: 10_000,
   writesMax: 10_000,
   stateBytesMax: 1_048_576,
 };
 
-/** Why these parameters can't be used, or undefined. Checked in genesis, and again wherever a change is activated. */
+/** Why this binary can't use these parameters, or undefined. */
 export function parametersProblem(p: Parameters): string | undefined {
-  if (p.protocolVersion !== PROTOCOL_VERSION)
-    return `protocolVersion ${p.protocolVersion}, this binary implements ${PROTOCOL_VERSION}`;
+  return protocolProblem(p) ?? rangesProblem(p);
+}
+
+/** E1: why this binary can't follow the protocol of these parameters, or undefined. */
+export function protocolProblem({ protocolVersion }: Parameters): string | undefined {
+  if (protocolVersion === PROTOCOL_VERSION) return undefined;
+  return `protocolVersion ${protocolVersion}, this binary implements ${PROTOCOL_VERSION}`;
+}
+
+/** What is out of its range, whoever implements the versions: governance names versions that come after this one. */
+export function rangesProblem(p: Parameters): string | undefined {
   const ranges: readonly [keyof Parameters, number, number][] = [
     ['window', 1, WINDOW_MAX],
     ['batchTransactionsMax', 1, BATCH_TRANSACTIONS_MAX],
@@ -88,6 +101,7 @@ export function parametersProblem(p: Parameters): string | undefined {
     ['maxBehindMs', Math.max(8 * p.viewTimeoutMs, 600_000), 30 * 86_400_000],
     ['leaderTerm', 1, 0xffffffff],
     ['inclusionTimeoutMs', p.viewTimeoutMs, 86_400_000],
+    ['readyWindow', 16, 0xffffffff],
     ['readsMax', 1, 1_000_000],
     ['writesMax', 1, 1_000_000],
     ['stateBytesMax', 1_024, 64 * 1024 * 1024],
@@ -97,6 +111,14 @@ export function parametersProblem(p: Parameters): string | undefined {
     if (value < low || value > high) return `${name} is ${value}, expected ${low} to ${high}`;
   }
   return undefined;
+}
+
+/** Why a set of this size can't work with this window, or undefined: its leader could not begin a view (V6). */
+export function sizeProblem(n: number, window: number): string | undefined {
+  const bytes = newViewBytesMax(n, window);
+  if (bytes <= MESSAGE_BYTES_MAX) return undefined;
+  const much = `a NEW-VIEW of up to ${Math.ceil(bytes)} bytes, at most ${MESSAGE_BYTES_MAX}`;
+  return `window ${window} with ${n} validators makes ${much}`;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Account, Action, Application, Context, EventCodecs } from './appli
 import type { LedgerEvent } from './block.ts';
 import { CodecError, decode, encode } from './codec.ts';
 import { EVENTS_PER_RECEIPT_MAX } from './limits.ts';
-import { accounts, administrators, permissionProblem } from './modules/accounts.ts';
+import { accounts, administrators, expelled, permissionProblem } from './modules/accounts.ts';
 import type { Overlay, Row } from './overlay.ts';
 import type { Parameters } from './parameters.ts';
 import type { Table, TableKey } from './table.ts';
@@ -22,6 +22,9 @@ class Failure {
   }
 }
 
+/** The block that transactions run in. */
+export type BlockOf = Pick<Context, 'height' | 'time' | 'genesisId'>;
+
 /** Runs the transactions of one batch, each in one piece: its changes are in the overlay, or it changed nothing. */
 export class TransactionRunner {
   readonly #application: Application;
@@ -30,13 +33,14 @@ export class TransactionRunner {
   readonly #context: RunningContext;
   /** Decoded once per stored value, frozen because handlers share it. */
   readonly #accounts = new Map<Row, { readonly from: Uint8Array; readonly account: Account }>();
+  /** By organisation: the row that says that it is expelled. */
+  readonly #expelled = new Map<string, Row>();
 
-  /** `time` is the block time in ms. */
-  constructor(application: Application, parameters: Parameters, overlay: Overlay, time: number) {
+  constructor(application: Application, parameters: Parameters, overlay: Overlay, block: BlockOf) {
     this.#application = application;
     this.#parameters = parameters;
     this.#overlay = overlay;
-    this.#context = new RunningContext(application, parameters, overlay, time);
+    this.#context = new RunningContext(application, parameters, overlay, block);
   }
 
   /** Throws only what must stop the node: StateError, or exhausted stack or memory (N10). */
@@ -83,7 +87,17 @@ export class TransactionRunner {
     const account = this.#account(sender);
     const problem = permissionProblem(account, roles);
     if (problem !== undefined) throw new Failure(problem);
+    if (this.#isExpelled(account!.organisation)) throw new Failure('not-permitted');
     return { sender: account!.id, organisation: account!.organisation, account: account! };
+  }
+
+  #isExpelled(organisation: string): boolean {
+    let row = this.#expelled.get(organisation);
+    if (row === undefined) {
+      row = this.#overlay.row(expelled, expelled.encodeKey([organisation]));
+      this.#expelled.set(organisation, row);
+    }
+    return row.value !== undefined;
   }
 
   #administrator(sender: Uint8Array): Actor {
@@ -112,7 +126,9 @@ const NOBODY: Account = { id: NO_KEY, name: '', organisation: '', roles: [], act
 
 /** What a handler sees, and the meter of N10. One for the whole batch: `begin` starts a transaction, `enter` a call. */
 class RunningContext implements Context {
+  readonly height: number;
   readonly time: number;
+  readonly genesisId: Uint8Array;
   sender: Uint8Array = NO_KEY;
   organisation = '';
   account: Account = NOBODY;
@@ -127,11 +143,13 @@ class RunningContext implements Context {
   #writes = 0;
   #bytes = 0;
 
-  constructor(application: Application, parameters: Parameters, overlay: Overlay, time: number) {
+  constructor(application: Application, parameters: Parameters, overlay: Overlay, block: BlockOf) {
     this.#application = application;
     this.#parameters = parameters;
     this.#overlay = overlay;
-    this.time = time;
+    this.height = block.height;
+    this.time = block.time;
+    this.genesisId = block.genesisId;
   }
 
   begin(): void {
@@ -194,7 +212,8 @@ class RunningContext implements Context {
   }
 
   #write(table: Table<never>, key: Uint8Array, value: Uint8Array | undefined): void {
-    if (table.module !== this.#module) throw new RangeError(`module ${this.#module} can't write ${table.name}`);
+    if (table.module !== this.#module && !this.#application.mayWrite(this.#module, table))
+      throw new RangeError(`module ${this.#module} can't write ${table.name}`);
     this.#writes += 1;
     if (this.#writes > this.#parameters.writesMax) this.#end('limit');
     this.#count(key.length + (value?.length ?? 0));

@@ -1,12 +1,14 @@
+import type { Application } from '../ledger/application.ts';
 import type { Batch } from '../ledger/block.ts';
 import type { Parameters } from '../ledger/parameters.ts';
 import { decodeTransaction, packTransactions, unpackTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
 import type { Wanted } from './intake.ts';
 import { BODIES_GRACE_MS, BODIES_RETRY_MS } from './limits.ts';
-import type { Mempool, PoolEntry } from './mempool.ts';
+import type { Mempool } from './mempool.ts';
 import type { StoredRecord } from './pbft/records.ts';
 import { digestKey } from './pbft/state.ts';
+import { type PoolEntry, poolEntry } from './pool-entry.ts';
 
 interface Task {
   readonly batch: Batch;
@@ -34,8 +36,10 @@ interface Held {
 
 export interface BodiesContext {
   readonly genesisId: Uint8Array;
+  readonly application: Application;
   readonly pool: Mempool;
-  readonly parameters: Parameters;
+  /** Of the epoch. */
+  parameters(): Parameters;
   setTimer(delayMs: number, run: () => void): () => void;
   /** Members to ask: `from` first if it can be asked, then the others with a channel. */
   sources(from: number): readonly number[];
@@ -46,7 +50,7 @@ export interface BodiesContext {
   /** Asks a member for the batch with this digest. */
   fetchBatch(member: number, height: number, digest: Uint8Array): Promise<Batch | undefined>;
   /** Everything is here, or the batch is invalid for ever (N4). */
-  done(batch: Batch, digest: Uint8Array, problem: string | undefined): void;
+  done(batch: Batch, digest: Uint8Array, problem: string | undefined, governs: boolean): void;
   batchDone(batch: Batch, digest: Uint8Array): void;
 }
 
@@ -109,8 +113,7 @@ export class Bodies {
       for (const bytes of unpacked.value) {
         const decoded = decodeTransaction(this.#context.genesisId, bytes);
         if (!decoded.ok) throw new Error(`journal: body at height ${vote.height}: ${decoded.problem}`);
-        const { id, body } = decoded.value;
-        entries.push({ id, key: idKey(id), bytes, validUntil: body.validUntil, origin });
+        entries.push(poolEntry(decoded.value, origin, this.#context.application));
       }
       this.hold(batch, vote.digest, entries);
       if (vote.height > executed) pending.push(...entries);
@@ -126,7 +129,8 @@ export class Bodies {
     }
     const task: Task = { batch, digest, keys, missing, stop: undefined, from, tries: 0 };
     const invalid = this.#idsProblem(task);
-    if (this.#held.get(batch.height)?.has(digestKey(digest))) return this.#context.done(batch, digest, undefined);
+    const held = this.#held.get(batch.height)?.get(digestKey(digest));
+    if (held !== undefined) return this.#context.done(batch, digest, undefined, doGovern(held.entries));
     this.#tasks.set(taskName(batch.height, digest), task);
     if (invalid !== undefined || missing.size === 0) this.#finish(task, invalid);
     else this.#retry(task, BODIES_GRACE_MS);
@@ -154,17 +158,28 @@ export class Bodies {
   stable(height: number): void {
     for (const [name, task] of this.#tasks) if (task.batch.height <= height) this.#drop(name, task);
     for (const [name, task] of this.#batchTasks) if (task.height <= height) this.#dropBatchTask(name, task);
-    for (const [at, held] of this.#held) {
-      if (at > height) continue;
-      this.#held.delete(at);
-      for (const { entries } of held.values()) for (const { key } of entries) this.#release(key);
-    }
+    this.#dropHeld((at) => at <= height);
+  }
+
+  /** E2: batches above the last height of an epoch are void. */
+  dropAbove(height: number): void {
+    for (const [name, task] of this.#tasks) if (task.batch.height > height) this.#drop(name, task);
+    for (const [name, task] of this.#batchTasks) if (task.height > height) this.#dropBatchTask(name, task);
+    this.#dropHeld((at) => at > height);
   }
 
   close(): void {
     this.#closed = true;
     for (const [name, task] of this.#tasks) this.#drop(name, task);
     for (const [name, task] of this.#batchTasks) this.#dropBatchTask(name, task);
+  }
+
+  #dropHeld(isDropped: (height: number) => boolean): void {
+    for (const [at, held] of this.#held) {
+      if (!isDropped(at)) continue;
+      this.#held.delete(at);
+      for (const { entries } of held.values()) for (const { key } of entries) this.#release(key);
+    }
   }
 
   #release(key: string): void {
@@ -236,21 +251,22 @@ export class Bodies {
     }
     const problem = invalid ?? this.#problem(task, entries);
     if (problem === undefined) this.hold(batch, digest, entries);
-    this.#context.done(batch, digest, problem);
+    this.#context.done(batch, digest, problem, doGovern(entries));
   }
 
   /** N4: what the ids alone show; nothing is fetched for a batch that is invalid anyway. */
   #idsProblem({ keys }: Task): string | undefined {
-    const { batchTransactionsMax } = this.#context.parameters;
+    const { batchTransactionsMax } = this.#context.parameters();
     if (keys.length > batchTransactionsMax) return `${keys.length} transactions, at most ${batchTransactionsMax}`;
     return new Set(keys).size === keys.length ? undefined : 'the same id twice';
   }
 
   /** N4: what only the batch with all its bodies shows. The bodies themselves are statically valid, being in the pool. */
   #problem({ batch }: Task, entries: readonly PoolEntry[]): string | undefined {
-    const { parameters } = this.#context;
+    const parameters = this.#context.parameters();
     let bytes = 0;
     for (const entry of entries) {
+      if (!this.#context.pool.isFit(entry.key)) return 'a transaction that this epoch does not allow';
       bytes += entry.bytes.length;
       if (entry.validUntil < batch.timestamp)
         return `a transaction valid until ${entry.validUntil} at ${batch.timestamp}`;
@@ -262,6 +278,10 @@ export class Bodies {
       ? `${bytes} bytes of transactions, at most ${parameters.batchBytesMax}`
       : undefined;
   }
+}
+
+function doGovern(entries: readonly PoolEntry[]): boolean {
+  return entries.some(({ governs }) => governs);
 }
 
 function taskName(height: number, digest: Uint8Array): string {

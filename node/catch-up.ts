@@ -1,9 +1,9 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { checkBodies } from './check-bodies.ts';
+import type { FollowEpochs } from './follow-epochs.ts';
 import type { Event } from './pbft/events.ts';
-import type { ReplicaState } from './pbft/state.ts';
-import { type MessageContext, verifyMessage } from './pbft/verify.ts';
+import { CONNECTED_INTERVALS, type ReplicaState } from './pbft/state.ts';
 import type { Executed, Installed, JournalPort, LedgerPort } from './ports.ts';
 import { newPatience } from './snapshot-sync.ts';
 import { Sources } from './sources.ts';
@@ -16,7 +16,8 @@ export interface CatchUpContext {
   readonly network: Network;
   readonly log: Log;
   readonly verifyPool: VerifyPool;
-  readonly messages: MessageContext;
+  readonly genesisId: Uint8Array;
+  readonly follow: FollowEpochs;
   readonly signal: AbortSignal;
   /** R8: how many blocks behind a certificate a snapshot is taken. */
   readonly snapshotBlocks: number;
@@ -38,6 +39,7 @@ export class CatchUp {
   readonly counters = { catchUps: 0, snapshots: 0 };
   readonly #patience = newPatience();
   readonly #sources: Sources;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(context: CatchUpContext) {
     this.#context = context;
@@ -49,8 +51,13 @@ export class CatchUp {
     });
   }
 
-  /** Until the certificate's height is reached, or nobody can help now. */
-  async run(certificate: Certificate): Promise<void> {
+  /** Until the certificate's height is reached, or nobody can help now. One after the other, also across epochs. */
+  run(certificate: Certificate): Promise<void> {
+    this.#last = this.#last.then(() => this.#run(certificate));
+    return this.#last;
+  }
+
+  async #run(certificate: Certificate): Promise<void> {
     const { log, signal, state, dispatch, fatal } = this.#context;
     this.counters.catchUps++;
     log.info({ executed: state().executed.height, certified: certificate.checkpoint.height }, 'catching up');
@@ -64,7 +71,7 @@ export class CatchUp {
   }
 
   #sync(target: number): Promise<void> {
-    const { ledger, journal, log, verifyPool, messages, signal, snapshotBlocks } = this.#context;
+    const { ledger, journal, log, verifyPool, genesisId, follow, signal, snapshotBlocks } = this.#context;
     const { state, now, dispatch, executed, installed, blame } = this.#context;
     let keys: readonly string[] = [];
     return syncTo(
@@ -77,17 +84,15 @@ export class CatchUp {
         executed: () => state().executed,
         sources: (above, turn) => this.#sources.inTurn(above, turn),
         ask: (member, body) => this.#sources.ask(member, body),
-        verifyCertificate(value) {
-          const judged = verifyMessage({ kind: 'certificate', value }, messages);
-          return judged.ok ? judged.message : judged.reject.detail;
-        },
+        newest: () => follow.newest,
+        verifyCertificate: (value) => follow.verify(value),
         async checkBodies(packed, count) {
-          const checked = await checkBodies(messages.genesisId, packed, count, verifyPool);
+          const checked = await checkBodies(genesisId, packed, count, verifyPool);
           if (typeof checked === 'string') return checked;
           keys = checked;
           return undefined;
         },
-        certified: (message) => dispatch({ type: 'message', message }),
+        certified: (message) => follow.certified(message),
         onExecuted: (block) => executed(block, keys),
         onPiece: () => dispatch({ type: 'piece' }),
         onInstalled: async (snapshot) => {
@@ -105,12 +110,19 @@ export class CatchUp {
   }
 
   #candidates(above: number): readonly number[] {
-    const { network, state } = this.#context;
+    const { network, state, now } = this.#context;
+    const { peers, config } = state();
+    // Of whom is in another epoch by now nothing new is heard; nor of anybody by a node without a vote.
+    const oldest = now() - CONNECTED_INTERVALS * config.statusIntervalMs;
+    const executedBy = (member: number): number => {
+      const { status, heardAt } = peers[member]!;
+      return status === undefined || heardAt < oldest ? Number.POSITIVE_INFINITY : status.body.executed;
+    };
     return network
       .connected()
-      .map((member) => ({ member, executed: state().peers[member]?.status?.body.executed ?? 0 }))
+      .map((member) => ({ member, executed: executedBy(member) }))
       .filter(({ executed }) => executed > above)
-      .sort((a, b) => b.executed - a.executed)
+      .sort((a, b) => b.executed - a.executed || 0)
       .map(({ member }) => member);
   }
 }

@@ -13,8 +13,15 @@ const fileSchema = z.strictObject({
   genesis: z.string().default('genesis.json'),
   data: z.string().default('data'),
   keys: z
-    .strictObject({ consensus: z.string().default('keys/consensus.json'), peer: z.string().default('keys/peer.json') })
+    .strictObject({
+      consensus: z.string().default('keys/consensus.json'),
+      /** Takes over at the epoch whose set names it instead. */
+      next: z.string().optional(),
+      peer: z.string().default('keys/peer.json'),
+    })
     .prefault({}),
+  /** Starts although the validator set does not name this node: it follows, and votes as soon as the set does. */
+  observer: z.boolean().default(false),
   p2p: z
     .strictObject({
       listen: z.array(z.string()).min(1).default(['/ip4/0.0.0.0/tcp/7700']),
@@ -54,6 +61,7 @@ export interface ConfigOverrides {
   readonly logLevel?: string;
   readonly verifyThreads?: number;
   readonly archive?: boolean;
+  readonly observer?: boolean;
 }
 
 /** Reads a node's TOML file; flags > environment (QUORATE_…) > file > defaults. Throws ConfigError. */
@@ -94,7 +102,11 @@ export function parseConfig(
     ...merged.data,
     genesis: resolve(home, genesis),
     data: resolve(home, data),
-    keys: { consensus: resolve(home, keys.consensus), peer: resolve(home, keys.peer) },
+    keys: {
+      consensus: resolve(home, keys.consensus),
+      next: keys.next && resolve(home, keys.next),
+      peer: resolve(home, keys.peer),
+    },
   };
 }
 
@@ -109,6 +121,7 @@ function merge(config: NodeConfig, overrides: ConfigOverrides): unknown {
       bootstrap: overrides.bootstrap ?? config.p2p.bootstrap,
     },
     api: { host: overrides.apiHost ?? config.api.host, port: overrides.apiPort ?? config.api.port },
+    observer: overrides.observer ?? config.observer,
     ledger: { archive: overrides.archive ?? config.ledger.archive },
     log: { level: overrides.logLevel ?? config.log.level },
     threads: { verify: overrides.verifyThreads ?? config.threads.verify },
@@ -130,6 +143,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
     logLevel: environment.QUORATE_LOG_LEVEL,
     verifyThreads: number(environment.QUORATE_VERIFY_THREADS),
     archive: flag(environment.QUORATE_ARCHIVE),
+    observer: flag(environment.QUORATE_OBSERVER),
   });
 }
 

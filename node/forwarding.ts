@@ -1,13 +1,17 @@
 import { concatBytes } from '../ledger/bytes.ts';
 import { packTransactions } from '../ledger/transaction.ts';
 import { FORWARD_BYTES_MAX, OFFER_IDS_MAX, OFFERED_MAX, RESEND_INTERVAL_MS } from './limits.ts';
-import type { Mempool, PoolEntry } from './mempool.ts';
+import type { Mempool } from './mempool.ts';
+import { NO_MEMBER, type PoolEntry } from './pool-entry.ts';
 import { offerFrame, transactionsFrame } from './wire.ts';
 
 export interface ForwardingContext {
   readonly pool: Mempool;
-  readonly self: number;
+  /** Own index in the set; NO_MEMBER for a node without a vote. */
+  self(): number;
   broadcast(frame: Uint8Array): void;
+  /** Without a vote: hands packed transactions to a member, which admits them. */
+  submit(packed: Uint8Array): void;
   send(to: number, frame: Uint8Array): void;
   leader(): number;
   /** These are pending for two rounds or more. */
@@ -57,12 +61,19 @@ export class Forwarding {
     this.#scheduled = false;
     const entries = this.#waiting;
     this.#waiting = [];
-    for (const frame of transactionFrames(entries)) this.#context.broadcast(frame);
+    this.#send(entries);
+  }
+
+  #send(entries: readonly PoolEntry[]): void {
+    const { self, broadcast, submit } = this.#context;
+    const isMember = self() !== NO_MEMBER;
+    for (const packed of packedParts(entries)) isMember ? broadcast(transactionsFrame(packed)) : submit(packed);
     this.#handed(entries);
   }
 
   #round(): void {
-    const { pool, self, broadcast, setTimer } = this.#context;
+    const { pool, broadcast, setTimer } = this.#context;
+    const self = this.#context.self();
     this.#stop = setTimer(RESEND_INTERVAL_MS, () => this.#round());
     const pending = new Set<string>();
     const own: PoolEntry[] = [];
@@ -75,6 +86,7 @@ export class Forwarding {
     this.#before = pending;
     const stale = [...own, ...others].slice(0, OFFER_IDS_MAX);
     if (stale.length > 0) this.#context.stale(stale);
+    if (self === NO_MEMBER) return this.#send(own);
     for (const frame of offerFrames(own)) broadcast(frame);
     this.#handed(own);
     this.#offerToLeader(others);
@@ -83,7 +95,8 @@ export class Forwarding {
   #offerToLeader(entries: readonly PoolEntry[]): void {
     const { self, send } = this.#context;
     const leader = this.#context.leader();
-    if (leader !== self) for (const frame of offerFrames(entries)) send(leader, frame);
+    if (self() === NO_MEMBER) return;
+    if (leader !== self()) for (const frame of offerFrames(entries)) send(leader, frame);
     this.#handed(entries);
   }
 
@@ -102,17 +115,17 @@ function* offerFrames(entries: readonly PoolEntry[]): Generator<Uint8Array> {
   }
 }
 
-function* transactionFrames(entries: readonly PoolEntry[]): Generator<Uint8Array> {
+function* packedParts(entries: readonly PoolEntry[]): Generator<Uint8Array> {
   let part: Uint8Array[] = [];
   let size = 0;
   for (const { bytes } of entries) {
     if (size > 0 && size + bytes.length > FORWARD_BYTES_MAX) {
-      yield transactionsFrame(packTransactions(part));
+      yield packTransactions(part);
       part = [];
       size = 0;
     }
     part.push(bytes);
     size += bytes.length + 4;
   }
-  if (part.length > 0) yield transactionsFrame(packTransactions(part));
+  if (part.length > 0) yield packTransactions(part);
 }

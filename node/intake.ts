@@ -4,7 +4,8 @@ import type { Parameters } from '../ledger/parameters.ts';
 import { decodeTransaction, signedMessage, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
-import type { Mempool, PoolEntry } from './mempool.ts';
+import type { Mempool } from './mempool.ts';
+import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
 import { Senders } from './senders.ts';
@@ -13,13 +14,15 @@ import type { VerifyPool } from './verify/pool.ts';
 
 export interface IntakeContext {
   readonly genesisId: Uint8Array;
-  readonly parameters: Parameters;
   readonly application: Application;
-  readonly self: number;
   readonly pool: Mempool;
   readonly verifyPool: VerifyPool;
   /** Who may send at the start. */
   readonly senders: PackedSenders;
+  /** Of the epoch. */
+  parameters(): Parameters;
+  /** Own index in the set; NO_MEMBER for a node without a vote. */
+  self(): number;
   /** Chain time in ms (T1). */
   chainNow(): number;
   /** Monotonic clock in ms. */
@@ -65,7 +68,9 @@ export class Intake {
   async fromClient(submitted: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]> {
     const outcomes: (SubmitOutcome | undefined)[] = submitted.map(() => undefined);
     const open: { readonly at: number; readonly transaction: Transaction }[] = [];
+    const { application, pool, parameters } = this.#context;
     const refusal = this.#context.refusal();
+    const inForce = parameters();
     for (const [at, bytes] of submitted.entries()) {
       const decoded = decodeTransaction(this.#context.genesisId, bytes);
       if (!decoded.ok) {
@@ -87,10 +92,7 @@ export class Intake {
       outcomes[at] =
         refusal === undefined ? this.#problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
       if (outcomes[at] !== undefined) continue;
-      if (
-        this.#verifying >= VERIFYING_MAX ||
-        !this.#context.pool.hasRoom(this.#context.self, transaction.bytes.length, true)
-      ) {
+      if (this.#verifying >= VERIFYING_MAX || !pool.hasRoom(this.#context.self(), transaction.bytes.length, true)) {
         outcomes[at] = { ...refused(transaction.id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
         continue;
       }
@@ -99,7 +101,7 @@ export class Intake {
     const valid = await this.#verify(checked.map(({ transaction }) => transaction));
     const entries: PoolEntry[] = [];
     for (const [i, { at, transaction }] of checked.entries()) {
-      const { id, bytes, body } = transaction;
+      const { id, bytes } = transaction;
       if (!valid[i]) {
         outcomes[at] = refused(id, 'bad-signature', 'the signature is not valid for this sender, body and chain');
         continue;
@@ -109,13 +111,17 @@ export class Intake {
         outcomes[at] = { kind: 'known', id };
         continue;
       }
-      if (!this.#context.pool.hasRoom(this.#context.self, bytes.length, true)) {
+      // The epoch may have changed meanwhile.
+      outcomes[at] = parameters() === inForce ? undefined : this.#problem(transaction);
+      if (outcomes[at] !== undefined) continue;
+      const self = this.#context.self();
+      if (!pool.hasRoom(self, bytes.length, true)) {
         outcomes[at] = { ...refused(id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
         continue;
       }
       outcomes[at] = { kind: 'accepted', id };
-      const entry = { id, key, bytes, validUntil: body.validUntil, origin: this.#context.self };
-      this.#context.pool.add(entry, this.#context.now());
+      const entry = poolEntry(transaction, self, application);
+      pool.add(entry, this.#context.now());
       entries.push(entry);
     }
     if (entries.length > 0) this.#context.added(entries, true);
@@ -169,7 +175,7 @@ export class Intake {
     take: (key: string) => boolean,
     forBatch = false,
   ): Promise<string | undefined> {
-    const { genesisId, application, parameters, pool } = this.#context;
+    const { genesisId, application, pool } = this.#context;
     const unpacked = unpackTransactions(packed, VERIFYING_MAX);
     if (!unpacked.ok) {
       this.#context.blame(member, `transactions: ${unpacked.problem}`);
@@ -191,13 +197,14 @@ export class Intake {
     const valid = await this.#verify(fresh);
     let problem: string | undefined;
     const entries: PoolEntry[] = [];
-    for (const [i, { id, bytes, body }] of fresh.entries()) {
+    for (const [i, transaction] of fresh.entries()) {
+      const { id, bytes } = transaction;
       if (!valid[i]) {
         // N13: nothing is remembered against the id; the bytes are held against who sent them.
         this.#context.blame(member, 'a transaction with a bad signature');
         continue;
       }
-      const invalid = tooLarge(bytes, parameters) ?? application.staticProblem(body, parameters)?.detail;
+      const invalid = staticProblem(transaction, application, this.#context.parameters())?.detail;
       if (invalid !== undefined) {
         problem = `transaction in the batch: ${invalid}`;
         this.#context.blame(member, invalid);
@@ -208,7 +215,8 @@ export class Intake {
         continue;
       // Asked again: the others of this frame came into the share meanwhile.
       if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
-      const entry = { id, key, bytes, validUntil: body.validUntil, origin: member };
+      // The set may have changed while the question was under way; `hasRoom` says so of what is only forwarded.
+      const entry = poolEntry(transaction, forBatch ? pool.originOf(member) : member, application);
       pool.add(entry, this.#context.now());
       entries.push(entry);
     }
@@ -217,11 +225,11 @@ export class Intake {
   }
 
   /** Static validity (N4) and what only the admitting node judges: the sender and the lifetime by chain time. */
-  #problem({ id, bytes, body }: Transaction): SubmitOutcome | undefined {
-    const { application, parameters } = this.#context;
-    const large = tooLarge(bytes, parameters);
-    if (large !== undefined) return refused(id, 'too-large', large);
-    const invalid = application.staticProblem(body, parameters);
+  #problem(transaction: Transaction): SubmitOutcome | undefined {
+    const { application } = this.#context;
+    const { id, body } = transaction;
+    const parameters = this.#context.parameters();
+    const invalid = staticProblem(transaction, application, parameters);
     if (invalid !== undefined) return refused(id, invalid.code, invalid.detail);
     const nobody = this.senders.problem(body, application);
     if (nobody !== undefined) return refused(id, 'not-permitted', nobody);
@@ -256,11 +264,6 @@ export class Intake {
       if (((bits[i >> 3]! >> (i & 7)) & 1) === 1) outcomes[at] = { kind: 'known', id: transaction.id };
     }
   }
-}
-
-function tooLarge(bytes: Uint8Array, parameters: Parameters): string | undefined {
-  if (bytes.length <= parameters.transactionBytesMax) return undefined;
-  return `transaction of ${bytes.length} bytes, at most ${parameters.transactionBytesMax}`;
 }
 
 function refused(

@@ -61,3 +61,13 @@ export const SHOWN_RETRY_MS = 1_000;
 export const EVIDENCE_LOGGED_MAX = 64;
 export const STATUS_INTERVAL_MS = 500;
 export const CATCH_UP_DELAY_MS = 150;
+/** How often a node without a vote asks for the newest certificate. */
+export const FOLLOW_INTERVAL_MS = 250;
+/** How many blocks a node without a vote may be behind and still hand on what it gets. */
+export const FOLLOW_BLOCKS_MAX = 256;
+/** How often a member asks for hand-offs, when it hears of a later epoch or of too few members of its own (E7). */
+export const HANDOFF_RETRY_MS = 1_000;
+/** How long it counts that a node knew all that a member knew, and how far behind in block time it may be for that. */
+export const CURRENT_MS = 3_000;
+/** How often one member is told that its epoch has ended. */
+export const HANDOFF_TOLD_MS = 250;

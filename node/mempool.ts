@@ -1,15 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PoolView, PoolWaiting } from './pbft/events.ts';
-
-/** A verified, statically valid transaction. */
-export interface PoolEntry {
-  readonly id: Uint8Array;
-  readonly key: string;
-  readonly bytes: Uint8Array;
-  readonly validUntil: number;
-  /** Index of the member that admitted it from a client. */
-  readonly origin: number;
-}
+import { NO_MEMBER, type PoolEntry } from './pool-entry.ts';
 
 export interface PoolLimits {
   readonly transactionsMax: number;
@@ -18,7 +9,9 @@ export interface PoolLimits {
 
 /** A pending transaction and what this node knows of its way. Times on the monotonic clock in ms. */
 interface Pending {
-  readonly entry: PoolEntry;
+  entry: PoolEntry;
+  /** N4: it can't be ordered in this epoch. */
+  unfit: boolean;
   readonly arrivedAt: number;
   /** When it was handed to the current leader (T3). */
   handedAt: number | undefined;
@@ -28,6 +21,10 @@ interface Share {
   transactions: number;
   bytes: number;
 }
+
+/** E5: whether this transaction may be ordered now. */
+type IsTimely = (entry: PoolEntry) => boolean;
+const always: IsTimely = () => true;
 
 /**
  * Transactions with a verified body that are not executed (N13). Nothing is kept by id alone: an id does not cover
@@ -41,15 +38,41 @@ export class Mempool {
   readonly #inBatch = new Map<string, number>();
   /** T7: a transaction that the leader left out. */
   #overdue: string | undefined;
-  readonly #shares: readonly Share[];
+  /** By origin. */
+  readonly #shares = new Map<number, Share>();
+  #members: number;
   #bytes = 0;
   /** Of the entries: how many, and how many bytes, are in an accepted batch. */
   #inBatchCount = 0;
   #inBatchBytes = 0;
+  #unfitCount = 0;
+  #additions = 0;
 
   constructor(limits: PoolLimits, members: number) {
     this.limits = limits;
-    this.#shares = Array.from({ length: members }, () => ({ transactions: 0, bytes: 0 }));
+    this.#members = members;
+  }
+
+  /**
+   * Another epoch: its members by their number, the new index of an old one, and what can be ordered in it. Nothing that
+   * was accepted is dropped: what this epoch does not allow waits for another, or expires.
+   */
+  enterEpoch(members: number, indexOf: (origin: number) => number, isFit: (entry: PoolEntry) => boolean): void {
+    this.enterView();
+    this.#members = members;
+    this.#shares.clear();
+    this.#unfitCount = 0;
+    for (const pending of this.#entries.values()) {
+      pending.entry = { ...pending.entry, origin: indexOf(pending.entry.origin) };
+      pending.unfit = !isFit(pending.entry);
+      if (pending.unfit) this.#unfitCount++;
+      this.#count(pending.entry, 1);
+    }
+  }
+
+  /** E5: whether there is a transaction whose time depends on who is heard. */
+  get hasAdditions(): boolean {
+    return this.#additions > 0;
   }
 
   get size(): number {
@@ -64,6 +87,11 @@ export class Mempool {
     return this.#entries.has(key);
   }
 
+  /** N4: whether nothing in the parameters of the epoch excludes it. */
+  isFit(key: string): boolean {
+    return this.#entries.get(key)?.unfit !== true;
+  }
+
   /** A pending transaction. */
   body(key: string): PoolEntry | undefined {
     return this.#entries.get(key)?.entry;
@@ -71,46 +99,56 @@ export class Mempool {
 
   /** T9: whether `origin` may add this much. An origin itself admits at most half of its share. */
   hasRoom(origin: number, bytes: number, own: boolean): boolean {
-    const share = this.#shares[origin];
-    if (share === undefined) return false;
-    const parts = this.#shares.length * (own ? 2 : 1);
+    if (origin < NO_MEMBER || origin >= this.#members) return false;
+    const share = this.#shareOf(origin);
+    const parts = this.#members * (own ? 2 : 1);
     return (
       share.transactions + 1 <= this.limits.transactionsMax / parts &&
       share.bytes + bytes <= this.limits.bytesMax / parts
     );
   }
 
+  /** The origin that an index names, if it still names one. */
+  originOf(member: number): number {
+    return member >= 0 && member < this.#members ? member : NO_MEMBER;
+  }
+
   /** `arrivedAt` on the monotonic clock. */
   add(entry: PoolEntry, arrivedAt: number): void {
     if (this.#entries.has(entry.key)) return;
-    const share = this.#shares[entry.origin];
-    assert(share !== undefined, `origin ${entry.origin} of ${this.#shares.length}`);
-    this.#entries.set(entry.key, { entry, arrivedAt, handedAt: undefined });
+    const { origin } = entry;
+    assert(origin >= NO_MEMBER && origin < this.#members, `origin ${origin} of ${this.#members}`);
+    this.#entries.set(entry.key, { entry, unfit: false, arrivedAt, handedAt: undefined });
     this.#bytes += entry.bytes.length;
-    share.transactions++;
-    share.bytes += entry.bytes.length;
+    this.#count(entry, 1);
+    if (entry.candidates.length > 0) this.#additions++;
     if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, 1);
   }
 
   /** What a leader could order now (N13). */
   view(transactionsMax: number, bytesMax: number): PoolView {
-    const orderable = this.#entries.size - this.#inBatchCount;
+    const orderable = Math.max(0, this.#entries.size - this.#inBatchCount - this.#unfitCount);
     return { orderable, full: orderable >= transactionsMax || this.#bytes - this.#inBatchBytes >= bytesMax };
   }
 
-  /** The oldest orderable transactions that fit one batch at `timestamp` (N4). */
+  /** The oldest orderable transactions that fit one batch at `timestamp` (N4); an addition is alone in its batch (E5). */
   choose(
     timestamp: number,
     transactionsMax: number,
     bytesMax: number,
     lifetimeMaxMs = Number.POSITIVE_INFINITY,
+    isTimely: IsTimely = always,
   ): readonly PoolEntry[] {
     const chosen: PoolEntry[] = [];
     let bytes = 0;
-    for (const { entry } of this.#entries.values()) {
-      if (this.#inBatch.has(entry.key) || entry.validUntil < timestamp) continue;
+    for (const { entry, unfit } of this.#entries.values()) {
+      if (unfit || this.#inBatch.has(entry.key) || entry.validUntil < timestamp || !isTimely(entry)) continue;
       // Admitted by a clock ahead of ours: it fits a later batch, and would spoil this one.
       if (entry.validUntil > timestamp + lifetimeMaxMs) continue;
+      if (entry.candidates.length > 0) {
+        if (chosen.length > 0) break;
+        return [entry];
+      }
       if (bytes + entry.bytes.length > bytesMax) break;
       bytes += entry.bytes.length;
       chosen.push(entry);
@@ -181,9 +219,9 @@ export class Mempool {
   }
 
   /** T3, T7: what could be ordered at chain time `time` and was handed to the leader. */
-  waiting(time: number, lifetimeMaxMs: number): PoolWaiting {
-    const overdue = this.#overdue !== undefined && this.#isOrderable(this.#overdue, time, lifetimeMaxMs);
-    return { handed: this.#oldestHanded(time, lifetimeMaxMs) !== undefined, overdue };
+  waiting(time: number, lifetimeMaxMs: number, isTimely: IsTimely = always): PoolWaiting {
+    const overdue = this.#overdue !== undefined && this.#isOrderable(this.#overdue, time, lifetimeMaxMs, isTimely);
+    return { handed: this.#oldestHanded(time, lifetimeMaxMs, isTimely) !== undefined, overdue };
   }
 
   /**
@@ -195,26 +233,28 @@ export class Mempool {
     full: boolean,
     at: { readonly time: number; readonly monotonic: number },
     { lifetimeMaxMs, inclusionMs }: { readonly lifetimeMaxMs: number; readonly inclusionMs: number },
+    isTimely: IsTimely = always,
   ): void {
-    const oldest = this.#oldestHanded(at.time, lifetimeMaxMs);
+    const oldest = this.#oldestHanded(at.time, lifetimeMaxMs, isTimely);
     if (oldest?.handedAt === undefined || at.monotonic - oldest.handedAt < inclusionMs) return;
     const late = oldest.arrivedAt + inclusionMs;
     const overtaken = keys.some((key) => (this.#entries.get(key)?.arrivedAt ?? 0) >= late);
     if (!full || overtaken) this.#overdue = oldest.entry.key;
   }
 
-  #oldestHanded(time: number, lifetimeMaxMs: number): Pending | undefined {
+  #oldestHanded(time: number, lifetimeMaxMs: number, isTimely: IsTimely): Pending | undefined {
     for (const [key, pending] of this.#entries) {
-      if (pending.handedAt !== undefined && this.#isOrderable(key, time, lifetimeMaxMs)) return pending;
+      if (pending.handedAt !== undefined && this.#isOrderable(key, time, lifetimeMaxMs, isTimely)) return pending;
     }
     return undefined;
   }
 
   /** N13. */
-  #isOrderable(key: string, time: number, lifetimeMaxMs: number): boolean {
-    const validUntil = this.body(key)?.validUntil;
-    if (validUntil === undefined || this.#inBatch.has(key)) return false;
-    return validUntil >= time && validUntil <= time + lifetimeMaxMs;
+  #isOrderable(key: string, time: number, lifetimeMaxMs: number, isTimely: IsTimely): boolean {
+    const pending = this.#entries.get(key);
+    if (pending === undefined || pending.unfit || this.#inBatch.has(key)) return false;
+    const { validUntil } = pending.entry;
+    return validUntil >= time && validUntil <= time + lifetimeMaxMs && isTimely(pending.entry);
   }
 
   /** Removes what can't execute at block times above `timestamp` any more, and returns it. */
@@ -238,13 +278,27 @@ export class Mempool {
   }
 
   #remove(entry: PoolEntry): void {
+    if (this.#entries.get(entry.key)?.unfit) this.#unfitCount--;
     this.#entries.delete(entry.key);
+    if (entry.candidates.length > 0) this.#additions--;
     this.#bytes -= entry.bytes.length;
     if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, -1);
-    const share = this.#shares[entry.origin];
-    if (share === undefined) return;
-    share.transactions--;
-    share.bytes -= entry.bytes.length;
+    this.#count(entry, -1);
+  }
+
+  #count({ origin, bytes }: PoolEntry, sign: 1 | -1): void {
+    const share = this.#shareOf(origin);
+    share.transactions += sign;
+    share.bytes += sign * bytes.length;
+  }
+
+  #shareOf(origin: number): Share {
+    let share = this.#shares.get(origin);
+    if (share === undefined) {
+      share = { transactions: 0, bytes: 0 };
+      this.#shares.set(origin, share);
+    }
+    return share;
   }
 
   #countInBatch(entry: PoolEntry, sign: 1 | -1): void {

@@ -10,7 +10,6 @@ import type {
   TransactionStatus,
   Wait,
 } from '../api/ports.ts';
-import type { Genesis } from '../genesis/genesis.ts';
 import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
 import { updatesCodec } from '../ledger/bundle.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
@@ -19,7 +18,7 @@ import { decodeTransaction } from '../ledger/transaction.ts';
 import type { Network } from '../p2p/index.ts';
 import { idKey } from './id-key.ts';
 import { RECENT_IDS_MAX } from './limits.ts';
-import { culpritOf } from './pbft/evidence.ts';
+import { allEvidence, culpritOf } from './pbft/evidence.ts';
 import { type Evidence, evidenceCodec } from './pbft/messages.ts';
 import { inFlight, leaderOf } from './pbft/state.ts';
 import type { LedgerPort } from './ports.ts';
@@ -31,7 +30,6 @@ import { Waiters } from './waiters.ts';
 /** What the REST API sees of a running validator. Closing it wakes every waiting call. */
 export function createNodePort(
   info: NodeInfo,
-  genesis: Genesis,
   validator: Validator,
   ledger: LedgerPort,
   network: Network,
@@ -65,7 +63,7 @@ export function createNodePort(
   /** C4: a clock past validUntil is a reason not to take it. It may be on its way with others, and execute. */
   const outcomeOf = async (outcome: SubmitOutcome, bytes: Uint8Array): Promise<SubmitOutcome> => {
     if (outcome.kind !== 'refused' || outcome.code !== 'expired') return outcome;
-    const decoded = decodeTransaction(genesis.id, bytes);
+    const decoded = decodeTransaction(info.genesisId, bytes);
     if (!decoded.ok) return outcome;
     const { id, body } = decoded.value;
     return (await isExpired(() => validator.state, ledger, id, body.validUntil))
@@ -73,8 +71,15 @@ export function createNodePort(
       : { ...outcome, code: 'too-late' };
   };
 
+  let { name } = info;
   return {
-    info,
+    // By its name of now: a node may start before the set names it, and runs on when it is removed.
+    get info() {
+      const { self, validators } = validator.state.config;
+      if (self !== undefined) name = validators[self]!.name;
+      return { ...info, name };
+    },
+    index: () => validator.state.config.self,
     chain() {
       const { state, finalHeight } = validator;
       const { executed, stable, config } = state;
@@ -149,9 +154,10 @@ export function createNodePort(
     state: (table, key, at, proof) => ledger.query('state', { table, key, at, proof }),
     stateRows: (table, prefix, after, limit) => ledger.query('stateRows', { table, prefix, after, limit }),
     validators() {
-      const connected = new Set([info.index, ...network.connected()]);
+      const { self, validators } = validator.state.config;
+      const connected = new Set([self, ...network.connected()]);
       const leader = leaderOf(validator.state);
-      return genesis.validators.map(({ name, organisation, key }, index) => ({
+      return validators.map(({ name, organisation, key }, index) => ({
         index,
         name,
         organisation,
@@ -176,16 +182,20 @@ export function createNodePort(
         window: state.config.parameters.window,
         quorum: state.quorum,
         inFlight: inFlight(state),
-        connected: network.connected().length + 1,
+        connected: network.connected().length + (state.config.self === undefined ? 0 : 1),
       };
     },
+    signReady: () => validator.signReady(),
     peers: () => network.peerStatus(),
-    evidence: () =>
-      [...validator.state.evidence.values()].flat().map((one): EvidenceView => {
-        const member = culpritOf(one);
-        const { name } = genesis.validators[member]!;
-        return { member, name, ...placeOf(one), evidence: encode(evidenceCodec, one) };
-      }),
+    evidence() {
+      const { config } = validator.state;
+      return allEvidence(validator.state).map(({ value }): EvidenceView => {
+        const member = culpritOf(value);
+        const place = placeOf(value);
+        const name = place.epoch === config.epoch ? config.validators[member]?.name : undefined;
+        return { member, ...(name !== undefined && { name }), ...place, evidence: encode(evidenceCodec, value) };
+      });
+    },
     mempool() {
       const { size, bytes, limits } = validator.pool;
       return { transactions: size, bytes, ...limits };
@@ -194,10 +204,14 @@ export function createNodePort(
   };
 }
 
-function placeOf(evidence: Evidence): { kind: string; view?: number; height: number } {
-  if (evidence.kind === 'checkpoint') return { kind: 'checkpoint', height: evidence.value.first.checkpoint.height };
+function placeOf(evidence: Evidence): { kind: string; epoch: number; view?: number; height: number } {
+  if (evidence.kind === 'checkpoint') {
+    const { epoch, height } = evidence.value.first.checkpoint;
+    return { kind: 'checkpoint', epoch, height };
+  }
   const { kind, first } = evidence.value;
-  return { kind, view: first.vote.view, height: first.vote.height };
+  const { epoch, view, height } = first.vote;
+  return { kind, epoch, view, height };
 }
 
 function stateOf(receipt: Receipt, final: boolean): TransactionState {

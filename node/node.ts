@@ -1,21 +1,27 @@
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startApi } from '../api/index.ts';
 import { type Genesis, readGenesis } from '../genesis/genesis.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
+import type { Epoch } from '../ledger/modules/epoch.ts';
 import { quorateApplication } from '../ledger/modules/index.ts';
+import { type Parameters, parametersProblem } from '../ledger/parameters.ts';
 import { signBytes } from '../ledger/sign-bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
-import { type Log, type Network, startNetwork } from '../p2p/index.ts';
+import { type Log, type PeerNetwork, type PeerSet, startNetwork } from '../p2p/index.ts';
 import type { NodeConfig } from './config.ts';
+import { peerSetOf, signingIn, startingEpoch } from './epochs.ts';
 import { installFastHashing } from './hashing.ts';
-import { openJournal } from './journal/journal.ts';
+import { JournalError } from './journal/error.ts';
+import { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 import { type KeyFile, readKeyFile } from './key-file.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
+import type { Membership } from './ports.ts';
 import { readText } from './read-text.ts';
 import { processScheduler } from './scheduler.ts';
-import { chooseSignatures, createSigner } from './signatures.ts';
+import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
 import { readVerifyPage } from './verify-page.ts';
@@ -26,7 +32,7 @@ export interface NodeOptions {
   readonly version: string;
   readonly log: Log;
   /** Stands between this validator and the network; tests put a faulty one there. */
-  readonly wrapNetwork?: (network: Network) => Network;
+  readonly wrapNetwork?: (network: PeerNetwork) => PeerNetwork;
   /** Disk, ledger or a thread failed: the process must end, and starts again from what is durable. Called once. */
   onFatal(error: unknown): void;
 }
@@ -34,7 +40,8 @@ export interface NodeOptions {
 export interface RunningNode {
   readonly url: string;
   readonly name: string;
-  readonly index: number;
+  /** In the set at the start; undefined for a node without a vote. */
+  readonly index: number | undefined;
   readonly p2pAddresses: readonly string[];
   readonly genesisId: Uint8Array;
   close(): Promise<void>;
@@ -66,16 +73,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   log.info({ engine, skipped, ...hashing }, 'cryptography chosen');
   const genesis = await loadGenesis(config.genesis, verify);
   for (const warning of genesis.warnings) log.warn({ warning }, 'genesis');
-  const consensusKey = readKeyFile(config.keys.consensus, 'consensus');
   const peerKey = readKeyFile(config.keys.peer, 'peer');
-  const self = ownIndex(genesis, consensusKey, peerKey, config.genesis);
-  const signer = createSigner(consensusKey.seed);
+  const signers = readSigners(config);
 
-  // The ledger comes first: LevelDB's LOCK keeps a second process with this key out, also of the journal.
+  // The ledger comes first: LevelDB's LOCK keeps a second process with these keys out, also of the journal.
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const directory = join(config.data, 'ledger');
   const { archive } = config.ledger;
-  const ledger = startLedger({ directory, genesisText: genesis.text, validatorKey: signer.publicKey, archive }, fatal);
+  const ledger = startLedger({ directory, genesisText: genesis.text, peerKey: peerKey.publicKey, archive }, fatal);
   const verifyPool = createVerifyPool({ workers: config.threads.verify, onFatal: fatal });
   const closing: (() => unknown)[] = [() => verifyPool.close(), () => ledger.close()];
   const closeAll = async (): Promise<void> => {
@@ -85,31 +90,40 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
   try {
     const opened = await ledger.open();
+    const epoch = startingEpoch(opened);
+    checkVersions(epoch.parameters);
+    checkIdentity(epoch, peerKey, signers, config.observer);
+    const { signer, self } = signingIn(epoch, peerKey.publicKey, signers);
     let validator: Validator | undefined;
-    const { journal, records, doubt } = await openJournal({
-      directory: join(config.data, 'journal'),
-      genesisId: genesis.id,
-      validatorKey: signer.publicKey,
-      mark: opened.mark,
-      onFatal: fatal,
-      onRotate: () => validator?.lastingEntries() ?? [],
-    });
+    const { journal, records, doubt } = await openOwnJournal(
+      {
+        directory: join(config.data, 'journal'),
+        genesisId: genesis.id,
+        epoch: epoch.number,
+        mark: opened.mark,
+        onFatal: fatal,
+        onRotate: () => validator?.lastingEntries() ?? [],
+      },
+      signer?.publicKey,
+      [peerKey.publicKey, ...signers.map(({ publicKey }) => publicKey)],
+    );
     closing.push(() => journal.close());
-    if (doubt !== undefined) log.error({ reason: doubt }, 'the journal is in doubt: this validator will not vote');
-    const network = wrapNetwork(await connect(config, genesis, self, peerKey, verify, log));
+    if (doubt !== undefined) log.error({ ...doubt }, 'the journal is in doubt: this validator will not vote');
+    const peerSet = peerSetOf(epoch, peerKey.publicKey, opened.membership, true, genesis);
+    const network = wrapNetwork(await connect(config, genesis, peerSet, peerKey, verify, log));
     closing.push(() => network.close());
     const running = new Validator({
       genesis,
       application: quorateApplication,
-      self,
-      signer,
+      peerKey: peerKey.publicKey,
+      signers,
       verify,
       verifyPool,
       ledger,
       opened,
       journal,
       records,
-      doubt,
+      doubt: doubt?.reason,
       network,
       log,
       scheduler: processScheduler,
@@ -118,9 +132,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     validator = running;
     closing.push(() => running.close());
-    const { name } = genesis.validators[self]!;
-    const info = { name, index: self, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
-    const node = createNodePort(info, genesis, running, ledger, network);
+    const name = nameOf(opened.membership, peerKey.publicKey);
+    const info = { name, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
+    const node = createNodePort(info, running, ledger, network);
     closing.push(() => node.close());
     const { host, port } = config.api;
     const verifyPage = await readVerifyPage(log);
@@ -129,7 +143,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     running.start();
     log.info(
       { name, index: self, url: api.url, height: opened.head.height, genesis: toHex(genesis.id) },
-      'validator started',
+      self === undefined ? 'node started without a vote' : 'validator started',
     );
     return {
       url: api.url,
@@ -155,50 +169,91 @@ async function loadGenesis(path: string, verify: VerifySignature): Promise<Genes
   }
   const read = readGenesis(text, verify);
   if (!read.ok) throw new StartError('GENESIS', `genesis file ${path}: ${read.problem}`);
-  const versions = quorateApplication.versionProblem(read.genesis.parameters);
-  if (versions !== undefined) throw new StartError('APPLICATION', versions);
   return read.genesis;
 }
 
-/** Which validator of the genesis file these keys are. */
-function ownIndex(genesis: Genesis, consensus: KeyFile, peer: KeyFile, path: string): number {
-  const index = genesis.validators.findIndex(({ key }) => equalBytes(key, consensus.publicKey));
-  const own = genesis.validators[index];
-  if (own === undefined) {
-    const key = toHex(consensus.publicKey);
-    throw new StartError(
-      'NOT_A_VALIDATOR',
-      `consensus key ${key} is of none of the ${genesis.validators.length} validators in ${path}`,
-    );
+/** E1: a binary that does not implement what an epoch runs does not take part in it. */
+function checkVersions(parameters: Parameters): void {
+  const problem = parametersProblem(parameters) ?? quorateApplication.versionProblem(parameters);
+  if (problem !== undefined) throw new StartError('APPLICATION', problem);
+}
+
+/** What the ledger calls this node, if it knows it. */
+function nameOf({ current, guests }: Membership, key: Uint8Array): string {
+  return [...current.validators, ...guests].find(({ peerKey }) => equalBytes(peerKey, key))?.name ?? 'observer';
+}
+
+/** The consensus keys of this node's files. A node that has no vote yet may have none. */
+function readSigners({ keys, observer }: NodeConfig): readonly Signer[] {
+  const paths = keys.next === undefined ? [keys.consensus] : [keys.consensus, keys.next];
+  const present = observer ? paths.filter((path) => existsSync(path)) : paths;
+  return present.map((path) => createSigner(readKeyFile(path, 'consensus').seed));
+}
+
+/**
+ * R1: the journal of the key that the set names; `keys` are all that this node has had, oldest first. Without a vote it
+ * stays whose it is: it may be that of a later epoch than the ledger has, if the ledger was lost.
+ */
+async function openOwnJournal(
+  options: Omit<JournalOptions, 'validatorKey' | 'formerKeys'>,
+  key: Uint8Array | undefined,
+  keys: readonly Uint8Array[],
+): Promise<OpenedJournal> {
+  if (key !== undefined) {
+    const index = keys.findIndex((one) => equalBytes(one, key));
+    return openJournal({ ...options, validatorKey: key, formerKeys: keys.slice(0, index) });
   }
-  if (!equalBytes(own.peerKey, peer.publicKey)) {
+  let refused: unknown;
+  for (const validatorKey of keys) {
+    try {
+      return await openJournal({ ...options, validatorKey, formerKeys: [] });
+    } catch (error) {
+      if (!(error instanceof JournalError) || error.code !== 'JOURNAL_FOREIGN') throw error;
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
+/** Files that do not fit the set would leave a validator out without a word. */
+function checkIdentity(
+  { validators, number }: Epoch,
+  peer: KeyFile,
+  signers: readonly Signer[],
+  observer: boolean,
+): void {
+  const own = validators.find(({ peerKey }) => equalBytes(peerKey, peer.publicKey));
+  const named = validators.find(({ key }) => signers.some(({ publicKey }) => equalBytes(publicKey, key)));
+  if (observer || (own !== undefined && own === named)) return;
+  if (named !== undefined) {
     const found = toHex(peer.publicKey);
     throw new StartError(
       'PEER_KEY',
-      `peer key ${found} is not that of validator ${own.name}, which is ${toHex(own.peerKey)}`,
+      `peer key ${found} is not that of validator ${named.name}, which is ${toHex(named.peerKey)}`,
     );
   }
-  return index;
+  const keys = signers.map(({ publicKey }) => toHex(publicKey)).join(', ');
+  const set = `the ${validators.length} validators of epoch ${number}`;
+  const wanted = own === undefined ? '' : `; ${own.name}, which has this peer key, votes with ${toHex(own.key)}`;
+  throw new StartError(
+    'NOT_A_VALIDATOR',
+    `consensus key ${keys} is of none of ${set}${wanted}. Use --observer to follow without a vote`,
+  );
 }
 
 function connect(
   { p2p }: NodeConfig,
   genesis: Genesis,
-  self: number,
+  set: PeerSet,
   peerKey: KeyFile,
   verify: VerifySignature,
   log: Log,
-): Promise<Network> {
+): Promise<PeerNetwork> {
   const message = (body: Uint8Array): Uint8Array => signBytes('peerRecord', genesis.id, body);
   const signer = createSigner(peerKey.seed);
-  const peers = genesis.validators.map((validator, index) => ({
-    name: validator.name,
-    peerKey: validator.peerKey,
-    addresses: genesis.addresses[index] ?? [],
-  }));
   return startNetwork({
     genesisId: genesis.id,
-    set: { epoch: 0, self, peers, guests: [] },
+    set,
     peerSecret: peerKey.seed,
     listen: p2p.listen,
     bootstrap: p2p.bootstrap,

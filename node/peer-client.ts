@@ -4,8 +4,7 @@ import { encode, tryDecode } from '../ledger/codec.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { idKey } from './id-key.ts';
 import { OFFER_IDS_MAX, OFFERS_FETCHED_MAX, REQUEST_TIMEOUT_MS } from './limits.ts';
-import type { Shown } from './pbft/messages.ts';
-import { batchAnswerCodec, requestCodec, shownAnswerCodec } from './wire.ts';
+import { batchAnswerCodec, requestCodec, type ShownAnswer, shownAnswerCodec } from './wire.ts';
 
 export interface PeerClientContext {
   readonly network: Network;
@@ -24,6 +23,7 @@ export class PeerClient {
   readonly #context: PeerClientContext;
   /** How many offers of each member are being fetched. */
   readonly #offers = new Map<number, number>();
+  #turn = 0;
 
   constructor(context: PeerClientContext) {
     this.#context = context;
@@ -50,14 +50,22 @@ export class PeerClient {
     return undefined;
   }
 
-  /** R6: what a member holds of our own signatures; undefined without an answer. */
-  async shown(member: number): Promise<readonly Shown[] | undefined> {
-    const answer = await this.ask(member, encode(requestCodec, { kind: 'shown', value: {} }));
+  /** R6: what a member holds of a key's signatures in an epoch, or that the epoch is over; undefined without an answer. */
+  async shown(member: number, epoch: number, key: Uint8Array): Promise<ShownAnswer | undefined> {
+    const answer = await this.ask(member, encode(requestCodec, { kind: 'shown', value: { epoch, key } }));
     if (answer === undefined) return undefined;
     const decoded = tryDecode(shownAnswerCodec, answer);
     if (decoded.ok) return decoded.value;
     this.#context.blame(member, `shown: ${decoded.problem}`);
     return undefined;
+  }
+
+  /** T9: hands packed transactions to one member after the other, which admits them. */
+  submit(transactions: Uint8Array): void {
+    const members = this.#context.network.connected();
+    const member = members[this.#turn++ % members.length];
+    if (member === undefined) return;
+    void this.ask(member, encode(requestCodec, { kind: 'submit', value: { transactions } }));
   }
 
   /** The answer of a member, or undefined when it can't be reached or refuses. */

@@ -1,25 +1,29 @@
 import { type Batch, headerCodec } from '../ledger/block.ts';
+import { updatesCodec } from '../ledger/bundle.ts';
+import { equalBytes } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode, tryDecode } from '../ledger/codec.ts';
-import { packTransactions } from '../ledger/transaction.ts';
+import { packTransactions, unpackTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
-import { BODIES_ANSWER_BYTES_MAX, SHOWN_MAX, SYNC_ANSWER_BYTES_MAX } from './limits.ts';
-import type { PoolEntry } from './mempool.ts';
-import type { Shown } from './pbft/messages.ts';
+import { BODIES_ANSWER_BYTES_MAX, SHOWN_MAX, SYNC_ANSWER_BYTES_MAX, VERIFYING_MAX } from './limits.ts';
+import type { ReplicaState } from './pbft/state.ts';
+import { shownTo } from './pbft/witness.ts';
+import type { PoolEntry } from './pool-entry.ts';
 import type { LedgerPort } from './ports.ts';
-import { batchAnswerCodec, blocksAnswerCodec, requestCodec, shownAnswerCodec } from './wire.ts';
+import { batchAnswerCodec, blocksAnswerCodec, certificateAnswerCodec, requestCodec, shownAnswerCodec } from './wire.ts';
 
 export interface PeerServerContext {
   readonly ledger: LedgerPort;
   /** A body that is pending or in a batch that is held. */
   body(key: string): PoolEntry | undefined;
   batch(height: number, digest: Uint8Array): Batch | undefined;
-  /** R5: what `member` was seen to sign. */
-  shownTo(member: number): readonly Shown[];
+  state(): ReplicaState;
+  /** T9: what a node without a vote was given by its clients. */
+  submitted(transactions: readonly Uint8Array[]): void;
 }
 
-/** Answers what other validators ask. Throws for a malformed question; the channel turns that into a refusal. */
-export async function answerPeer(from: number, body: Uint8Array, context: PeerServerContext): Promise<Uint8Array> {
+/** Answers what other nodes ask. Throws for a malformed question; the channel turns that into a refusal. */
+export async function answerPeer(body: Uint8Array, context: PeerServerContext): Promise<Uint8Array> {
   const request = tryDecode(requestCodec, body);
   if (!request.ok) throw new RangeError(`malformed request: ${request.problem}`);
   switch (request.value.kind) {
@@ -28,7 +32,20 @@ export async function answerPeer(from: number, body: Uint8Array, context: PeerSe
     case 'blocks':
       return answerBlocks(request.value.value.above, context.ledger);
     case 'shown':
-      return encode(shownAnswerCodec, context.shownTo(from).slice(0, SHOWN_MAX));
+      return answerShown(request.value.value, context);
+    case 'handoffs':
+      return context.ledger.query('handoffs', request.value.value);
+    case 'newest': {
+      const { stable } = context.state();
+      const isNewer = stable !== undefined && stable.checkpoint.height > request.value.value.above;
+      return encode(certificateAnswerCodec, isNewer ? { kind: 'certificate', value: stable } : NOTHING);
+    }
+    case 'submit': {
+      const unpacked = unpackTransactions(request.value.value.transactions, VERIFYING_MAX);
+      if (!unpacked.ok) throw new RangeError(unpacked.problem);
+      context.submitted(unpacked.value);
+      return NO_BYTES;
+    }
     case 'snapshot':
       return context.ledger.query('snapshot', request.value.value);
     case 'snapshotRows':
@@ -44,6 +61,22 @@ export async function answerPeer(from: number, body: Uint8Array, context: PeerSe
   }
 }
 
+/** R5, E7. Of an epoch that has not begun here nothing was seen. */
+async function answerShown(
+  { epoch, key }: { readonly epoch: number; readonly key: Uint8Array },
+  { state, ledger }: PeerServerContext,
+): Promise<Uint8Array> {
+  const { config } = state();
+  const encoded = epoch < config.epoch ? await ledger.query('handoffs', { from: epoch }) : undefined;
+  const [ended] = encoded === undefined ? [] : decode(updatesCodec, encoded).handoffs;
+  if (ended !== undefined) return encode(shownAnswerCodec, { kind: 'ended', value: ended.certificate });
+  if (epoch < config.epoch) throw new RangeError(`the end of epoch ${epoch} is not at hand`);
+  const member = config.validators.findIndex((validator) => equalBytes(validator.key, key));
+  const shown = epoch === config.epoch && member >= 0 ? shownTo(state(), member).slice(0, SHOWN_MAX) : [];
+  return encode(shownAnswerCodec, { kind: 'shown', value: shown });
+}
+
+const NO_BYTES = new Uint8Array(0);
 const NOTHING = { kind: 'nothing', value: {} } as const;
 
 async function answerBodies(ids: readonly Uint8Array[], context: PeerServerContext): Promise<Uint8Array> {

@@ -3,6 +3,7 @@
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
  */
 
+import type { Epoch } from '../ledger/modules/epoch.ts';
 import type { Head, Ordered, UncertifiedHead } from './pbft/events.ts';
 
 export type { Head } from './pbft/events.ts';
@@ -30,6 +31,22 @@ export interface Executed extends Head {
   readonly outcomes: Uint8Array;
   /** Those for whom it changed; undefined if for nobody. */
   readonly senders: PackedSenders | undefined;
+  /** Whether Membership is another one since. */
+  readonly membership: boolean;
+}
+
+/** Who is admitted without being a member: a candidate or an observer. */
+export interface Guest {
+  readonly name: string;
+  readonly peerKey: Uint8Array;
+}
+
+/** E1, R8: what the newest executed block says about who takes part. */
+export interface Membership {
+  /** The epoch of the next block. */
+  readonly current: Epoch;
+  readonly previous: Epoch | undefined;
+  readonly guests: readonly Guest[];
 }
 
 export interface OpenedLedger {
@@ -46,6 +63,7 @@ export interface OpenedLedger {
   readonly senders: PackedSenders;
   /** R8: height of the installed snapshot, 0 if there is none: what executed in blocks up to it may be out of sight here. */
   readonly base: number;
+  readonly membership: Membership;
 }
 
 /** R8: a piece of a snapshot as a peer gave it, not yet trusted. */
@@ -71,9 +89,12 @@ export interface SnapshotProgress {
 /** What a node goes on from after it took a snapshot. */
 export interface Installed {
   readonly head: Head;
+  /** Encoded, of the head. */
+  readonly certificate: Uint8Array;
   readonly recentIds: Uint8Array;
   /** All who may send by the installed state. */
   readonly senders: PackedSenders;
+  readonly membership: Membership;
 }
 
 /** One block as a peer hands it to a node that is behind (R7): header and the transactions that have a receipt. */
@@ -89,9 +110,14 @@ export interface LedgerPort {
   open(): Promise<OpenedLedger>;
   /**
    * Executes and persists the next height. `batch` is encoded, `transactions` packed in batch order. `ordered` is kept with
-   * the block: N11 holds across a restart.
+   * the block: N11 holds across a restart. Undefined, and nothing is executed, if a block below has ended its epoch (E2).
    */
-  execute(batch: Uint8Array, transactions: Uint8Array, ordered: Ordered, mark: JournalMark): Promise<Executed>;
+  execute(
+    batch: Uint8Array,
+    transactions: Uint8Array,
+    ordered: Ordered,
+    mark: JournalMark,
+  ): Promise<Executed | undefined>;
   /**
    * Executes a block of a peer at or below a verified certificate. The header must follow from executing it; it is
    * compared before anything is written. `expected` has the certified roots when `header` is the certified one.
@@ -99,9 +125,11 @@ export interface LedgerPort {
   executeSynced(block: SyncBlock, expected: Head | undefined, mark: JournalMark): Promise<Executed>;
   /** Keeps an encoded certificate whose block was executed here. */
   storeCertificate(certificate: Uint8Array): Promise<void>;
+  /** Keeps verified hand-offs (encoded `updatesCodec`) of epochs whose blocks may lack here: bundles need them. */
+  storeHandoffs(updates: Uint8Array): Promise<void>;
   /**
    * Blocks for a peer that has executed up to `above`: a certificate at the greatest height at hand not above
-   * `above + 256`, all headers from `above + 1` to it, and transactions of a prefix of them up to `bytesMax`. Undefined
+   * `above + 256`, nor above the end of the epoch of `above + 1`, all headers from `above + 1` to it, and transactions of a prefix of them up to `bytesMax`. Undefined
    * when no such certificate is here.
    */
   blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined>;
@@ -193,6 +221,7 @@ export interface LedgerQueries {
   snapshotRows: { args: { height: number; prefix: Uint8Array; depth: number }; result: Uint8Array };
   /** Encoded BlockIdsAnswer. */
   blockIds: { args: { from: number }; result: Uint8Array };
+  membership: { args: Record<string, never>; result: Membership };
   sizes: {
     args: Record<string, never>;
     result: { readonly rows: number; readonly stateTreeBytes: number };
@@ -207,6 +236,21 @@ export interface JournalEntry {
   readonly bytes: Uint8Array;
 }
 
+/** R6: the last epoch in which a validator in doubt signs nothing. One that halted never signs again. */
+export type DoubtTerm = number | 'for ever';
+
+export interface Doubt {
+  readonly reason: string;
+  readonly through: DoubtTerm;
+}
+
+/** What a journal begins with. */
+export interface JournalBeginning {
+  readonly epoch: number;
+  /** Consensus key that the validator has in this epoch. */
+  readonly validatorKey: Uint8Array;
+}
+
 /** Append-only groups; what is appended while a group is being written shares the next one. */
 export interface JournalPort {
   /**
@@ -214,9 +258,19 @@ export interface JournalPort {
    * when the journal is in doubt.
    */
   append(entries: readonly JournalEntry[]): Promise<JournalMark>;
-  /** R6: in doubt from now on and at every later start; `append` refuses. Resolves when that is durable. */
-  doubt(reason: string): Promise<void>;
-  /** The last group whose fsync had returned. */
+  /**
+   * R6: in doubt from now on and at every later start, until the journal begins anew in an epoch after `through`; `append`
+   * refuses. Resolves when that is durable.
+   */
+  doubt(reason: string, through: DoubtTerm): Promise<void>;
+  /**
+   * Begins the journal anew, when doubt ends with an epoch or the consensus key changes with it; else a journal goes on.
+   * Resolves when that is durable: what was appended before is void, `append` works. Until then, whatever happens, all is
+   * as it was. Rejects, and changes nothing, while there is doubt that holds in this epoch. The ledger must have the
+   * certificate of the last block of the epoch before, durably: a start in an earlier epoch than the journal's is doubt.
+   */
+  renew(beginning: JournalBeginning): Promise<void>;
+  /** The last group whose fsync had returned; after `renew` one that stands for the beginning. */
   mark(): JournalMark;
   /** Entries at or below `height` are no longer needed: its block is final, executed and durable in LevelDB. */
   prune(height: number): void;

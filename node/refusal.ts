@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../api/ports.ts';
+import { FOLLOW_BLOCKS_MAX } from './limits.ts';
 import type { ReplicaState } from './pbft/state.ts';
 
 export interface Refusal {
@@ -9,10 +10,17 @@ export interface Refusal {
 }
 
 /** Why this node admits no transactions now; undefined if it does. `connected` validators, itself counted. */
-export function refusalOf({ mode, reason, quorum }: ReplicaState, connected: number): Refusal | undefined {
+export function refusalOf(
+  { mode, reason, quorum, low, executed }: ReplicaState,
+  connected: number,
+): Refusal | undefined {
   if (mode === 'halted') return { code: 'halted', detail: reason, retryAfter: 60 };
   if (mode === 'behind' || mode === 'starting') return { code: 'syncing', detail: reason, retryAfter: 1 };
-  if (connected >= quorum) return undefined;
-  const detail = `${connected} of ${quorum} validators needed are connected`;
+  if (mode === 'observing' && low > executed.height + FOLLOW_BLOCKS_MAX)
+    return { code: 'syncing', detail: reason, retryAfter: 1 };
+  // Without a vote it hands on what it gets: it needs somebody who takes it.
+  const needed = mode === 'observing' ? 2 : quorum;
+  if (connected >= needed) return undefined;
+  const detail = `${connected} of ${needed} validators needed are connected`;
   return { code: 'no-quorum', detail, retryAfter: 1 };
 }

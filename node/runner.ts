@@ -34,6 +34,7 @@ export interface RunnerPorts {
   stableDurable(height: number): void;
   keepCertificate(certificate: Certificate): void;
   startSync(certificate: Certificate): void;
+  epochEnded(certificate: Certificate): void;
   evidence(evidence: Evidence): void;
   refused(what: string, reason: string): void;
   /** R6: to be remembered durably. */
@@ -48,7 +49,7 @@ export interface RunnerPorts {
  * holds their records is fsynced; all records of one loop turn share that fsync.
  */
 export class Runner {
-  readonly state: ReplicaState;
+  #state: ReplicaState;
   readonly #ports: RunnerPorts;
   readonly #queue: Event[] = [];
   readonly #timers = new Map<TimerName, () => void>();
@@ -56,8 +57,18 @@ export class Runner {
   #closed = false;
 
   constructor(state: ReplicaState, ports: RunnerPorts) {
-    this.state = state;
+    this.#state = state;
     this.#ports = ports;
+  }
+
+  get state(): ReplicaState {
+    return this.#state;
+  }
+
+  /** E3: goes on in another epoch. What waits is about this one; effects on their way end in nothing. */
+  enter(state: ReplicaState): void {
+    this.#state = state;
+    for (const timer of [...this.#timers.keys()]) this.#stopTimer(timer);
   }
 
   dispatch(event: Event): void {
@@ -67,7 +78,7 @@ export class Runner {
     this.#draining = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        for (const effect of step(this.state, next, this.#ports.now())) this.#carryOut(effect);
+        for (const effect of step(this.#state, next, this.#ports.now())) this.#carryOut(effect);
       }
     } finally {
       this.#draining = false;
@@ -113,6 +124,8 @@ export class Runner {
         return ports.keepCertificate(effect.certificate);
       case 'startSync':
         return ports.startSync(effect.certificate);
+      case 'epochEnded':
+        return ports.epochEnded(effect.certificate);
       case 'evidence':
         return ports.evidence(effect.evidence);
       case 'refused':
@@ -127,7 +140,7 @@ export class Runner {
   /** S1. Without records (what they rest on is durable already) signing follows at once. */
   #persist(records: readonly JournalRecord[], then: readonly Unsigned[]): void {
     if (records.length === 0) return this.#signAndSend(then);
-    const stored = records.map((record) => this.#entryOf(record));
+    const stored = records.map((record) => this.entryOf(record));
     this.#ports.journal.append(stored).then(
       () => {
         for (const record of records)
@@ -140,10 +153,11 @@ export class Runner {
 
   /** What a new segment of the journal begins with. */
   lastingEntries(): readonly JournalEntry[] {
-    return lastingRecords(this.state).map((record) => this.#entryOf(record));
+    return lastingRecords(this.state).map((record) => this.entryOf(record));
   }
 
-  #entryOf(record: JournalRecord): JournalEntry {
+  /** A record as the journal keeps it. */
+  entryOf(record: JournalRecord): JournalEntry {
     const bodies = record.kind === 'proposal' ? this.#ports.bodiesOf(record.batch, record.vote.digest) : NOTHING;
     return { height: recordHeight(record) ?? LONG_LIVED, bytes: encodeRecord(record, bodies) };
   }
@@ -160,7 +174,8 @@ export class Runner {
 
   /** While the fsync ran, the height may have become stable or executed, the view old, or this node halted or in doubt. */
   #isPast(unsigned: Unsigned): boolean {
-    const { low, asked, mode } = this.state;
+    const { low, asked, mode, config } = this.state;
+    if (epochOf(unsigned) !== config.epoch) return true;
     if (unsigned.kind === 'status') return false;
     if (mode === 'halted' || mode === 'doubt') return true;
     switch (unsigned.kind) {
@@ -189,6 +204,21 @@ export class Runner {
   #stopTimer(timer: TimerName): void {
     this.#timers.get(timer)?.();
     this.#timers.delete(timer);
+  }
+}
+
+/** What is still to be signed may be of an epoch that was left while the fsync ran. */
+function epochOf(unsigned: Unsigned): number {
+  switch (unsigned.kind) {
+    case 'checkpoint':
+      return unsigned.checkpoint.epoch;
+    case 'viewChange':
+    case 'status':
+      return unsigned.body.epoch;
+    case 'newView':
+      return unsigned.epoch;
+    default:
+      return unsigned.vote.epoch;
   }
 }
 

@@ -11,6 +11,8 @@ import { type BlocksAnswer, blocksAnswerCodec, requestCodec } from './wire.ts';
 export interface SyncContext extends SnapshotContext {
   /** R8: how many blocks behind its target a snapshot is taken. */
   readonly snapshotBlocks: number;
+  /** The greatest height that is known to be certified, also in a later epoch. */
+  newest(): number;
   /** Whether all signatures of packed transactions are valid, and they are `count`. */
   checkBodies(packed: Uint8Array, count: number): Promise<string | undefined>;
   onExecuted(executed: Executed): void;
@@ -27,7 +29,7 @@ export async function syncTo(context: SyncContext, target: number, signal: Abort
   for (let turn = 0; !signal.aborted; turn++) {
     const own = context.executed().height;
     if (own >= target) return;
-    if (!hopeless && target - own >= context.snapshotBlocks) {
+    if (!hopeless && Math.max(target, context.newest()) - own >= context.snapshotBlocks) {
       if (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal)) continue;
       // Blocks come surely, if slower.
       hopeless = true;

@@ -1,227 +1,235 @@
-import type { Genesis } from '../genesis/genesis.ts';
-import type { Application } from '../ledger/application.ts';
-import { type Batch, batchCodec, batchDigest } from '../ledger/block.ts';
-import { certificateCodec } from '../ledger/checkpoint.ts';
+import { equalBytes } from '../ledger/bytes.ts';
+import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode } from '../ledger/codec.ts';
-import { TRANSACTION_BYTES_MAX } from '../ledger/limits.ts';
+import { parametersProblem } from '../ledger/parameters.ts';
+import type { SignedReady } from '../ledger/ready.ts';
 import type { Reply, SignedReply } from '../ledger/reply.ts';
-import type { VerifySignature } from '../ledger/signature.ts';
-import type { Log, Network } from '../p2p/index.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import type { PeerSet } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
 import { CatchUp } from './catch-up.ts';
+import { type Checks, configOf, contextOf, indexIn, peerSetOf, renewed, signingIn, startingEpoch } from './epochs.ts';
+import { Execution } from './execution.ts';
+import { FollowEpochs } from './follow-epochs.ts';
 import { Forwarding } from './forwarding.ts';
-import { SigningGuard } from './guard.ts';
-import { idKey, idKeys } from './id-key.ts';
+import { type Signing, SigningGuard } from './guard.ts';
+import { idKeys } from './id-key.ts';
 import { type InboxContext, takeFrame } from './inbox.ts';
 import { Intake, type Wanted } from './intake.ts';
 import {
-  CATCH_UP_DELAY_MS,
   EVIDENCE_LOGGED_MAX,
   POOL_BYTES_MAX,
   POOL_TRANSACTIONS_MAX,
   RECENT_IDS_MAX,
   SNAPSHOT_BLOCKS_MIN,
-  STATUS_INTERVAL_MS,
 } from './limits.ts';
-import { Mempool, type PoolEntry } from './mempool.ts';
+import { Mempool } from './mempool.ts';
+import { Ordering } from './ordering.ts';
 import { OwnSignatures } from './own-signatures.ts';
-import type { Now, Ordered } from './pbft/events.ts';
-import { culpritOf } from './pbft/evidence.ts';
-import { HALTED } from './pbft/halt.ts';
+import type { Event, UncertifiedHead } from './pbft/events.ts';
+import { allEvidence, culpritOf } from './pbft/evidence.ts';
+import { HALTED, hasHalted } from './pbft/halt.ts';
 import { decodeRecord } from './pbft/records.ts';
 import { restoreState } from './pbft/restore.ts';
-import { batchOf, chainNow, leaderOf, type ReplicaState } from './pbft/state.ts';
+import { chainNow, heldBatch, leaderOf, type ReplicaState } from './pbft/state.ts';
+import { isHeard } from './pbft/status.ts';
 import { isHeld } from './pbft/useful.ts';
 import type { MessageContext } from './pbft/verify.ts';
-import { shownTo } from './pbft/witness.ts';
 import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
-import type { Executed, Installed, JournalEntry, JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
+import { NO_MEMBER, type PoolEntry, staticProblem } from './pool-entry.ts';
+import type { Head, Installed, JournalEntry, Membership } from './ports.ts';
+import { signReady } from './ready.ts';
 import { RecentIds } from './recent-ids.ts';
 import { refusalOf } from './refusal.ts';
 import { Runner } from './runner.ts';
 import { onceOnly } from './scheduler.ts';
-import type { Signer } from './signatures.ts';
-import { isValid } from './verify/packed.ts';
-import type { VerifyPool } from './verify/pool.ts';
+import type { Observer, ValidatorOptions } from './validator-options.ts';
 import { messageFrame } from './wire.ts';
 
-export interface ValidatorOptions {
-  readonly genesis: Genesis;
-  readonly application: Application;
-  /** Index of this member in the genesis set. */
-  readonly self: number;
-  readonly signer: Signer;
-  readonly verify: VerifySignature;
-  readonly verifyPool: VerifyPool;
-  readonly ledger: LedgerPort;
-  readonly opened: OpenedLedger;
-  readonly journal: JournalPort;
-  readonly records: readonly Uint8Array[];
-  /** Why the journal can't be trusted, if it can't (R1). */
-  readonly doubt: string | undefined;
-  readonly network: Network;
-  readonly log: Log;
-  readonly scheduler: Scheduler;
-  /** R8: how many blocks behind a certificate a snapshot is taken instead. */
-  readonly snapshotBlocks?: number;
-  now(): Now;
-  fatal(error: unknown): void;
-}
-
-/** Callbacks of one node that its API side hangs on. */
-export interface Observer {
-  /** A block is executed; `outcomes` as in Executed. */
-  executed(height: number, keys: readonly string[]): void;
-  /** Everything up to this height is executed and certified here. */
-  final(height: number): void;
-  expired(keys: readonly string[]): void;
-}
-
 /**
- * One validator: the runner's effects on one side, network, ledger and pool on the other. It decides nothing about the
- * protocol; what it does follows from effects of the core or from bytes that passed their checks.
+ * One node of the chain, a validator wherever the set names it: the runner's effects on one side, network, ledger and pool on
+ * the other. It decides nothing about the protocol; what it does follows from effects of the core or from bytes that
+ * passed their checks.
  */
 export class Validator {
   readonly #options: ValidatorOptions;
-  readonly #context: MessageContext;
   readonly #runner: Runner;
   readonly #bodies: Bodies;
   readonly #forwarding: Forwarding;
+  readonly #ordering: Ordering;
+  readonly #execution: Execution;
   readonly #peers: PeerClient;
   readonly #own: OwnSignatures;
+  readonly #follow: FollowEpochs;
   readonly #catchUp: CatchUp;
   readonly #guard: SigningGuard;
   readonly #recent = new RecentIds(RECENT_IDS_MAX);
   readonly #abort = new AbortController();
   readonly pool: Mempool;
   readonly intake: Intake;
-  /** Newest height that is executed and certified here. */
-  finalHeight: number;
-  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0 };
-  /** R8: a snapshot left blocks out. */
-  #skipsBlocks: boolean;
+  readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, epochs: 0 };
+  #membership: Membership;
+  /** Of every message, in whatever epoch. */
+  readonly #checks: Checks;
+  #context: MessageContext;
+  #signing: Signing;
+  /** E6: no block of the epoch is final yet, so members that have left it are still served. */
+  #isFresh = true;
+  /** E3: an epoch is being entered. */
+  #entering = false;
   #observer: Observer | undefined;
-  #poolAnnounced = false;
-  /** Up to where the low mark is in the journal. */
-  #durable = 0;
 
   constructor(options: ValidatorOptions) {
     const scheduler = onceOnly(options.scheduler);
     this.#options = { ...options, scheduler };
-    const { genesis, opened, self } = options;
-    const { parameters, validators } = genesis;
-    this.#context = {
+    const { genesis, opened, application, network, log, fatal } = options;
+    this.#membership = opened.membership;
+    const epoch = startingEpoch(opened);
+    const signing = signingIn(epoch, options.peerKey, options.signers);
+    this.#checks = {
       genesisId: genesis.id,
-      epoch: 0,
-      validators,
       verify: options.verify,
-      window: parameters.window,
       isVerified: (viewChange) => isHeld(this.state, viewChange),
     };
-    this.pool = new Mempool({ transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX }, validators.length);
+    this.#context = contextOf(epoch, this.#checks);
+    const limits = { transactionsMax: POOL_TRANSACTIONS_MAX, bytesMax: POOL_BYTES_MAX };
+    this.pool = new Mempool(limits, epoch.validators.length);
     for (const key of idKeys(opened.recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
     const stable = opened.certificate === undefined ? undefined : decode(certificateCodec, opened.certificate);
-    this.finalHeight = stable?.checkpoint.height ?? 0;
+    const finalHeight = stable?.checkpoint.height ?? 0;
     const records = options.records.map(decodeRecord);
-    this.#guard = new SigningGuard(genesis.id, options.signer, self);
-    this.#guard.forget(this.finalHeight);
-    const { network, log, fatal } = options;
-    this.#skipsBlocks = opened.base > 0;
-    this.#peers = new PeerClient({
+    this.#signing = signing;
+    this.#guard = new SigningGuard(genesis.id, signing);
+    this.#guard.forget(finalHeight);
+    const common = {
       network,
       log,
+      scheduler,
       signal: this.#abort.signal,
+      messages: () => this.#context,
+      state: () => this.state,
+      parameters: () => this.state.config.parameters,
+      self: () => this.state.config.self ?? NO_MEMBER,
+      chainNow: () => this.chainNow(),
+      monotonic: () => options.now().monotonic,
+      dispatch: (event: Event) => this.#runner.dispatch(event),
+      blame: (member: number, reason: string) => this.#blame(member, reason),
+      fatal,
+    };
+    this.#peers = new PeerClient({
+      ...common,
       isKnown: (key) => this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key),
       take: (member, packed) => this.intake.fromPeer(member, packed),
-      blame: (member, reason) => this.#blame(member, reason),
-      fatal,
+    });
+    this.#follow = new FollowEpochs({
+      ...common,
+      peers: this.#peers,
+      ledger: options.ledger,
+      now: () => options.now(),
     });
     this.#own = new OwnSignatures({
-      self,
+      ...common,
       peers: this.#peers,
-      network,
-      scheduler,
-      context: this.#context,
-      signal: this.#abort.signal,
-      state: () => this.state,
-      dispatch: (event) => this.#runner.dispatch(event),
-      fatal,
+      certified: (certificate) => this.#follow.take(certificate),
     });
     this.#catchUp = new CatchUp({
       ...options,
-      messages: this.#context,
-      now: () => options.now().monotonic,
-      signal: this.#abort.signal,
-      snapshotBlocks: options.snapshotBlocks ?? SNAPSHOT_BLOCKS_MIN,
-      state: () => this.state,
-      dispatch: (event) => this.#runner.dispatch(event),
-      executed: (executed, keys) => this.#executed(executed, keys, undefined),
-      installed: (installed) => this.#installed(installed),
-      blame: (member, reason) => this.#blame(member, reason),
-    });
-    const config = {
+      ...common,
       genesisId: genesis.id,
-      epoch: 0,
-      validators,
-      self,
-      parameters,
-      statusIntervalMs: STATUS_INTERVAL_MS,
-      catchUpDelayMs: CATCH_UP_DELAY_MS,
-    };
-    const state = restoreState(config, { head: opened.head, stable, records }, options.now());
+      follow: this.#follow,
+      now: common.monotonic,
+      snapshotBlocks: options.snapshotBlocks ?? SNAPSHOT_BLOCKS_MIN,
+      executed: (executed, keys) => this.#execution.executed(executed, keys, undefined),
+      installed: (installed) => this.#installed(installed),
+    });
+    const restored = { head: opened.head, stable, records };
+    const state = restoreState(configOf(epoch, signing.self, genesis.id), restored, options.now());
     this.#runner = new Runner(state, this.#ports());
     this.#bodies = new Bodies({
+      ...common,
       genesisId: genesis.id,
+      application,
       pool: this.pool,
-      parameters,
       setTimer: scheduler.setTimer,
       sources: (from) => this.#sources(from),
       isArriving: (key) => this.intake.isArriving(key),
       fetch: (member, ids, wanted) => this.#fetchBodies(member, ids, wanted),
       fetchBatch: (member, height, digest) => this.#peers.batch(member, height, digest),
-      done: ({ height }, digest, problem) => this.#runner.dispatch({ type: 'bodies', height, digest, problem }),
+      done: ({ height }, digest, problem, governs) =>
+        this.#runner.dispatch({ type: 'bodies', height, digest, problem, governs }),
       batchDone: (batch, digest) => this.#runner.dispatch({ type: 'batch', batch, digest }),
     });
     const { monotonic } = options.now();
-    const leader = leaderOf(state);
-    for (const entry of this.#bodies.restore(records, this.finalHeight, opened.head.height, leader)) {
+    const origin = this.pool.originOf(leaderOf(state));
+    for (const entry of this.#bodies.restore(records, finalHeight, opened.head.height, origin)) {
       // Executed since in another batch: a proposal of an earlier view may still name it.
       if (!this.#recent.has(entry.key)) this.pool.add(entry, monotonic);
     }
     this.#forwarding = new Forwarding({
+      ...common,
       pool: this.pool,
-      self,
       broadcast: (frame) => network.broadcast(frame),
+      submit: (packed) => this.#peers.submit(packed),
       send: (to, frame) => void network.send(to, frame),
       leader: () => leaderOf(this.state),
-      stale: (entries) => this.#dropExecuted(entries),
-      now: () => options.now().monotonic,
+      stale: (entries) => this.#ordering.dropExecuted(entries),
+      now: common.monotonic,
       setTimer: scheduler.setTimer,
       soon: scheduler.soon,
     });
+    this.#ordering = new Ordering({
+      ...common,
+      pool: this.pool,
+      bodies: this.#bodies,
+      forwarding: this.#forwarding,
+      ledger: options.ledger,
+      now: common.monotonic,
+      soon: scheduler.soon,
+      areHeard: (candidates) => candidates.every((peerKey) => isHeard(this.state, peerKey, options.now())),
+    });
     this.intake = new Intake({
+      ...common,
       genesisId: genesis.id,
-      parameters,
-      application: options.application,
-      self,
+      application,
       pool: this.pool,
       verifyPool: options.verifyPool,
       senders: opened.senders,
-      chainNow: () => this.chainNow(),
-      now: () => options.now().monotonic,
+      now: common.monotonic,
       body: (key) => this.#bodies.body(key),
       refusal: () => refusalOf(this.state, network.connected().length + 1),
       recentlyExecuted: (key) => this.#recent.has(key),
       executedAmong: (ids) => options.ledger.query('executedAmong', { ids }),
       added: (entries, own) => this.#added(entries, own),
-      blame: (member, reason) => this.#blame(member, reason),
     });
+    this.#isFresh = finalHeight < epoch.firstHeight;
+    this.#execution = new Execution({
+      ...common,
+      ledger: options.ledger,
+      journal: options.journal,
+      pool: this.pool,
+      bodies: this.#bodies,
+      ordering: this.#ordering,
+      intake: this.intake,
+      guard: this.#guard,
+      recent: this.#recent,
+      skipsBlocks: opened.base > 0,
+      finalHeight,
+      observer: () => this.#observer,
+      membershipChanged: () => void this.#admit().catch(fatal),
+      final: (height) => this.#outlive(height),
+    });
+    this.#refit((index) => index);
   }
 
   /** How often it caught up, and how often by a snapshot. */
   get catchUps(): CatchUp['counters'] {
     return this.#catchUp.counters;
+  }
+
+  /** Newest height that is executed and certified here. */
+  get finalHeight(): number {
+    return this.#execution.finalHeight;
   }
 
   get state(): ReplicaState {
@@ -243,39 +251,58 @@ export class Validator {
     return this.#guard.signReply(reply);
   }
 
+  /** E5. */
+  signReady(): SignedReady | string {
+    return signReady(this.state, this.#options.peerKey, this.#options.signers, this.#follow.isCurrent);
+  }
+
   observe(observer: Observer): void {
     this.#observer = observer;
   }
 
   /** Begins to speak and to vote. */
   start(): void {
-    const { network, doubt, opened, ledger } = this.#options;
+    const { network, doubt, opened, ledger, fatal } = this.#options;
     const inbox: InboxContext = {
-      messages: this.#context,
+      messages: () => this.#context,
       state: () => this.state,
       dispatch: (event) => this.#runner.dispatch(event),
-      transactions: (from, packed) => void this.intake.fromPeer(from, packed).catch(this.#options.fatal),
+      transactions: (from, packed) => void this.intake.fromPeer(from, packed).catch(fatal),
       offer: (from, ids) => this.#peers.onOffer(from, ids),
       blame: (member, reason) => this.#blame(member, reason),
+      otherEpoch: (from, epoch, message) => this.#follow.otherEpoch(from, epoch, message),
     };
-    network.onFrame((from, frame) => takeFrame(from, frame, inbox));
-    network.onRequest((from, body) =>
-      answerPeer(from, body, {
+    const answer = (body: Uint8Array): Promise<Uint8Array> =>
+      answerPeer(body, {
         ledger,
         body: (key) => this.#bodies.body(key),
-        batch: (height, digest) => this.#heldBatch(height, digest),
-        shownTo: (member) => shownTo(this.state, member),
-      }),
-    );
+        batch: (height, digest) => heldBatch(this.state, height, digest),
+        state: () => this.state,
+        submitted: (transactions) => void this.intake.fromClient(transactions).catch(fatal),
+      });
+    network.onFrame((from, frame) => takeFrame(from, frame, inbox));
+    network.onRequest((_from, body) => answer(body));
+    network.onGuestRequest((_peerKey, body) => answer(body));
     network.onChannel((member, open) => {
       this.#runner.dispatch({ type: 'channel', member, open });
       if (open) this.#own.ask(member);
     });
+    network.onGuestChannel((peerKey, open) => this.#runner.dispatch({ type: 'guest', peerKey, open }));
     network.onUnreachable((member) => this.#runner.dispatch({ type: 'unreachable', member }));
     if (doubt !== undefined) this.#runner.dispatch({ type: 'doubt', reason: doubt });
-    this.#runner.dispatch({ type: 'started', uncertified: opened.uncertified });
+    this.#begin(opened.uncertified);
+    this.#follow.start();
+  }
+
+  /** What a node does that begins, or begins anew in another epoch. */
+  #begin(uncertified: readonly UncertifiedHead[]): void {
+    const { network } = this.#options;
+    network.update(this.#peerSet());
+    this.#runner.dispatch({ type: 'started', uncertified });
     for (const member of network.connected()) this.#runner.dispatch({ type: 'channel', member, open: true });
-    this.#announcePool();
+    for (const { peerKey, connected } of network.guests())
+      if (connected) this.#runner.dispatch({ type: 'guest', peerKey, open: true });
+    this.#ordering.announce();
     this.#own.askAll();
   }
 
@@ -288,7 +315,6 @@ export class Validator {
 
   #ports(): ConstructorParameters<typeof Runner>[1] {
     const { scheduler } = this.#options;
-    const { maxLifetimeMs } = this.#options.genesis.parameters;
     const { journal, network, ledger, log, now, fatal } = this.#options;
     return {
       journal,
@@ -299,27 +325,30 @@ export class Validator {
       broadcast: (message) => network.broadcast(messageFrame(message)),
       send: (to, message) => void network.send(to, messageFrame(message)),
       bodiesOf: (batch, digest) => this.#bodies.packed(batch, digest),
-      waiting: () => this.pool.waiting(this.chainNow(), maxLifetimeMs),
-      chooseBatch: (height, timestamp) => this.#chooseBatch(height, timestamp),
+      waiting: () => this.#ordering.waiting(),
+      chooseBatch: (height, timestamp) => this.#ordering.choose(height, timestamp),
       requestBodies: (batch, digest, from) => this.#bodies.request(batch, digest, from),
       requestBatch: (height, digest, from) => this.#bodies.requestBatch(height, digest, from),
-      accepted: (batch) => this.#accepted(batch),
-      entered: (view, leader) => this.#entered(view, leader),
+      accepted: (batch) => {
+        if (batch.height > this.state.executed.height) this.#ordering.accepted(batch);
+      },
+      entered: (view, leader) => {
+        this.#ordering.entered();
+        if (view > 0) log.info({ view, leader }, 'view entered');
+      },
       left: (view, asked, reason) => {
         this.counters.viewChanges++;
         log.info({ view, asked, reason }, 'view left');
       },
-      execute: (batch, ordered) => void this.#execute(batch, ordered),
-      stable: (certificate) => this.#stable(certificate.checkpoint.height),
-      stableDurable: (height) => {
-        this.#durable = Math.max(this.#durable, height);
-        this.#prune();
-      },
+      execute: (batch, ordered) => void this.#execution.execute(batch, ordered),
+      stable: (certificate) => this.#execution.stable(certificate.checkpoint.height),
+      stableDurable: (height) => this.#execution.stableDurable(height),
       keepCertificate: (certificate) => {
         ledger.storeCertificate(encode(certificateCodec, certificate)).catch(fatal);
-        this.#final();
+        this.#execution.final();
       },
       startSync: (certificate) => void this.#catchUp.run(certificate),
+      epochEnded: (certificate) => this.#epochEnded(certificate),
       evidence: (evidence) => {
         // X09: an equivocator must not fill our log.
         if (++this.counters.evidence > EVIDENCE_LOGGED_MAX) return;
@@ -332,58 +361,14 @@ export class Validator {
       },
       doubt: (reason) => {
         log.error({ reason }, 'in doubt: this validator signs nothing any more in this epoch');
-        this.#options.journal.doubt(reason).catch(fatal);
+        const through = reason.startsWith(HALTED) ? 'for ever' : this.state.config.epoch;
+        journal.doubt(reason, through).catch(fatal);
       },
       halted: (reason) => {
         log.error({ reason }, 'halted: this node signs nothing any more');
-        this.#options.journal.doubt(`${HALTED}${reason}`).catch(fatal);
+        journal.doubt(`${HALTED}${reason}`, 'for ever').catch(fatal);
       },
     };
-  }
-
-  /** N13: what waits for long may have been executed before it came here; nobody would ever order it again. */
-  #dropExecuted(entries: readonly PoolEntry[]): void {
-    this.#executedAmong(entries)
-      .then((keys) => this.pool.remove(keys))
-      .catch(this.#options.fatal);
-  }
-
-  async #executedAmong(entries: readonly PoolEntry[]): Promise<readonly string[]> {
-    const ids = new Uint8Array(32 * entries.length);
-    for (const [i, { id }] of entries.entries()) ids.set(id, 32 * i);
-    const bits = await this.#options.ledger.query('executedAmong', { ids });
-    return entries.filter((_, i) => isValid(bits, i)).map(({ key }) => key);
-  }
-
-  /** N13: it leaves what is orderable. T7: and shows whether the leader left something out. */
-  #accepted(batch: Batch): void {
-    if (batch.height <= this.state.executed.height) return;
-    const { batchTransactionsMax, batchBytesMax, maxLifetimeMs, inclusionTimeoutMs } = this.#options.genesis.parameters;
-    const keys = batch.transactions.map(idKey);
-    this.pool.enterBatch(batch.height, keys);
-    let bytes = 0;
-    for (const key of keys) bytes += this.#bodies.body(key)?.bytes.length ?? 0;
-    const full = keys.length >= batchTransactionsMax || bytes + TRANSACTION_BYTES_MAX > batchBytesMax;
-    const at = { time: this.chainNow(), monotonic: this.#options.now().monotonic };
-    this.pool.judgeInclusion(keys, full, at, { lifetimeMaxMs: maxLifetimeMs, inclusionMs: inclusionTimeoutMs });
-  }
-
-  #entered(view: number, leader: number): void {
-    this.pool.enterView();
-    this.#forwarding.enteredView();
-    this.#announcePool();
-    if (view > 0) this.#options.log.info({ view, leader }, 'view entered');
-  }
-
-  #chooseBatch(height: number, timestamp: number): void {
-    const { batchTransactionsMax, batchBytesMax, maxLifetimeMs } = this.#options.genesis.parameters;
-    const chosen = this.pool.choose(timestamp, batchTransactionsMax, batchBytesMax, maxLifetimeMs);
-    let batch: Batch | undefined;
-    if (chosen.length > 0) {
-      batch = { height, timestamp, transactions: chosen.map(({ id }) => id) };
-      this.#bodies.hold(batch, batchDigest(batch), chosen);
-    }
-    this.#runner.dispatch({ type: 'batchReady', height, batch, pool: this.#poolView() });
   }
 
   async #fetchBodies(member: number, ids: readonly Uint8Array[], wanted: Wanted): Promise<string | undefined> {
@@ -391,105 +376,120 @@ export class Validator {
     return packed === undefined ? undefined : this.intake.forBatch(member, packed, wanted);
   }
 
-  #heldBatch(height: number, digest: Uint8Array): Batch | undefined {
-    const slot = this.state.slots.get(height);
-    return slot && batchOf(slot, digest);
-  }
-
-  /** S4: the one way into the executor for ordered batches; the ledger executes in the order of calls. */
-  async #execute(batch: Batch, ordered: Ordered): Promise<void> {
-    const { ledger, journal, fatal } = this.#options;
-    try {
-      const bodies = this.#bodies.packed(batch, ordered.digest);
-      const executed = await ledger.execute(encode(batchCodec, batch), bodies, ordered, journal.mark());
-      this.#executed(executed, batch.transactions.map(idKey), ordered);
-    } catch (error) {
-      fatal(error);
-    }
-  }
-
-  #executed(executed: Executed, keys: readonly string[], ordered: Ordered | undefined): void {
-    const { height, senders } = executed;
-    if (senders !== undefined) this.intake.senders.apply(senders);
-    let transactions = 0;
-    for (const outcome of executed.outcomes) if (outcome !== 2) transactions++;
-    for (const key of keys) this.#recent.add(key);
-    this.pool.executed(height, keys);
-    // Whoever waits hears of execution before finality, which the core may find in the same step.
-    this.#observer?.executed(height, keys);
-    this.#runner.dispatch({ type: 'executed', head: executed, transactions, ordered });
-    this.#final();
-    this.#announcePool();
-  }
-
-  /** R8: what the snapshot says was executed is pending no more, before anything is taken for expired. */
-  async #installed({ head, recentIds, senders }: Installed): Promise<void> {
-    this.intake.senders.replace(senders);
-    for (const key of idKeys(recentIds.subarray(-32 * RECENT_IDS_MAX))) this.#recent.add(key);
-    const keys = await this.#executedAmong([...this.pool.entries()]);
-    this.#skipsBlocks = true;
-    this.pool.skipTo(head.height, keys);
-    this.#observer?.executed(head.height, keys);
-    this.#runner.dispatch({ type: 'executed', head, transactions: recentIds.length / 32, ordered: undefined });
-    this.#final();
-    this.#announcePool();
-  }
-
-  #stable(height: number): void {
-    this.#guard.forget(height);
-    this.#final();
-  }
-
-  /** Moves the final height: certified and executed here. C4: what can't execute any more by certified time is expired. */
-  #final(): void {
-    const { low, executed, stable, certified: height } = this.state;
-    if (height <= this.finalHeight) return;
-    this.finalHeight = height;
-    this.#bodies.stable(height);
-    this.#prune();
-    this.#observer?.final(height);
-    if (stable === undefined || low > executed.height) return;
-    const expired = this.pool.expire(stable.checkpoint.timestamp);
-    if (expired.length > 0) this.#expired(expired).catch(this.#options.fatal);
-  }
-
-  /** C4: a peer may send again what has executed. Where blocks were left out, the ledger is asked whether it would see it. */
-  async #expired(entries: readonly PoolEntry[]): Promise<void> {
-    const ask = ({ id, validUntil }: PoolEntry) => this.#options.ledger.query('hasExecuted', { id, validUntil });
-    const seen = this.#skipsBlocks && (await Promise.all(entries.map(ask)));
-    const unseen = entries.filter((_, i) => !seen || seen[i] === false);
-    if (unseen.length > 0) this.#observer?.expired(unseen.map(({ key }) => key));
-  }
-
-  /** V10: what the journal has is needed until block and certificate above it are durable. */
-  #prune(): void {
-    this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));
-  }
-
   #sources(first: number): readonly number[] {
     const others = this.#options.network.connected().filter((member) => member !== first);
-    return first === this.#options.self ? others : [first, ...others];
+    return first === this.state.config.self ? others : [first, ...others];
   }
 
   #added(entries: readonly PoolEntry[], own: boolean): void {
     this.#bodies.added(entries);
     if (own) this.#forwarding.added(entries);
-    this.#announcePool();
+    this.#ordering.announce();
   }
 
-  /** Tells the core once per loop turn what the leader could order. */
-  #announcePool(): void {
-    if (this.#poolAnnounced) return;
-    this.#poolAnnounced = true;
-    this.#options.scheduler.soon(() => {
-      this.#poolAnnounced = false;
-      this.#runner.dispatch({ type: 'pool', view: this.#poolView() });
+  async #installed(installed: Installed): Promise<void> {
+    await this.#execution.installed(installed);
+    const { head, recentIds, membership } = installed;
+    const certificate = decode(certificateCodec, installed.certificate);
+    if (certificate.checkpoint.epoch === this.state.config.epoch) {
+      this.#membership = membership;
+      this.#runner.dispatch({ type: 'executed', head, transactions: recentIds.length / 32, ordered: undefined });
+    } else {
+      // E7: hand-offs have led here; the blocks of the epochs between were never executed.
+      await this.#enter(membership, head, certificate);
+    }
+    this.#execution.final();
+    this.#ordering.announce();
+  }
+
+  /** E6: a block of the epoch is final, so whoever has left it is served no more. */
+  #outlive(height: number): void {
+    if (!this.#isFresh || height < this.state.config.firstHeight) return;
+    this.#isFresh = false;
+    this.#options.network.update(this.#peerSet());
+  }
+
+  /** E3: the last block of the epoch is executed and stable here. */
+  #epochEnded(certificate: Certificate): void {
+    if (this.#entering) return;
+    this.#entering = true;
+    this.#enterNext(certificate)
+      .catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) this.#options.fatal(error);
+      })
+      .finally(() => {
+        this.#entering = false;
+      });
+  }
+
+  async #enterNext(certificate: Certificate): Promise<void> {
+    const { ledger } = this.#options;
+    // R2: what the next epoch rests on is durable, and the set that comes next is as executed.
+    await ledger.storeCertificate(encode(certificateCodec, certificate));
+    await this.#enter(await ledger.query('membership', {}), this.state.executed, certificate);
+  }
+
+  /** E3: `head` is the block below the epoch's first, or one in it that a snapshot led to. */
+  async #enter(membership: Membership, head: Head, certificate: Certificate): Promise<void> {
+    const { current: epoch } = membership;
+    const { log, now, journal, peerKey, signers, application, genesis } = this.#options;
+    const { number, parameters } = epoch;
+    const problem = parametersProblem(parameters) ?? application.versionProblem(parameters);
+    if (problem !== undefined) throw new Error(`epoch ${number} can't be entered: ${problem}`);
+    const signing = signingIn(epoch, peerKey, signers);
+    // C3: whose own state was wrong is in doubt for ever.
+    let doubt = hasHalted(this.state) ? this.state.reason : undefined;
+    if (signing.signer !== undefined && doubt === undefined) {
+      const validatorKey = signing.signer.publicKey;
+      const isOther = this.#signing.signer === undefined || !equalBytes(this.#signing.signer.publicKey, validatorKey);
+      // R6: a journal that was in doubt, or that is another key's, begins anew.
+      if (isOther || this.state.mode === 'doubt') doubt = await renewed(journal, { epoch: number, validatorKey });
+      const entered = { kind: 'entered', epoch: number } as const;
+      const stable = { kind: 'stable', certificate, executed: head.height } as const;
+      if (doubt === undefined) await journal.append([entered, stable].map((record) => this.#runner.entryOf(record)));
+    }
+    // A snapshot may have led further meanwhile.
+    if (this.#abort.signal.aborted || number <= this.state.config.epoch) return;
+    const before = this.state;
+    const config = configOf(epoch, signing.self, genesis.id);
+    this.#membership = membership;
+    this.#context = contextOf(epoch, this.#checks);
+    this.#guard.enter(signing);
+    this.#signing = signing;
+    this.#guard.forget(head.height);
+    this.#isFresh = head.height < epoch.firstHeight;
+    this.#runner.enter(restoreState(config, { head, stable: certificate, records: allEvidence(before) }, now()));
+    this.#bodies.dropAbove(head.height);
+    this.#refit((index) => indexIn(epoch.validators, before.config.validators[index]));
+    this.counters.epochs++;
+    if (doubt !== undefined) this.#runner.dispatch({ type: 'doubt', reason: doubt });
+    log.info({ epoch: number, height: head.height, index: signing.self }, 'epoch entered');
+    this.#begin([]);
+    this.#follow.entered();
+    this.#execution.final();
+  }
+
+  /** N4: what waits is judged by the parameters of the epoch; T9: and shared out among its members. */
+  #refit(indexOf: (index: number) => number): void {
+    const { application, genesis } = this.#options;
+    const { parameters, validators } = this.state.config;
+    this.pool.enterEpoch(validators.length, indexOf, ({ bytes }) => {
+      const decoded = decodeTransaction(genesis.id, bytes);
+      return decoded.ok && staticProblem(decoded.value, application, parameters) === undefined;
     });
   }
 
-  #poolView() {
-    const { batchTransactionsMax, batchBytesMax } = this.#options.genesis.parameters;
-    return this.pool.view(batchTransactionsMax, batchBytesMax);
+  /** Somebody else is admitted; if the epoch has ended too, entering the next one says so. */
+  async #admit(): Promise<void> {
+    this.#membership = await this.#options.ledger.query('membership', {});
+    if (!this.#abort.signal.aborted) this.#options.network.update(this.#peerSet());
+  }
+
+  #peerSet(): PeerSet {
+    const { current, previous } = this.#membership;
+    const { genesis, peerKey } = this.#options;
+    const epoch = this.state.config.epoch === current.number ? current : previous!;
+    return peerSetOf(epoch, peerKey, this.#membership, this.#isFresh, genesis);
   }
 
   #blame(member: number, reason: string): void {

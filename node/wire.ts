@@ -9,8 +9,16 @@ import {
   NAME_BYTES_MAX,
   TABLE_KEY_BYTES_MAX,
   TABLE_VALUE_BYTES_MAX,
+  TRANSACTION_BYTES_MAX,
 } from '../ledger/limits.ts';
-import { SHOWN_MAX, SNAPSHOT_BLOCKS_MAX, SNAPSHOT_PARTS_MAX, SNAPSHOT_ROWS_MAX, SYNC_BLOCKS_MAX } from './limits.ts';
+import {
+  FORWARD_BYTES_MAX,
+  SHOWN_MAX,
+  SNAPSHOT_BLOCKS_MAX,
+  SNAPSHOT_PARTS_MAX,
+  SNAPSHOT_ROWS_MAX,
+  SYNC_BLOCKS_MAX,
+} from './limits.ts';
 import { type Message, messageCodec, shownCodec } from './pbft/messages.ts';
 
 /** First byte of a frame on the channel between two validators. */
@@ -39,18 +47,33 @@ export const requestCodec = union({
   blocks: [2, struct({ above: u64 })],
   /** V9: the batch at a height with this digest. */
   batch: [3, struct({ height: u64, digest: bytes32 })],
-  /** R6: what was seen to be signed by whoever asks. */
-  shown: [4, struct({})],
+  /** R6: what was seen to be signed by this consensus key in this epoch. */
+  shown: [4, struct({ epoch: u64, key: bytes32 })],
   /** R8: a snapshot of the state above a height. */
   snapshot: [5, struct({ above: u64 })],
   /** R8: the rows of the snapshot of this height whose paths begin with the first `depth` bits of `prefix`. */
   snapshotRows: [6, struct({ height: u64, prefix: bytes32, depth: u16 })],
   /** R8: headers and ids of blocks, from this height downwards. */
   blockIds: [7, struct({ from: u64 })],
+  /** E7: hand-offs from the end of this epoch on; answered with a page of them. */
+  handoffs: [8, struct({ from: u64 })],
+  /** R9: the newest certificate of a height above this one. */
+  newest: [9, struct({ above: u64 })],
+  /** T9: packed transactions, which a node without a vote hands over to be admitted. */
+  submit: [10, struct({ transactions: blob(FORWARD_BYTES_MAX + TRANSACTION_BYTES_MAX + 8) })],
 });
 
-/** The answer to `shown` (R5). */
-export const shownAnswerCodec = list(shownCodec, SHOWN_MAX);
+/** The answer to `shown` (R5, R6): it counts only for the epoch that was asked about. */
+export const shownAnswerCodec = union({
+  shown: [0, list(shownCodec, SHOWN_MAX)],
+  /** The epoch is over, by this certificate. */
+  ended: [1, certificateCodec],
+});
+
+export type ShownAnswer = CodecType<typeof shownAnswerCodec>;
+
+/** The answer to `newest`. */
+export const certificateAnswerCodec = union({ nothing: [0, struct({})], certificate: [1, certificateCodec] });
 
 /** The answer to `batch`. */
 export const batchAnswerCodec = union({ nothing: [0, struct({})], batch: [1, batchCodec] });

@@ -1,3 +1,5 @@
+import { CHANGED_MEMBERS_MAX, GUESTS_MAX as LEDGER_GUESTS_MAX } from '../ledger/limits.ts';
+
 /** Every size, count and rate of the network between nodes. Sizes in bytes, times in ms. */
 
 /** Payload of one frame; a longer one ends the channel before anything is allocated for it. */
@@ -22,7 +24,8 @@ export const ADDRESSES_MAX = 16;
 export const ADDRESS_BYTES_MAX = 256;
 /** As many as a set of validators has at most. */
 export const MEMBERS_MAX = 128;
-export const GUESTS_MAX = 64;
+/** Guests by the ledger, and members that the newest change has removed (E6). */
+export const GUESTS_MAX = LEDGER_GUESTS_MAX + CHANGED_MEMBERS_MAX;
 /** Of one peer at a time; the oldest give way, so that nobody takes the place of others. */
 export const CONNECTIONS_PER_MEMBER_MAX = 4;
 export const CONNECTIONS_PER_GUEST_MAX = 2;

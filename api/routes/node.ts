@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
-import type { NodePort } from '../ports.ts';
+import { signedReadyCodec } from '../../ledger/ready.ts';
+import type { ConsensusView, NodePort } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { none, type Route, route } from '../route.ts';
 import {
   anyObject,
+  candidacy,
   chain,
   consensus,
   evidence,
@@ -55,7 +57,7 @@ export const nodeRoutes: readonly Route[] = [
   genesisRoute,
   get({ path: '/v1/status', name: 'getStatus', summary: 'This node in one look' }, nodeStatus, (node) => ({
     name: node.info.name,
-    index: node.info.index,
+    ...(node.index() !== undefined && { index: node.index() }),
     version: node.info.version,
     chain: chainJson(node),
     consensus: consensusJson(node),
@@ -87,6 +89,20 @@ export const nodeRoutes: readonly Route[] = [
       items: node.evidence().map((one) => ({ ...one, evidence: toHex(one.evidence) })),
     }),
   ),
+  get(
+    {
+      path: '/v1/candidacy',
+      name: 'getCandidacy',
+      summary: 'Signed READY of a node that could become a validator, for governance.activate',
+      problems: ['not-ready'],
+    },
+    candidacy,
+    (node) => {
+      const ready = node.signReady();
+      if (typeof ready === 'string') throw new Problem('not-ready', ready);
+      return signedReadyCodec.toJson(ready);
+    },
+  ),
   get({ path: '/livez', name: 'getLive', summary: 'The process answers' }, live, () => ({ live: true })),
   get(
     {
@@ -99,6 +115,7 @@ export const nodeRoutes: readonly Route[] = [
     (node) => {
       const { mode, reason = 'no reason given', connected, quorum } = node.consensus();
       if (mode === 'halted') throw new Problem('halted', reason);
+      if (mode === 'observing') return observing(node.consensus());
       if (mode !== 'active') throw new Problem('syncing', `mode ${mode}: ${reason}`);
       if (connected < quorum)
         throw new Problem('no-quorum', `${connected} of ${quorum} validators needed are connected`);
@@ -106,6 +123,16 @@ export const nodeRoutes: readonly Route[] = [
     },
   ),
 ];
+
+/** Blocks that a node without a vote may be behind. */
+const FOLLOWED_BLOCKS = 256;
+
+/** Without a vote it follows whoever has one. */
+function observing({ executed, low, connected }: ConsensusView): Json {
+  if (executed + FOLLOWED_BLOCKS < low) throw new Problem('syncing', `executed ${executed}, certified ${low}`);
+  if (connected === 0) throw new Problem('no-quorum', 'no validator is connected');
+  return { ready: true, connected };
+}
 
 function chainJson(node: NodePort): Json {
   const { info } = node;

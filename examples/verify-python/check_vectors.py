@@ -280,7 +280,7 @@ def state_proof_outcome(root, case):
 
 
 def check_application(vectors):
-    known('about rows arguments events proposals bad', vectors, 'application')
+    known('about rows arguments events proposals decisions bad', vectors, 'application')
     for case in vectors['rows']:
         table, key = case['table'], from_hex(case['key'])
         known('table keyText key path json bytes', case, table)
@@ -293,15 +293,19 @@ def check_application(vectors):
     for case in vectors['events']:
         known('module name json bytes', case, 'an event')
         check_shown(f"event {case['module']}.{case['name']}", case)
-    for case in vectors['proposals']:
-        known('json bytes id', case, 'a proposal')
-        check_value(LAYOUTS['Proposal'], case['bytes'], case['json'], 'a proposal')
-        proposal = decode(LAYOUTS['Proposal'], from_hex(case['bytes']))
-        expect(to_hex(hashes.proposal_id(proposal)), case['id'], 'id of a proposal')
+    for part, name, id_of in (
+        ('proposals', 'Proposal', hashes.proposal_id),
+        ('decisions', 'GovernanceProposal', hashes.governance_proposal_id),
+    ):
+        for case in vectors[part]:
+            known('json bytes id', case, name)
+            check_value(LAYOUTS[name], case['bytes'], case['json'], name)
+            proposal = decode(LAYOUTS[name], from_hex(case['bytes']))
+            expect(to_hex(id_of(proposal)), case['id'], f'id of a {name}')
     for case in vectors['bad']:
         known('of step name bytes', case, case['name'])
         expect(outcome(show, case['of'], from_hex(case['bytes'])), case['step'], f"{case['of']}: {case['name']}")
-    return sum(len(vectors[part]) for part in ('rows', 'arguments', 'events', 'proposals', 'bad'))
+    return sum(len(vectors[part]) for part in ('rows', 'arguments', 'events', 'proposals', 'decisions', 'bad'))
 
 
 def check_shown(name, case):

@@ -30,8 +30,10 @@ export const accountCodec: Codec<Account> = struct({
 
 const administratorCodec = struct({
   organisation: name,
-  /** Proposals that it has approved and that are not effective. */
+  /** Proposals of its organisation that it has approved and that are not effective. */
   open: list(bytes32, OPEN_APPROVALS_MAX),
+  /** Proposals of governance that it has approved and that are neither passed nor effective. */
+  votes: list(bytes32, OPEN_APPROVALS_MAX),
 });
 
 /** Organisation name to its administrators. */
@@ -49,18 +51,23 @@ export const accountNames = defineTable(
 /** Id of an account whose key was rotated to the key that it has now. */
 export const currentKeys = defineTable('members.keys', [bytesPart(32)], struct({ key: bytes32 }));
 
+/** Organisations that can do nothing any more, nor their accounts; the number of the change (`governance.history`). */
+export const expelled = defineTable('members.expelled', [textPart(NAME_BYTES_MAX)], struct({ number: u64 }));
+
 /** An organisation in the first part of a key, so that its rows can be listed. */
 export function organisationHash(organisation: string): Uint8Array {
   return sha256(utf8Encode(organisation));
 }
 
-/** The account that a key is of, or was of, and the key that it has now; it may be revoked. */
+/** The account that a key is of, or was of, and the key that it has now; `active` says whether it can act. */
 export function accountOf(
-  ctx: Pick<Context, 'get'>,
+  ctx: Pick<Context, 'get' | 'has'>,
   key: Uint8Array,
 ): { readonly key: Uint8Array; readonly account: Account } | undefined {
   const account = ctx.get(accounts, [key]);
-  if (account === undefined || account.active) return account && { key, account };
+  if (account === undefined) return undefined;
+  if (ctx.has(expelled, [account.organisation])) return { key, account: { ...account, active: false } };
+  if (account.active) return { key, account };
   const now = ctx.get(currentKeys, [account.id])?.key ?? account.id;
   return { key: now, account: ctx.get(accounts, [now])! };
 }

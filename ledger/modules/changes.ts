@@ -17,7 +17,6 @@ import {
 import { sha256 } from '../hash.ts';
 import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, ROLES_MAX } from '../limits.ts';
 import { isReadableName } from '../name.ts';
-import { publicKeyProblem } from '../public-key.ts';
 import { bytesPart, defineTable } from '../table.ts';
 import {
   accountNames,
@@ -28,34 +27,41 @@ import {
   type Organisation,
   organisationHash,
 } from './accounts.ts';
-import { CURRENT, validatorsTable } from './governance.ts';
+import { areFree } from './node-keys.ts';
 
 /** What an organisation may change about itself, what a change needs, and what it does. */
 
-const name = checked(text(NAME_BYTES_MAX, 1), (text) =>
+/** Of an organisation, an account, a node. */
+export const nameCodec = checked(text(NAME_BYTES_MAX, 1), (text) =>
   isReadableName(text)
     ? undefined
     : `expected visible characters with single spaces between words, got ${JSON.stringify(text)}`,
 );
 
-const roleList = (min: number): Codec<readonly string[]> =>
-  checked(list(name, ROLES_MAX, min), (roles) =>
+/** Each once. */
+export const roleList = (min: number): Codec<readonly string[]> =>
+  checked(list(nameCodec, ROLES_MAX, min), (roles) =>
     new Set(roles).size === roles.length ? undefined : 'expected each role once',
   );
 
-const administration = checked(
+/** Who acts for an organisation, and how many of them together. */
+export const administration = checked(
   struct({ administrators: list(bytes32, ADMINISTRATORS_MAX, 1), threshold: u8 }),
-  ({ administrators, threshold }) => {
-    if (threshold < 1 || threshold > administrators.length)
-      return `threshold ${threshold}, expected 1 to ${administrators.length}, the administrators`;
-    const sorted = [...administrators].sort(compareBytes);
-    return sorted.some((key, i) => i > 0 && equalBytes(key, sorted[i - 1]!)) ? 'expected each key once' : undefined;
-  },
+  ({ administrators, threshold }) =>
+    threshold < 1 || threshold > administrators.length
+      ? `threshold ${threshold}, expected 1 to ${administrators.length}, the administrators`
+      : repeatedKey(administrators),
 );
+
+/** What is wrong with a list that has a key twice. */
+export function repeatedKey(keys: readonly Uint8Array[]): string | undefined {
+  const sorted = [...keys].sort(compareBytes);
+  return sorted.some((key, i) => i > 0 && equalBytes(key, sorted[i - 1]!)) ? 'expected each key once' : undefined;
+}
 
 /** `account` is the id of an account, or any key that it has or had. */
 export const changeCodec = union({
-  enrol: [1, struct({ key: bytes32, name, roles: roleList(0) })],
+  enrol: [1, struct({ key: bytes32, name: nameCodec, roles: roleList(0) })],
   grant: [2, struct({ account: bytes32, roles: roleList(1) })],
   withdraw: [3, struct({ account: bytes32, roles: roleList(1) })],
   /** For ever. */
@@ -88,7 +94,6 @@ export const approvalCodec = struct({
   /** Block time in ms. */
   time: u64,
 });
-export type Approval = CodecType<typeof approvalCodec>;
 
 const approvals = list(approvalCodec, ADMINISTRATORS_MAX, 1);
 
@@ -108,7 +113,7 @@ export const history = defineTable(
   struct({ proposal: proposalCodec, approvals }),
 );
 
-type State = Pick<Context, 'get' | 'has' | 'set' | 'delete' | 'fail'>;
+type State = Pick<Context, 'get' | 'has' | 'set' | 'delete' | 'fail' | 'time'>;
 
 /** The organisation that a change is of. */
 export interface Changing {
@@ -189,7 +194,10 @@ function prepareRotate(ctx: State, of: Changing, { account: named, key: next }: 
   };
 }
 
-/** Approvals were given among the old administrators: nothing that is open outlives them. */
+/**
+ * Approvals were given among the old administrators: nothing that is open in the organisation outlives them. For governance
+ * whoever stays still approves what it has approved.
+ */
 function prepareAdministrators(ctx: State, of: Changing, { administrators: next, threshold }: Of<'administrators'>) {
   const old = of.row.administrators;
   areFree(
@@ -197,13 +205,20 @@ function prepareAdministrators(ctx: State, of: Changing, { administrators: next,
     next.filter((key) => !isAmong(old, key)),
   );
   return () => {
-    for (const key of old) {
-      for (const id of ctx.get(administrators, [key])!.open) ctx.delete(proposals, [id]);
-      if (!isAmong(next, key)) ctx.delete(administrators, [key]);
-    }
-    for (const key of next) ctx.set(administrators, [key], { organisation: of.name, open: [] });
+    const votes = next.map((key) => (isAmong(old, key) ? ctx.get(administrators, [key])!.votes : []));
+    dismiss(ctx, old);
+    for (const [i, key] of next.entries())
+      ctx.set(administrators, [key], { organisation: of.name, open: [], votes: votes[i]! });
     return { ...of.row, administrators: next, threshold };
   };
+}
+
+/** They administer no more, and what was open among them ends. */
+export function dismiss(ctx: Pick<Context, 'get' | 'delete'>, keys: readonly Uint8Array[]): void {
+  for (const key of keys) {
+    for (const id of ctx.get(administrators, [key])!.open) ctx.delete(proposals, [id]);
+    ctx.delete(administrators, [key]);
+  }
 }
 
 /** An active account of this organisation: no organisation can touch those of another. */
@@ -217,14 +232,6 @@ function ownAccount(ctx: State, of: Changing, named: Uint8Array) {
 
 function areAllowed(ctx: State, { row }: Changing, roles: readonly string[]): void {
   if (!roles.every((role) => row.roles.includes(role))) ctx.fail('role-not-allowed');
-}
-
-/** A key has one use, and one owner for ever. The costly check of S5 comes last. */
-function areFree(ctx: State, keys: readonly Uint8Array[]): void {
-  const nodes = (ctx.get(validatorsTable, [CURRENT]) ?? []).flatMap(({ key, peerKey }) => [key, peerKey]);
-  for (const key of keys)
-    if (ctx.has(accounts, [key]) || ctx.has(administrators, [key]) || isAmong(nodes, key)) ctx.fail('key-taken');
-  for (const key of keys) if (publicKeyProblem(key) !== undefined) ctx.fail('bad-key');
 }
 
 function isAmong(keys: readonly Uint8Array[], key: Uint8Array): boolean {

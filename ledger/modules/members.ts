@@ -1,18 +1,18 @@
 import { type Context, defineModule } from '../application.ts';
 import { equalBytes } from '../bytes.ts';
 import { bytes32, struct, text, u8, u64 } from '../codec.ts';
-import { NAME_BYTES_MAX, OPEN_APPROVALS_MAX, PROPOSAL_LIFETIME_MAX_MS } from '../limits.ts';
-import { accountNames, accounts, administrators, currentKeys, organisationHash, organisations } from './accounts.ts';
+import { NAME_BYTES_MAX } from '../limits.ts';
 import {
-  type Approval,
-  changeCodec,
-  history,
-  type Proposal,
-  prepareChange,
-  proposalCodec,
-  proposalId,
-  proposals,
-} from './changes.ts';
+  accountNames,
+  accounts,
+  administrators,
+  currentKeys,
+  expelled,
+  organisationHash,
+  organisations,
+} from './accounts.ts';
+import { dropApproval, isTimely, keepApproval, numberKey } from './approvals.ts';
+import { changeCodec, history, type Proposal, prepareChange, proposalCodec, proposalId, proposals } from './changes.ts';
 
 const organisation = text(NAME_BYTES_MAX, 1);
 
@@ -37,7 +37,7 @@ const events = {
  */
 export const members = defineModule({
   name: 'members',
-  tables: [organisations, accounts, administrators, accountNames, currentKeys, proposals, history],
+  tables: [organisations, expelled, accounts, administrators, accountNames, currentKeys, proposals, history],
   events,
   actions: {
     approve: {
@@ -57,7 +57,7 @@ export const members = defineModule({
         const { proposal } = known.value;
         if (left.length === 0) ctx.delete(proposals, [id]);
         else ctx.set(proposals, [id], { kind: 'open', value: { proposal, approvals: left } });
-        close(ctx, ctx.sender, id);
+        dropApproval(ctx, ctx.sender, 'open', id);
         ctx.emit('retracted', { organisation: ctx.organisation, proposal: id, by: ctx.sender });
       },
     },
@@ -68,8 +68,7 @@ type Own = Context<typeof events>;
 
 function approve(ctx: Own, proposal: Proposal): void {
   if (proposal.organisation !== ctx.organisation) return ctx.fail('other-organisation');
-  if (proposal.expires < ctx.time) return ctx.fail('expired');
-  if (proposal.expires > ctx.time + PROPOSAL_LIFETIME_MAX_MS) return ctx.fail('expiry-too-far');
+  isTimely(ctx, proposal.expires);
   const id = proposalId(proposal);
   const known = ctx.get(proposals, [id]);
   if (known?.kind === 'effective') return ctx.fail('already-effective');
@@ -87,42 +86,15 @@ function approve(ctx: Own, proposal: Proposal): void {
     approvals: approvals.length,
     threshold,
   });
-  if (approvals.length < threshold) return open(ctx, id, proposal, approvals);
-  for (const { administrator } of given) close(ctx, administrator, id);
+  if (approvals.length < threshold) {
+    keepApproval(ctx, proposals, 'open', id);
+    ctx.set(proposals, [id], { kind: 'open', value: { proposal, approvals } });
+    return;
+  }
+  for (const { administrator } of given) dropApproval(ctx, administrator, 'open', id);
   const number = row.changes + 1;
   ctx.set(organisations, [ctx.organisation], { ...change(), changes: number });
   ctx.set(proposals, [id], { kind: 'effective', value: { organisation: ctx.organisation, number } });
   ctx.set(history, [organisationHash(ctx.organisation), numberKey(number)], { proposal, approvals });
   ctx.emit('changed', { organisation: ctx.organisation, number, proposal: id, change: proposal.change });
-}
-
-function open(ctx: Own, id: Uint8Array, proposal: Proposal, approvals: readonly Approval[]): void {
-  const row = ctx.get(administrators, [ctx.sender])!;
-  const others = row.open.length < OPEN_APPROVALS_MAX ? row.open : row.open.filter((one) => isOpen(ctx, one));
-  if (others.length === OPEN_APPROVALS_MAX) return ctx.fail('too-many-open');
-  ctx.set(administrators, [ctx.sender], { ...row, open: [...others, id] });
-  ctx.set(proposals, [id], { kind: 'open', value: { proposal, approvals } });
-}
-
-/** Removes the proposal if its time is over. */
-function isOpen(ctx: Own, id: Uint8Array): boolean {
-  const known = ctx.get(proposals, [id]);
-  if (known?.kind !== 'open') return false;
-  if (known.value.proposal.expires >= ctx.time) return true;
-  ctx.delete(proposals, [id]);
-  return false;
-}
-
-function close(ctx: Own, administrator: Uint8Array, id: Uint8Array): void {
-  const row = ctx.get(administrators, [administrator])!;
-  ctx.set(administrators, [administrator], { ...row, open: row.open.filter((one) => !equalBytes(one, id)) });
-}
-
-/** Big-endian, so that the history is listed in its order. */
-function numberKey(number: number): Uint8Array {
-  const key = new Uint8Array(8);
-  const view = new DataView(key.buffer);
-  view.setUint32(0, Math.floor(number / 2 ** 32));
-  view.setUint32(4, number % 2 ** 32);
-  return key;
 }

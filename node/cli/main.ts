@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { KeyKind } from '../key-file.ts';
 import { CliError, EXIT } from './errors.ts';
+import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
 import { addMembers } from './members-commands.ts';
 import { version } from './version.ts';
@@ -51,7 +52,7 @@ function createProgram(done: (exit: number) => void): Command {
 
   program
     .command('start')
-    .description('run one validator')
+    .description('run one node')
     .requiredOption('--config <file>', 'its node.toml')
     .option('--genesis <file>', 'genesis file')
     .option('--data <dir>', 'data directory')
@@ -62,6 +63,7 @@ function createProgram(done: (exit: number) => void): Command {
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--verify-threads <n>', 'threads that verify client signatures', integer)
     .option('--archive', 'keep the state provable at every height from now on')
+    .option('--observer', 'start also without a vote: follow, and vote as soon as the set names this node')
     .option('--log-file <file>', 'instead of stderr')
     .option('--ready-file <file>', 'write a JSON object when ready')
     .addOption(new Option('--with-parent', 'stop when stdin ends').default(false).hideHelp())
@@ -151,6 +153,7 @@ function createProgram(done: (exit: number) => void): Command {
     });
 
   addMembers(program, { url, json, integer, done });
+  addGov(program, { url, json, integer, done });
   addQueries(program, url, json, done);
   addFiles(program, json, done);
   return program;

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { Json } from '../../ledger/codec.ts';
 import type { ChangeOptions } from './members.ts';
 
-interface Shared {
+/** What groups of commands have in common. */
+export interface Shared {
   url(): Option;
   json(): Option;
   integer(text: string): number;
@@ -25,7 +26,8 @@ interface ChangeCommand {
 }
 
 /** `quorate members …`. */
-export function addMembers(program: Command, { url, json, integer, done }: Shared): void {
+export function addMembers(program: Command, shared: Shared): void {
+  const { url, json, integer, done } = shared;
   const group = program.command('members').description('organisations and accounts: who may do what');
   const organisation = () => new Option('--organisation <name>', 'only this one');
 
@@ -66,16 +68,8 @@ export function addMembers(program: Command, { url, json, integer, done }: Share
       done(await (await import('./members.ts')).listApprovals(given.url, given.organisation, given.json));
     });
 
-  const sending = (command: Command): Command =>
-    command
-      .requiredOption('--as <administrator>', 'key file, or admin:<organisation> of a development network')
-      .addOption(
-        new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
-      )
-      .addOption(url())
-      .addOption(json());
   for (const { name, description, args, options, value } of changeCommands(integer)) {
-    const command = sending(group.command(name).description(description));
+    const command = sending(group.command(name).description(description), shared);
     for (const arg of args) command.argument(arg);
     for (const option of options) command.addOption(option);
     command.addOption(
@@ -88,11 +82,22 @@ export function addMembers(program: Command, { url, json, integer, done }: Share
       done(await changeMembers(json, given));
     });
   }
-  sending(group.command('retract').description('take an own approval back').argument('<proposal>', 'its id')).action(
-    async (id: string, given: Given) => {
+  sending(group.command('retract').description('take an own approval back'), shared)
+    .argument('<proposal>', 'its id')
+    .action(async (id: string, given: Given) => {
       done(await (await import('./members.ts')).retractApproval(id, given));
-    },
-  );
+    });
+}
+
+/** With what a command needs that sends a transaction of an administrator. */
+export function sending(command: Command, { url, json }: Shared): Command {
+  return command
+    .requiredOption('--as <administrator>', 'key file, or admin:<organisation> of a development network')
+    .addOption(
+      new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
+    )
+    .addOption(url())
+    .addOption(json());
 }
 
 /** Named as the changes of the formats: each administrator runs the same command. */

@@ -5,8 +5,9 @@ import { organisationHash } from '../../ledger/modules/accounts.ts';
 import { type Change, changeCodec, type Proposal, proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
 import { accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
-import { ask, askChain } from './http.ts';
+import { askChain } from './http.ts';
 import { print, table, warnPublicKey } from './output.ts';
+import { administrator, row, rows } from './rows.ts';
 import { describe, hasFailed, sendCall, type TxOptions } from './tx.ts';
 
 /** `quorate members …`: what the state says about organisations and accounts, and what administrators change in it. */
@@ -128,10 +129,10 @@ export async function listApprovals(url: string, organisation: string | undefine
 export async function changeMembers(json: ShownChange, options: ChangeOptions): Promise<number> {
   const { url } = options;
   const { signer, isPublic } = accountNamed(options.as);
-  const own = await administrator(url, toHex(signer.publicKey), options.as);
-  const change = await readChange(url, own.organisation, json);
+  const organisation = await administrator(url, signer.publicKey, options.as);
+  const change = await readChange(url, organisation, json);
   if (isPublic) warnPublicKey(options.as);
-  const proposal = await proposalOf(url, own, change, options.days);
+  const proposal = await proposalOf(url, organisation, change, options.days);
   const call = { module: 'members', action: 'approve', args: encode(proposalCodec, proposal) };
   const answer = await sendCall(signer, call, { url, wait: options.wait, memo: '' });
   const events = (answer.receipt?.events ?? []) as readonly { name: string; data: { [name: string]: Json } }[];
@@ -139,7 +140,7 @@ export async function changeMembers(json: ShownChange, options: ChangeOptions): 
   const approved = events.find(({ name }) => name === 'approved');
   const id = toHex(proposalId(proposal));
   const said = changed
-    ? `effective: change ${changed.data.number} of ${own.organisation}`
+    ? `effective: change ${changed.data.number} of ${organisation}`
     : approved && `open: ${approved.data.approvals} of the ${approved.data.threshold} approvals that are needed`;
   print(options.json, { ...answer, proposal: id, effective: changed !== undefined }, [
     `change   ${inWords(changeCodec.toJson(change) as unknown as ShownChange)}`,
@@ -161,13 +162,6 @@ export async function retractApproval(id: string, options: Omit<ChangeOptions, '
   return hasFailed(answer) ? EXIT.failed : EXIT.ok;
 }
 
-async function administrator(url: string, key: string, as: string) {
-  const found = await row<{ organisation: string }>(url, 'members.administrators', key);
-  if (found === undefined)
-    throw new CliError(EXIT.failed, 'NOT_ADMINISTRATOR', `${as} (${key}) administers no organisation of this chain`);
-  return found;
-}
-
 /** The change that is asked for, with accounts by their keys. */
 async function readChange(url: string, organisation: string, { kind, value }: ShownChange): Promise<Change> {
   const { account } = value;
@@ -184,12 +178,7 @@ async function accountId(url: string, organisation: string, name: string): Promi
   throw new CliError(EXIT.failed, 'UNKNOWN_ACCOUNT', `${organisation} has no account ${JSON.stringify(name)}`);
 }
 
-async function proposalOf(
-  url: string,
-  { organisation }: { readonly organisation: string },
-  change: Change,
-  days: number,
-): Promise<Proposal> {
+async function proposalOf(url: string, organisation: string, change: Change, days: number): Promise<Proposal> {
   const { time } = await askChain(url);
   const wanted = encode(changeCodec, change);
   const value = (await row<OrganisationRow>(url, 'members.organisations', organisation))!;
@@ -236,24 +225,4 @@ function inWords({ kind, value }: ShownChange): string {
 
 function hashOf(organisation: string): string {
   return toHex(organisationHash(organisation));
-}
-
-async function row<T>(url: string, name: string, key: string): Promise<T | undefined> {
-  const { value } = await ask<{ value?: T }>(url, `/v1/state/${name}/${encodeURIComponent(key)}?at=latest`);
-  return value;
-}
-
-/** All rows, page by page. */
-async function rows<T>(url: string, name: string, prefix = ''): Promise<{ readonly key: string; readonly value: T }[]> {
-  const found: { readonly key: string; readonly value: T }[] = [];
-  for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-    const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const page: { items: typeof found; cursor?: string } = await ask(
-      url,
-      `/v1/state/${name}?limit=200&prefix=${encodeURIComponent(prefix)}${from}`,
-    );
-    found.push(...page.items);
-    cursor = page.cursor;
-  }
-  return found;
 }

@@ -15,7 +15,7 @@ export interface StartOptions {
   readonly withParent: boolean;
 }
 
-/** `quorate start`: one validator until SIGINT or SIGTERM; a second signal ends it at once. */
+/** `quorate start`: one node until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function start({
   config: path,
   overrides,
@@ -42,7 +42,11 @@ export async function start({
     writeFileSync(`${readyFile}.new`, `${JSON.stringify(ready)}\n`);
     renameSync(`${readyFile}.new`, readyFile);
   }
-  process.stdout.write(`validator ${name} answers at ${url}\n`);
+  process.stdout.write(
+    index === undefined
+      ? `node ${name} follows without a vote and answers at ${url}\n`
+      : `validator ${name} answers at ${url}\n`,
+  );
   const stop = (): void => {
     process.once('SIGINT', () => process.exit(EXIT.failed));
     process.once('SIGTERM', () => process.exit(EXIT.failed));

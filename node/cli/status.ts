@@ -51,7 +51,9 @@ export async function status(urls: readonly string[], asJson: boolean): Promise<
     'status' in answer ? { url: urls[i]!, ...answer.status } : { url: urls[i]!, unreachable: true },
   );
   print(asJson, { nodes: json }, [...table(heading, rows), ...(notes.length > 0 ? ['', ...notes] : [])]);
-  return found.every((answer) => answer.status.consensus.mode === 'active') ? EXIT.ok : EXIT.failed;
+  return found.every((answer) => ['active', 'observing'].includes(answer.status.consensus.mode))
+    ? EXIT.ok
+    : EXIT.failed;
 }
 
 async function statusOf(url: string): Promise<{ status: NodeStatus; validators: Validators } | { error: unknown }> {

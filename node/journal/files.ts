@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JournalError } from './error.ts';
 
@@ -22,7 +22,9 @@ export interface JournalFiles {
   /** For writing; makes an empty file if there is none. */
   open(name: string): Promise<JournalFile>;
   remove(name: string): Promise<void>;
-  /** Returns when made and removed names are durable. */
+  /** In one step: whatever happens, `to` is what it was, or what `from` was. */
+  rename(from: string, to: string): Promise<void>;
+  /** Returns when made, removed and changed names are durable. */
   sync(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export function diskFiles(path: string): JournalFiles {
       new Uint8Array(await readFile(join(directory, name), { flag: constants.O_RDONLY | constants.O_NOFOLLOW })),
     open: (name) => openFile(join(directory, name)),
     remove: (name) => unlink(join(directory, name)),
+    rename: (from, to) => rename(join(directory, from), join(directory, to)),
     sync: () => syncDirectory(directory),
   };
 }

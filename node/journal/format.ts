@@ -5,21 +5,22 @@ import type { JournalEntry } from '../ports.ts';
 /**
  * Bytes of the journal (R1). A segment is a header and groups; all integers are big-endian.
  *
- * header = "quorate\x01" ‖ genesis id 32 ‖ validator key 32 ‖ marker 8 ‖ first group u64 ‖ chain before it 32 ‖ SHA-256 of these
+ * header = "quorate\x02" ‖ genesis id 32 ‖ validator key 32 ‖ epoch u64 ‖ begins u8 ‖ marker 8 ‖ first group u64 ‖ chain before it 32
+ *          ‖ SHA-256 of these
  * group  = marker 8 ‖ counter u64 ‖ payload length u32 ‖ chain of the group before 32 ‖ payload ‖ chain 32
  * payload = entries, each height u64 ‖ length u32 ‖ bytes
  *
  * The chain of a group is SHA-256 of everything in front of it in the group, and so its checksum too. The marker is drawn
  * at random for each segment: bytes that a client chose, inside a torn group, can't pose as a group.
  */
-export const HEADER_BYTES = 8 + 32 + 32 + 8 + 8 + 32 + 32;
+export const HEADER_BYTES = 8 + 32 + 32 + 8 + 1 + 8 + 8 + 32 + 32;
 export const MARKER_BYTES = 8;
 const GROUP_HEAD_BYTES = MARKER_BYTES + 8 + 4 + 32;
-const CHAIN_BYTES = 32;
+export const CHAIN_BYTES = 32;
 const ENTRY_HEAD_BYTES = 12;
-const MAGIC = Uint8Array.of(0x71, 0x75, 0x6f, 0x72, 0x61, 0x74, 0x65, 1);
+const MAGIC = Uint8Array.of(0x71, 0x75, 0x6f, 0x72, 0x61, 0x74, 0x65, 2);
 
-/** Whose journal it is: a data directory of another chain or another validator is refused (D12). */
+/** Whose journal it is: one of another chain or another validator is refused (D12). */
 export interface JournalOwner {
   readonly genesisId: Uint8Array;
   /** Consensus key, 32 bytes. */
@@ -27,9 +28,13 @@ export interface JournalOwner {
 }
 
 export interface SegmentHeader extends JournalOwner {
+  /** In which the journal began that the segment is of. */
+  readonly epoch: number;
+  /** The journal begins with this segment: older files are of one before it, and void. */
+  readonly begins: boolean;
   readonly marker: Uint8Array;
   readonly firstGroup: number;
-  /** Chain hash of the group before `firstGroup`; zeros before group 1. */
+  /** Chain hash of the group before `firstGroup`; zeros before group 1; drawn at random where the journal begins anew. */
   readonly chain: Uint8Array;
 }
 
@@ -48,28 +53,33 @@ export interface Group {
 
 export const NO_CHAIN: Uint8Array = new Uint8Array(CHAIN_BYTES);
 
-export function encodeHeader({ genesisId, validatorKey, marker, firstGroup, chain }: SegmentHeader): Uint8Array {
+export function encodeHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
   bytes.set(MAGIC, 0);
-  bytes.set(genesisId, 8);
-  bytes.set(validatorKey, 40);
-  bytes.set(marker, 72);
-  new DataView(bytes.buffer).setBigUint64(80, BigInt(firstGroup));
-  bytes.set(chain, 88);
-  bytes.set(sha256(bytes.subarray(0, 120)), 120);
+  bytes.set(header.genesisId, 8);
+  bytes.set(header.validatorKey, 40);
+  view.setBigUint64(72, BigInt(header.epoch));
+  view.setUint8(80, header.begins ? 1 : 0);
+  bytes.set(header.marker, 81);
+  view.setBigUint64(89, BigInt(header.firstGroup));
+  bytes.set(header.chain, 97);
+  bytes.set(sha256(bytes.subarray(0, 129)), 129);
   return bytes;
 }
 
 /** The header of a segment file, or undefined if these bytes don't begin with a whole one. */
 export function decodeHeader(file: Uint8Array): SegmentHeader | undefined {
   if (file.length < HEADER_BYTES || !equalBytes(file.subarray(0, 8), MAGIC)) return undefined;
-  if (!equalBytes(sha256(file.subarray(0, 120)), file.subarray(120, 152))) return undefined;
+  if (!equalBytes(sha256(file.subarray(0, 129)), file.subarray(129, HEADER_BYTES))) return undefined;
   return {
     genesisId: file.slice(8, 40),
     validatorKey: file.slice(40, 72),
-    marker: file.slice(72, 80),
-    firstGroup: readUint64(file, 80),
-    chain: file.slice(88, 120),
+    epoch: readUint64(file, 72),
+    begins: file[80] === 1,
+    marker: file.slice(81, 89),
+    firstGroup: readUint64(file, 89),
+    chain: file.slice(97, 129),
   };
 }
 

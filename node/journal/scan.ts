@@ -10,6 +10,7 @@ import {
   type JournalOwner,
   LONG_LIVED,
   NO_CHAIN,
+  type SegmentHeader,
 } from './format.ts';
 
 /** A segment as found on disk, or as written by this process. */
@@ -24,8 +25,20 @@ export interface Segment {
   height: number;
 }
 
+/** Whose journal may be found. */
+export interface ExpectedOwner extends JournalOwner {
+  /** Own consensus keys of earlier epochs. */
+  readonly formerKeys: readonly Uint8Array[];
+}
+
 /** What the files of a journal say. */
 export interface Scan {
+  /** In which it began; 0 if there is no segment. */
+  readonly epoch: number;
+  /** It is of one of the former keys. */
+  readonly isFormer: boolean;
+  /** Its beginning was deleted, as all that is in LevelDB may be. */
+  readonly isPruned: boolean;
   /** Oldest first; the last one is written on. */
   readonly segments: Segment[];
   /** Entries of all whole groups, oldest first. */
@@ -48,17 +61,33 @@ export function segmentName(firstGroup: number): string {
   return `${String(firstGroup).padStart(16, '0')}.journal`;
 }
 
-/** R1: reads all segments. Whole groups in an unbroken chain are taken; the first thing that is wrong ends the reading. */
-export async function scanJournal(files: JournalFiles, owner: JournalOwner): Promise<Scan> {
-  const names = (await files.list()).filter((name) => /^\d{16}\.journal$/.test(name)).sort();
+export function firstGroupOf(name: string): number {
+  return Number.parseInt(name, 10);
+}
+
+/** Names of all segments in the directory, oldest first. */
+export async function segmentNames(files: JournalFiles): Promise<readonly string[]> {
+  return (await files.list()).filter((name) => /^\d{16}\.journal$/.test(name)).sort();
+}
+
+/**
+ * R1: reads the segments of the journal that began last; older ones are void. Whole groups in an unbroken chain are taken;
+ * the first thing that is wrong ends the reading.
+ */
+export async function scanJournal(files: JournalFiles, owner: ExpectedOwner): Promise<Scan> {
+  const names = await segmentNames(files);
+  const found = await Promise.all(names.map((name) => files.read(name)));
+  const begin = found.findLastIndex((file) => decodeHeader(file)?.begins === true);
   const reading = new Reading(owner);
-  for (const [i, name] of names.entries()) {
-    if (!reading.take(name, await files.read(name), i === names.length - 1)) break;
+  for (let i = Math.max(begin, 0); i < names.length; i++) {
+    if (!reading.take(names[i]!, found[i]!, i === names.length - 1)) break;
   }
   return reading;
 }
 
 class Reading implements Scan {
+  isFormer = false;
+  isPruned = false;
   readonly segments: Segment[] = [];
   readonly entries: JournalEntry[] = [];
   readonly chains: Uint8Array[] = [];
@@ -67,16 +96,22 @@ class Reading implements Scan {
   torn: Scan['torn'];
   unborn: string | undefined;
   doubt: string | undefined;
-  readonly #owner: JournalOwner;
+  readonly #owner: ExpectedOwner;
+  /** The first header: all others are of the same journal. */
+  #first: SegmentHeader | undefined;
 
-  constructor(owner: JournalOwner) {
+  constructor(owner: ExpectedOwner) {
     this.#owner = owner;
+  }
+
+  get epoch(): number {
+    return this.#first?.epoch ?? 0;
   }
 
   /** False when reading ends here. */
   take(name: string, file: Uint8Array, last: boolean): boolean {
     const header = decodeHeader(file);
-    const firstGroup = Number.parseInt(name, 10);
+    const firstGroup = firstGroupOf(name);
     const next = this.segments.length === 0 ? firstGroup : this.mark.group + 1;
     if (firstGroup !== next)
       return this.#doubt(name, 0, `group ${next}`, `a segment that begins with group ${firstGroup}`);
@@ -84,18 +119,26 @@ class Reading implements Scan {
     this.#checkOwner(name, header);
     if (header.firstGroup !== firstGroup)
       return this.#doubt(name, 0, `first group ${firstGroup}`, `${header.firstGroup}`);
-    if (this.segments.length === 0) {
+    if (this.#first === undefined) {
+      this.#first = header;
+      this.isFormer = !equalBytes(header.validatorKey, this.#owner.validatorKey);
+      this.isPruned = !header.begins;
       this.base = { group: firstGroup - 1, chain: header.chain };
       this.mark = this.base;
       this.chains.push(header.chain);
     } else if (!equalBytes(header.chain, this.mark.chain)) {
       return this.#doubt(name, 0, `chain ${toHex(this.mark.chain)} before group ${firstGroup}`, toHex(header.chain));
+    } else if (header.epoch !== this.epoch || !equalBytes(header.validatorKey, this.#first.validatorKey)) {
+      const [expected, found] = [this.#first, header].map(
+        (one) => `epoch ${one.epoch}, key ${toHex(one.validatorKey)}`,
+      );
+      return this.#doubt(name, 0, expected!, found!);
     }
     const segment: Segment = { name, marker: header.marker, firstGroup, size: HEADER_BYTES, groups: 0, height: 0 };
     this.segments.push(segment);
     const whole = this.#takeGroups(segment, file, last);
     // An older segment is deleted only when the newest one has a group.
-    if (whole && this.segments.length === 1 && segment.groups === 0 && firstGroup > 1) {
+    if (whole && this.isPruned && this.segments.length === 1 && segment.groups === 0) {
       return this.#doubt(name, 0, `segments before group ${firstGroup}`, 'none, and no group in this one');
     }
     return whole;
@@ -146,13 +189,13 @@ class Reading implements Scan {
   }
 
   #checkOwner(name: string, found: JournalOwner): void {
-    for (const [what, field] of [
-      ['chain', 'genesisId'],
-      ['validator key', 'validatorKey'],
+    const { genesisId, validatorKey, formerKeys } = this.#owner;
+    for (const [what, own, expected] of [
+      ['chain', found.genesisId, [genesisId]],
+      ['validator key', found.validatorKey, [validatorKey, ...formerKeys]],
     ] as const) {
-      const expected = this.#owner[field];
-      if (equalBytes(found[field], expected)) continue;
-      const message = `journal ${name} belongs to ${what} ${toHex(found[field])}, expected ${toHex(expected)}`;
+      if (expected.some((one) => equalBytes(one, own))) continue;
+      const message = `journal ${name} belongs to ${what} ${toHex(own)}, expected ${toHex(expected[0]!)}`;
       throw new JournalError('JOURNAL_FOREIGN', message);
     }
   }
@@ -164,14 +207,18 @@ class Reading implements Scan {
 }
 
 /**
- * R1: whether LevelDB's newest block names a group that the journal lacks. The journal being ahead is normal: it is written
- * first. A group older than the oldest segment is normal too: segments are deleted once their heights are in LevelDB.
+ * R1: whether journal and LevelDB contradict each other: its newest block names a group that the journal lacks, or it lacks
+ * what the journal rests on. The journal being ahead is normal: it is written first. A group older than the oldest segment
+ * is normal too: segments are deleted once their heights are in LevelDB, or the journal began anew.
  */
-export function markProblem(
-  { base, mark, chains }: Pick<Scan, 'base' | 'mark' | 'chains'>,
+export function ledgerProblem(
+  { base, mark, chains, isPruned, epoch }: Scan,
   named: JournalMark | undefined,
+  ledgerEpoch: number,
 ): string | undefined {
-  if (named === undefined && base.group > 0) {
+  if (epoch > ledgerEpoch)
+    return `LevelDB is in epoch ${ledgerEpoch}, the journal began in epoch ${epoch}: the ledger's files were lost`;
+  if (named === undefined && isPruned) {
     // What was pruned rested on blocks that LevelDB no longer has: votes of those heights would be given a second time.
     return `LevelDB has no block, the journal begins with group ${base.group + 1}: the ledger's files were lost`;
   }

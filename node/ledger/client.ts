@@ -55,6 +55,7 @@ export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => v
     execute: (batch, transactions, ordered, mark) => call('execute', batch, transactions, ordered, mark),
     executeSynced: (block, expected, mark) => call('executeSynced', block, expected, mark),
     storeCertificate: (certificate) => call('storeCertificate', certificate),
+    storeHandoffs: (updates) => call('storeHandoffs', updates),
     blocksAbove: (above, bytesMax) => call('blocksAbove', above, bytesMax),
     stage: (step) => call('stage', step),
     install: (mark) => call('install', mark),

@@ -25,9 +25,10 @@ export function headDifference(made: Head, expected: Head): string | undefined {
     if (!equalBytes(made[field], expected[field]))
       return `${field} ${toHex(made[field])} here, certified ${toHex(expected[field])}`;
   }
-  return made.timestamp === expected.timestamp
-    ? undefined
-    : `timestamp ${made.timestamp} here, certified ${expected.timestamp}`;
+  for (const field of ['timestamp', 'nextEpoch'] as const) {
+    if (made[field] !== expected[field]) return `${field} ${made[field]} here, certified ${expected[field]}`;
+  }
+  return undefined;
 }
 
 /** Promise 6: whether the certified chain goes on from ours, as far as peaks and carried blocks show. */

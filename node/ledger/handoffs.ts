@@ -1,22 +1,46 @@
-import { type Handoff, handoffCodec } from '../../ledger/bundle.ts';
+import { type Handoff, handoffCodec, updatesCodec } from '../../ledger/bundle.ts';
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import type { Certificate } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
-import { CURRENT, validatorsTable } from '../../ledger/modules/governance.ts';
-import { validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
+import { CURRENT, validatorsTable } from '../../ledger/modules/epoch.ts';
+import { type ValidatorSet, validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
 import { heightKey, type Store, type StoreBatch } from '../store/store.ts';
 import { LedgerError } from './error.ts';
 import type { LedgerState } from './state.ts';
 
 /** E2: the certificate of an epoch's last block, and the set that its execution gave. */
-export function putHandoff(batch: StoreBatch, certificate: Certificate, state: LedgerState): void {
+export function putHandoff(batch: StoreBatch, certificate: Certificate, next: ValidatorSet): void {
   const { epoch, height, nextValidatorsHash } = certificate.checkpoint;
-  const row = state.getAt(validatorsTable.name, utf8Encode(CURRENT), height);
-  const next = row && decode(validatorSetCodec, row);
-  if (next === undefined || !equalBytes(validatorsHash(next), nextValidatorsHash)) {
+  if (!equalBytes(validatorsHash(next), nextValidatorsHash)) {
     throw new LedgerError('DIVERGED', `the set after height ${height} is not the one that its certificate names`);
   }
   batch.put('handoff', heightKey(epoch), encode(handoffCodec, { certificate, next }));
+}
+
+/** Hand-offs that were verified one by one, of epochs whose blocks may lack here: encoded `updatesCodec`. */
+export async function writeHandoffs(store: Store, updates: Uint8Array): Promise<void> {
+  const batch = store.batch();
+  for (const handoff of decode(updatesCodec, updates).handoffs)
+    batch.put('handoff', heightKey(handoff.certificate.checkpoint.epoch), encode(handoffCodec, handoff));
+  await batch.write({ sync: true });
+}
+
+/** The set of the block above `height`. */
+export function setAfter(state: LedgerState, height: number): ValidatorSet {
+  const row = state.getAt(validatorsTable.name, utf8Encode(CURRENT), height);
+  if (row === undefined) throw new LedgerError('STATE_DAMAGED', 'the state has no validators');
+  return decode(validatorSetCodec, row);
+}
+
+/** The last height of the epoch that `height` is in, if a later one has begun; as far as hand-offs are here. */
+export async function endOfEpoch(store: Store, height: number): Promise<number | undefined> {
+  let end: number | undefined;
+  for await (const { value } of store.range('handoff', { reverse: true })) {
+    const last = decode(handoffCodec, value).certificate.checkpoint.height;
+    if (last < height) break;
+    end = last;
+  }
+  return end;
 }
 
 /** The ends of consecutive epochs from `from` on, at most `limit`. */

@@ -2,6 +2,7 @@ import {
   type Batch,
   batchCodec,
   blockHash,
+  blockTime,
   genesisHeader,
   type Header,
   headerCodec,
@@ -11,7 +12,7 @@ import {
 import { equalBytes } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
-import { type BatchResult, executeBatch, genesisState } from '../../ledger/execution.ts';
+import { executeBatch, genesisState } from '../../ledger/execution.ts';
 import {
   appendHistory,
   emptyHistory,
@@ -20,7 +21,7 @@ import {
   historyRoot,
   perfectSubtrees,
 } from '../../ledger/history.ts';
-import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../../ledger/transaction.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_KEPT_MS } from '../limits.ts';
 import type { Ordered, UncertifiedHead } from '../pbft/events.ts';
 import type {
@@ -36,31 +37,23 @@ import type {
   SyncAnswer,
   SyncBlock,
 } from '../ports.ts';
-import { heightKey, historyKey, Store, type StoreBatch, stateKey } from '../store/store.ts';
+import { heightKey, historyKey, Store, stateKey } from '../store/store.ts';
 import { Archive } from './archive.ts';
+import { CAUGHT_UP, decodeTransactions, newestBlocks, putBlock, uncertifiedHead } from './blocks.ts';
 import { chainDifference, headDifference, headerDifference } from './difference.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
-import { putHandoff } from './handoffs.ts';
+import { putHandoff, setAfter, writeHandoffs } from './handoffs.ts';
+import { changesMembership, Epochs, readerOf } from './membership.ts';
 import { carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind, sawAllSince } from './opening.ts';
 import { LedgerQuery } from './queries.ts';
-import {
-  type Base,
-  type BlockRecord,
-  baseCodec,
-  blockCodec,
-  headCodec,
-  metaCodec,
-  placeCodec,
-  STORE_FORMAT,
-} from './records.ts';
+import { type Base, type BlockRecord, baseCodec, headCodec, metaCodec, STORE_FORMAT } from './records.ts';
 import { allSenders, changedSenders } from './senders.ts';
 import { NO_SNAPSHOT, ServedSnapshot, type SnapshotOptions } from './served-snapshot.ts';
 import { Staging } from './staging.ts';
 import { LedgerState } from './state.ts';
 
 const OUTCOMES = { ok: 0, failed: 1, skipped: 2 } as const;
-const CAUGHT_UP = { kind: 'caughtUp', value: {} } as const;
 const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
 const NO_BASE: Base = { height: 0, rows: 'state', idsSince: 0 };
 const SNAPSHOTS: SnapshotOptions = { chunkBytes: SNAPSHOT_CHUNK_BYTES, keptMs: SNAPSHOT_KEPT_MS };
@@ -79,6 +72,7 @@ export class Ledger implements LedgerPort {
   #staging: Staging | undefined;
   #base: Base = NO_BASE;
   #history: History = emptyHistory;
+  #epochs!: Epochs;
   #head!: Head;
   #finalHeight = 0;
   /** The last call that changes something; the next one waits for it. */
@@ -111,7 +105,9 @@ export class Ledger implements LedgerPort {
     await this.#store.clear(otherKind(this.#base.rows));
     await this.#store.clear('snapshotRow');
     this.#state = await LedgerState.open(this.#store, this.#base.rows, isNew ? 0 : this.#head.height, changes);
+    this.#epochs = new Epochs(changes === undefined ? this.#state : readerOf(changes));
     if (changes !== undefined) await this.#writeGenesis(changes);
+    else this.#head = { ...this.#head, ...this.#epochs.next };
     this.#history = historyOf(this.#head.height + 1, (level, index) => this.#historyNode(level, index));
     this.#checkRoots();
     await this.#keepHistory();
@@ -125,8 +121,9 @@ export class Ledger implements LedgerPort {
       certificate: certificate && encode(certificateCodec, certificate),
       mark,
       recentIds: this.#ids.packed(),
-      senders: await allSenders(this.#store, this.#base.rows),
+      senders: await allSenders(this.#store, this.#base.rows, this.#state),
       base: this.#base.height,
+      membership: this.#epochs.membership(this.#state),
     };
   }
 
@@ -141,21 +138,30 @@ export class Ledger implements LedgerPort {
     this.#served = new ServedSnapshot(this.#store, this.#options.snapshots ?? SNAPSHOTS);
   }
 
-  execute(batch: Uint8Array, transactions: Uint8Array, ordered: Ordered, mark: JournalMark): Promise<Executed> {
+  execute(
+    batch: Uint8Array,
+    transactions: Uint8Array,
+    ordered: Ordered,
+    mark: JournalMark,
+  ): Promise<Executed | undefined> {
     return this.#inOrder(async () => {
+      // E2: a block below has ended the epoch.
+      if (ordered.epoch < this.#epochs.current.number) return undefined;
       const decoded = decode(batchCodec, batch);
       if (decoded.height !== this.#head.height + 1) {
         throw new LedgerError('BAD_INPUT', `asked to execute height ${decoded.height} after ${this.#head.height}`);
       }
-      const here = { kind: 'here', value: ordered } as const;
-      return this.#commit(decoded, this.#decode(transactions), here, mark, () => {});
+      if (ordered.epoch > this.#epochs.current.number)
+        throw new LedgerError('BAD_INPUT', `a batch of epoch ${ordered.epoch} in epoch ${this.#epochs.current.number}`);
+      const here = { kind: 'here', value: { digest: ordered.digest, view: ordered.view } } as const;
+      return this.#commit(decoded, decodeTransactions(this.#options.genesis.id, transactions), here, mark, () => {});
     });
   }
 
   executeSynced(block: SyncBlock, expected: Head | undefined, mark: JournalMark): Promise<Executed> {
     return this.#inOrder(async () => {
       const header = decode(headerCodec, block.header);
-      const transactions = this.#decode(block.transactions);
+      const transactions = decodeTransactions(this.#options.genesis.id, block.transactions);
       const ids = transactions.map(({ id }) => id);
       if (header.height !== this.#head.height + 1 || !equalBytes(header.parent, this.#head.blockHash)) {
         throw new LedgerError('BAD_BLOCK', `block ${header.height} does not follow block ${this.#head.height}`);
@@ -179,7 +185,7 @@ export class Ledger implements LedgerPort {
         throw new LedgerError('BAD_INPUT', `certificate of height ${height}, executed ${this.#head.height}`);
       const batch = this.#store.batch();
       batch.put('certificate', heightKey(height), certificate);
-      if (nextEpoch !== epoch) putHandoff(batch, decoded, this.#state);
+      if (nextEpoch !== epoch) putHandoff(batch, decoded, setAfter(this.#state, height));
       // A certificate lost in a power cut is made again, or comes from a peer. The end of an epoch is durable at once: what is
       // above it rests on it, and the set that it hands over to is read from the state as it is now.
       await batch.write({ sync: nextEpoch !== epoch });
@@ -187,6 +193,10 @@ export class Ledger implements LedgerPort {
       this.#finalHeight = height;
       this.#state.release(height);
     });
+  }
+
+  storeHandoffs(updates: Uint8Array): Promise<void> {
+    return this.#inOrder(() => writeHandoffs(this.#store, updates));
   }
 
   blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined> {
@@ -225,6 +235,8 @@ export class Ledger implements LedgerPort {
         return this.#ids.among((args as LedgerQueries['executedAmong']['args']).ids);
       case 'hasExecuted':
         return this.#hasExecuted(args as LedgerQueries['hasExecuted']['args']);
+      case 'membership':
+        return this.#epochs.membership(this.#state);
       case 'snapshot':
         return this.#offerSnapshot((args as LedgerQueries['snapshot']['args']).above);
       case 'snapshotRows': {
@@ -245,7 +257,7 @@ export class Ledger implements LedgerPort {
 
   async #beginStaging(snapshot: Uint8Array): Promise<SnapshotProgress> {
     const rowsKind = otherKind(this.#base.rows);
-    const target = { store: this.#store, rowsKind, idHorizonMs: this.#idHorizonMs, above: this.#head.height };
+    const target = { store: this.#store, rowsKind, above: this.#head.height };
     const staging = await Staging.begin(target, snapshot, this.#staging);
     if (typeof staging === 'string') return { problem: staging, parts: 0, rows: undefined, blocks: undefined };
     this.#staging = staging;
@@ -255,8 +267,18 @@ export class Ledger implements LedgerPort {
   /** R8: what is staged becomes what is read. A crash before the batch leaves the old state, one after it the new one. */
   async #install(staging: Staging, mark: JournalMark): Promise<Installed> {
     const { certificate, peaks, tree, rowsKind } = staging;
-    const { height, blockHash: hash, stateRoot, historyRoot: root, timestamp } = certificate.checkpoint;
-    const head: Head = { height, blockHash: hash, stateRoot, historyRoot: root, timestamp };
+    const { checkpoint } = certificate;
+    const { height, stateRoot, timestamp } = checkpoint;
+    const { blockHash: hash, historyRoot: root, nextEpoch, nextValidatorsHash } = checkpoint;
+    const head: Head = {
+      height,
+      blockHash: hash,
+      stateRoot,
+      historyRoot: root,
+      timestamp,
+      nextEpoch,
+      nextValidatorsHash,
+    };
     if (!equalBytes(tree.root(), stateRoot)) throw new LedgerError('STATE_DAMAGED', 'staged rows have another root');
     const difference = chainDifference(staging, this.#head, this.#store);
     if (difference !== undefined) throw new LedgerError('DIVERGED', difference);
@@ -267,12 +289,13 @@ export class Ledger implements LedgerPort {
     for (const [i, { level, index }] of perfectSubtrees(height + 1).entries())
       batch.put('history', historyKey(level, index), peaks[i]!);
     batch.put('certificate', heightKey(height), encode(certificateCodec, certificate));
+    if (checkpoint.nextEpoch !== checkpoint.epoch) putHandoff(batch, certificate, staging.epochs.current.validators);
     batch.put('base', NO_KEY, encode(baseCodec, base));
     batch.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
     await batch.write({ sync: true });
     await this.#served.drop();
     const ids = new ExecutedIds();
-    for (const block of await carriedIds(this.#store, base, timestamp - this.#idHorizonMs))
+    for (const block of await carriedIds(this.#store, base, staging.idsSince))
       ids.add(block.header.timestamp, block.ids);
     // All at once, for whoever reads meanwhile (C4).
     const left = this.#base.rows;
@@ -282,10 +305,19 @@ export class Ledger implements LedgerPort {
     this.#history = { count: height + 1, peaks };
     this.#state = new LedgerState(this.#store, rowsKind, tree, height);
     this.#ids = ids;
+    this.#epochs = staging.epochs;
     this.#attach();
     await this.#keepHistory();
     await this.#store.clear(left);
-    return { head, recentIds: this.#ids.packed(), senders: await allSenders(this.#store, rowsKind) };
+    const senders = await allSenders(this.#store, rowsKind, this.#state);
+    const encoded = encode(certificateCodec, certificate);
+    return {
+      head,
+      certificate: encoded,
+      recentIds: this.#ids.packed(),
+      senders,
+      membership: this.#epochs.membership(this.#state),
+    };
   }
 
   /** R8: from the newest certified height that is readable, copied while no block is being written. */
@@ -305,29 +337,20 @@ export class Ledger implements LedgerPort {
 
   #hasExecuted({ id, validUntil }: LedgerQueries['hasExecuted']['args']): boolean | undefined {
     if (this.#ids.has(id) || this.#store.get('transaction', id) !== undefined) return true;
-    const earliest = validUntil - this.#idHorizonMs;
-    return sawAllSince(earliest, this.#store, this.#base, this.#head.timestamp - this.#idHorizonMs) ? false : undefined;
+    // C4: by the longest horizon that ever was.
+    const earliest = validUntil - this.#epochs.current.idHorizonMaxMs;
+    return sawAllSince(earliest, this.#store, this.#base, this.#oldestIds()) ? false : undefined;
   }
 
-  /** E8. */
-  get #idHorizonMs(): number {
-    return this.#options.genesis.parameters.maxLifetimeMs;
+  /** E8: the block time since which executed ids are in memory. */
+  #oldestIds(): number {
+    return this.#head.timestamp - this.#epochs.idHorizonAt(this.#head.timestamp);
   }
 
   #inOrder<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#last.then(work, work);
     this.#last = result.catch(() => {});
     return result;
-  }
-
-  #decode(packed: Uint8Array): readonly Transaction[] {
-    const unpacked = unpackTransactions(packed, Number.MAX_SAFE_INTEGER);
-    if (!unpacked.ok) throw new LedgerError('BAD_INPUT', unpacked.problem);
-    return unpacked.value.map((bytes) => {
-      const decoded = decodeTransaction(this.#options.genesis.id, bytes);
-      if (!decoded.ok) throw new LedgerError('BAD_INPUT', decoded.problem);
-      return decoded.value;
-    });
   }
 
   /** Executes, lets `check` compare what came out, and only then writes. */
@@ -338,11 +361,13 @@ export class Ledger implements LedgerPort {
     mark: JournalMark,
     check: (head: Head, header: Header) => void,
   ): Promise<Executed> {
-    const { application, genesis } = this.#options;
+    const { application } = this.#options;
+    const before = this.#epochs;
     const result = executeBatch({
       application,
-      parameters: genesis.parameters,
-      idHorizonMs: genesis.parameters.maxLifetimeMs,
+      parameters: before.current.parameters,
+      idHorizonMs: before.idHorizonAt(blockTime(batch, this.#head.timestamp)),
+      genesisId: this.#options.genesis.id,
       state: this.#state,
       parentTimestamp: this.#head.timestamp,
       batch,
@@ -363,55 +388,42 @@ export class Ledger implements LedgerPort {
     const stateRoot = this.#state.prepare(result.changes, stored);
     const { next, nodes } = appendHistory(this.#history, hash);
     for (const { level, index, hash: node } of nodes) stored.put('history', historyKey(level, index), node);
+    const epochs = before.after(result.changes, this.#state);
     const head: Head = {
       height: batch.height,
       blockHash: hash,
       stateRoot,
       historyRoot: historyRoot(next),
       timestamp: result.timestamp,
+      ...epochs.next,
     };
     check(head, header);
-    this.#putBlock(stored, header, head, result, ordered, mark);
+    putBlock(stored, header, head, result, ordered, mark);
     await stored.write({ sync: true });
     this.#state.commit(result.changes);
     this.#history = next;
     this.#head = head;
+    this.#epochs = epochs;
     this.#ids.add(head.timestamp, ids);
-    this.#ids.prune(head.timestamp - genesis.parameters.maxLifetimeMs);
+    this.#ids.prune(this.#oldestIds());
     const outcomes = Uint8Array.from(result.outcomes, (outcome) => OUTCOMES[outcome]);
-    return { ...head, outcomes, senders: changedSenders(result.changes, this.#state) };
-  }
-
-  #putBlock(
-    stored: StoreBatch,
-    header: Header,
-    head: Head,
-    { executed, receipts }: BatchResult,
-    ordered: BlockRecord['ordered'],
-    mark: JournalMark,
-  ): void {
-    const { height, blockHash: hash, stateRoot, historyRoot: root } = head;
-    const ids = executed.map(({ id }) => id);
-    const transactions = packTransactions(executed.map(({ bytes }) => bytes));
-    const record: BlockRecord = { header, stateRoot, historyRoot: root, ordered, ids, transactions, receipts };
-    stored.put('block', heightKey(height), encode(blockCodec, record));
-    stored.put('blockHash', hash, heightKey(height));
-    for (const [index, id] of ids.entries()) stored.put('transaction', id, encode(placeCodec, { height, index }));
-    stored.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
+    const senders = await changedSenders(result.changes, this.#store, this.#base.rows, this.#state);
+    return { ...head, outcomes, senders, membership: changesMembership(result.changes) };
   }
 
   async #writeGenesis(changes: ReturnType<typeof genesisState>): Promise<void> {
-    const { genesis, validatorKey } = this.#options;
+    const { genesis, peerKey } = this.#options;
     const header = genesisHeader(genesis.id, genesis.time);
     const hash = blockHash(header);
     const { next, nodes } = appendHistory(emptyHistory, hash);
     const stateRoot = this.#state.root;
     const root = historyRoot(next);
-    this.#head = { height: 0, blockHash: hash, stateRoot, historyRoot: root, timestamp: header.timestamp };
+    const { timestamp } = header;
+    this.#head = { height: 0, blockHash: hash, stateRoot, historyRoot: root, timestamp, ...this.#epochs.next };
     const stored = this.#store.batch();
     for (const { table, key, value } of changes) stored.put(this.#base.rows, stateKey(table, key), value!);
     for (const node of nodes) stored.put('history', historyKey(node.level, node.index), node.hash);
-    this.#putBlock(
+    putBlock(
       stored,
       header,
       this.#head,
@@ -419,7 +431,7 @@ export class Ledger implements LedgerPort {
       CAUGHT_UP,
       NO_MARK,
     );
-    stored.put('meta', NO_KEY, encode(metaCodec, { format: STORE_FORMAT, genesisId: genesis.id, validatorKey }));
+    stored.put('meta', NO_KEY, encode(metaCodec, { format: STORE_FORMAT, genesisId: genesis.id, peerKey }));
     await stored.write({ sync: true });
   }
 
@@ -427,7 +439,8 @@ export class Ledger implements LedgerPort {
     const record = this.#store.get('head', NO_KEY);
     if (record === undefined) throw this.#damaged('there is no head record');
     const { group, chain, ...head } = decode(headCodec, record);
-    this.#head = head;
+    // What is about the next block follows from the rows.
+    this.#head = { ...head, nextEpoch: 0, nextValidatorsHash: NO_KEY };
     const base = this.#store.get('base', NO_KEY);
     if (base !== undefined) this.#base = decode(baseCodec, base);
     return head.height === 0 ? undefined : { group, chain };
@@ -462,31 +475,14 @@ export class Ledger implements LedgerPort {
 
   /** Fills the ids within the horizon; returns the heads above the newest certificate. */
   async #restoreBlocks(): Promise<UncertifiedHead[]> {
-    const oldest = this.#head.timestamp - this.#idHorizonMs;
+    const oldest = this.#oldestIds();
     for (const { header, ids } of await carriedIds(this.#store, this.#base, oldest))
       this.#ids.add(header.timestamp, ids);
-    const blocks: BlockRecord[] = [];
-    let expected = this.#head.height;
-    const above = { from: heightKey(this.#base.height === 0 ? 0 : this.#base.height + 1), reverse: true };
-    for await (const { value } of this.#store.range('block', above)) {
-      const block = decode(blockCodec, value);
-      // Without its ids what it executed would execute again.
-      if (block.header.height !== expected) throw this.#damaged(`block ${expected} lacks`);
-      expected--;
-      if (block.header.timestamp < oldest && block.header.height <= this.#finalHeight) break;
-      blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
-    }
-    blocks.reverse();
+    const from = this.#base.height === 0 ? 0 : this.#base.height + 1;
+    const blocks = await newestBlocks(this.#store, from, this.#head.height, oldest, this.#finalHeight);
+    if (typeof blocks === 'number') throw this.#damaged(`block ${blocks} lacks`);
     for (const { header, ids } of blocks) if (header.timestamp >= oldest) this.#ids.add(header.timestamp, ids);
-    return blocks
-      .filter(({ header }) => header.height > this.#finalHeight)
-      .map(({ header, stateRoot, historyRoot: root, ordered }) => ({
-        height: header.height,
-        blockHash: blockHash(header),
-        stateRoot,
-        historyRoot: root,
-        timestamp: header.timestamp,
-        ordered: ordered.kind === 'here' ? ordered.value : undefined,
-      }));
+    const uncertified = blocks.filter(({ header }) => header.height > this.#finalHeight);
+    return uncertified.map((block) => uncertifiedHead(block, this.#head, this.#epochs));
   }
 }

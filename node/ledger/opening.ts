@@ -12,7 +12,8 @@ export interface LedgerOptions {
   readonly directory: string;
   readonly genesis: Genesis;
   readonly application: Application;
-  readonly validatorKey: Uint8Array;
+  /** Public key of the node whose directory it is. */
+  readonly peerKey: Uint8Array;
   /** Instead of LevelDB under `directory`. */
   readonly openStore?: () => Promise<Store>;
   /** Whether rows of the state stay provable at every height from now on. */
@@ -24,8 +25,8 @@ export interface LedgerOptions {
 /** The key of a record that there is one of. */
 export const NO_KEY: Uint8Array = new Uint8Array(0);
 
-/** D12: the directory of another chain or validator is refused. True if it is new. */
-export function isNewStore(store: Store, { genesis, validatorKey, directory }: LedgerOptions): boolean {
+/** D12: the directory of another chain or node is refused. True if it is new. */
+export function isNewStore(store: Store, { genesis, peerKey, directory }: LedgerOptions): boolean {
   const record = store.get('meta', NO_KEY);
   if (record === undefined) return true;
   const meta = decode(metaCodec, record);
@@ -37,10 +38,10 @@ export function isNewStore(store: Store, { genesis, validatorKey, directory }: L
       `database ${directory} is of chain ${toHex(meta.genesisId)}, the genesis file is ${toHex(genesis.id)}`,
     );
   }
-  if (!equalBytes(meta.validatorKey, validatorKey)) {
+  if (!equalBytes(meta.peerKey, peerKey)) {
     throw new LedgerError(
       'OTHER_VALIDATOR',
-      `database ${directory} is of validator ${toHex(meta.validatorKey)}, this is ${toHex(validatorKey)}`,
+      `database ${directory} is of the node with peer key ${toHex(meta.peerKey)}, this one has ${toHex(peerKey)}`,
     );
   }
   return false;
@@ -50,11 +51,13 @@ export function isNewStore(store: Store, { genesis, validatorKey, directory }: L
 export async function carriedIds(store: Store, base: Base, oldest: number): Promise<readonly BlockIds[]> {
   if (base.height === 0) return [];
   const carried: BlockIds[] = [];
+  // E8: since the horizon was raised it may reach below what was brought; what executed there can't execute again.
+  const since = Math.max(oldest, base.idsSince);
   let next = base.height;
   for await (const { value } of store.range('blockIds', { to: heightKey(next + 1), reverse: true })) {
     const block = decode(blockIdsCodec, value);
     if (block.header.height !== next) break;
-    if (block.header.timestamp < oldest) {
+    if (block.header.timestamp < since) {
       next = -1;
       break;
     }

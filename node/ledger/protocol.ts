@@ -4,7 +4,7 @@ import type { LedgerPort } from '../ports.ts';
 export interface LedgerThreadData {
   readonly directory: string;
   readonly genesisText: string;
-  readonly validatorKey: Uint8Array;
+  readonly peerKey: Uint8Array;
   readonly archive: boolean;
 }
 

@@ -11,7 +11,7 @@ import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from 
 import type { At, Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
 import { heightKey, heightOfKey, historyKey, type Store, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
-import { readHandoffs } from './handoffs.ts';
+import { endOfEpoch, readHandoffs } from './handoffs.ts';
 import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
 import type { LedgerState } from './state.ts';
 
@@ -81,6 +81,7 @@ export class LedgerQuery {
       case 'blockIds':
         return this.#blockIds((args as Args<'blockIds'>).from);
       case 'executedAmong':
+      case 'membership':
       case 'hasExecuted':
       case 'snapshot':
       case 'snapshotRows':
@@ -91,7 +92,9 @@ export class LedgerQuery {
   /** R7: see LedgerPort. */
   async blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined> {
     const from = heightKey(above + 1);
-    const top = await this.#lastOfRun(above + 1);
+    // Whoever asks can verify certificates of the epoch that it is in, and enters the next one by its last.
+    const end = (await endOfEpoch(this.#store, above + 1)) ?? Number.POSITIVE_INFINITY;
+    const top = Math.min(await this.#lastOfRun(above + 1), end);
     let certificate: Uint8Array | undefined;
     let to = 0;
     const range = { from, to: heightKey(top + 1), limit: 1, reverse: true };

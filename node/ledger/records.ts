@@ -2,9 +2,12 @@ import { headerCodec, receiptCodec } from '../../ledger/block.ts';
 import { blob, bytes32, type CodecType, list, oneOf, struct, u16, u32, u64, union } from '../../ledger/codec.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 
-/** What identifies a data directory (D12): made once, compared at every start. */
-export const metaCodec = struct({ format: u16, genesisId: bytes32, validatorKey: bytes32 });
-export const STORE_FORMAT = 3;
+/**
+ * What identifies a data directory (D12): made once, compared at every start. The peer key is what every node has, and keeps
+ * when its consensus key changes.
+ */
+export const metaCodec = struct({ format: u16, genesisId: bytes32, peerKey: bytes32 });
+export const STORE_FORMAT = 4;
 
 export const headCodec = struct({
   height: u64,

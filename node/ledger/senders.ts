@@ -1,5 +1,6 @@
+import { utf8Encode } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
-import { accountCodec, accounts, administrators } from '../../ledger/modules/accounts.ts';
+import { accountCodec, accounts, administrators, expelled } from '../../ledger/modules/accounts.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
 import { idKey } from '../id-key.ts';
 import type { PackedSenders } from '../ports.ts';
@@ -8,15 +9,12 @@ import { type RowsKind, type Store, stateKey } from '../store/store.ts';
 
 const NO_KEY = new Uint8Array(0);
 
-/** Everybody who may send by the rows of a kind. */
-export async function allSenders(store: Store, kind: RowsKind): Promise<PackedSenders> {
+/** Everybody who may send by the rows of a kind; `state` reads the same rows. */
+export async function allSenders(store: Store, kind: RowsKind, state: StateReader): Promise<PackedSenders> {
   const found = new Map<string, { readonly key: Uint8Array; sends: number }>();
   for (const { table, bit, isOne } of TABLES) {
-    const from = stateKey(table, NO_KEY);
-    const to = from.with(from.length - 1, 1);
-    for await (const { key: full, value } of store.range(kind, { from, to })) {
-      if (!isOne(value)) continue;
-      const key = full.slice(from.length);
+    for await (const { key, value } of rowsOf(store, kind, table)) {
+      if (!isOne(value, state)) continue;
       const entry = found.get(idKey(key)) ?? { key, sends: 0 };
       entry.sends |= bit;
       found.set(idKey(key), entry);
@@ -25,25 +23,49 @@ export async function allSenders(store: Store, kind: RowsKind): Promise<PackedSe
   return packSenders([...found.values()]);
 }
 
-/** What the changes of a block, which `state` has, make of senders; undefined if nothing. */
-export function changedSenders(changes: readonly StateChange[], state: StateReader): PackedSenders | undefined {
+/** What the changes of a block, which `store` and `state` have, make of senders; undefined if nothing. */
+export async function changedSenders(
+  changes: readonly StateChange[],
+  store: Store,
+  kind: RowsKind,
+  state: StateReader,
+): Promise<PackedSenders | undefined> {
   const keys = new Map<string, Uint8Array>();
   for (const { table, key } of changes) if (TABLES.some((one) => one.table === table)) keys.set(idKey(key), key);
+  // No list has the accounts of an organisation, and this is rare.
+  if (changes.some(({ table }) => table === expelled.name)) {
+    for await (const { key, value } of rowsOf(store, kind, accounts.name))
+      if (isExpelled(value, state)) keys.set(idKey(key), key);
+  }
   if (keys.size === 0) return undefined;
   return packSenders([...keys.values()].map((key) => ({ key, sends: sendsOf(state, key) })));
+}
+
+async function* rowsOf(store: Store, kind: RowsKind, table: string) {
+  const from = stateKey(table, NO_KEY);
+  const to = from.with(from.length - 1, 1);
+  for await (const { key, value } of store.range(kind, { from, to })) yield { key: key.slice(from.length), value };
 }
 
 function sendsOf(state: StateReader, key: Uint8Array): number {
   let sends = 0;
   for (const { table, bit, isOne } of TABLES) {
     const value = state.get(table, key);
-    if (value !== undefined && isOne(value)) sends |= bit;
+    if (value !== undefined && isOne(value, state)) sends |= bit;
   }
   return sends;
 }
 
-/** The tables that say so, by key. */
+function isExpelled(row: Uint8Array, state: StateReader): boolean {
+  return state.get(expelled.name, utf8Encode(decode(accountCodec, row).organisation)) !== undefined;
+}
+
+/** The tables that say so, by key. An expelled organisation has no administrators. */
 const TABLES = [
-  { table: accounts.name, bit: SENDS.account, isOne: (row: Uint8Array) => decode(accountCodec, row).active },
+  {
+    table: accounts.name,
+    bit: SENDS.account,
+    isOne: (row: Uint8Array, state: StateReader) => decode(accountCodec, row).active && !isExpelled(row, state),
+  },
   { table: administrators.name, bit: SENDS.administrator, isOne: () => true },
 ] as const;

@@ -10,12 +10,12 @@ import { StateTree } from '../../ledger/state-tree.ts';
 import type { SnapshotProgress, SnapshotStep } from '../ports.ts';
 import { heightKey, type RowsKind, type Store, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec, rowsAnswerCodec, snapshotCodec } from '../wire.ts';
+import { Epochs } from './membership.ts';
 
 export interface StagingTarget {
   readonly store: Store;
   /** The kind of rows that is not in use. */
   readonly rowsKind: RowsKind;
-  readonly idHorizonMs: number;
   /** Own height: R18, only what is above it is of use. */
   readonly above: number;
 }
@@ -37,8 +37,7 @@ export class Staging {
   readonly #parts: readonly Subtree[];
   /** Where rows still lack, ascending. */
   readonly #lacking: number[] = [];
-  /** Ids of blocks from this block time on are needed. */
-  readonly idsSince: number;
+  #epochs: Epochs | undefined;
   /** Hash and height of the next block whose ids are needed; undefined when there are all. */
   #next: { readonly height: number; readonly hash: Uint8Array } | undefined;
 
@@ -56,9 +55,21 @@ export class Staging {
     this.#parts = parts;
     this.#snapshot = snapshot;
     for (const [i, { hash }] of parts.entries()) if (hash.some((byte) => byte !== 0)) this.#lacking.push(i);
-    const { height, blockHash: hash, timestamp } = certificate.checkpoint;
-    this.idsSince = timestamp - target.idHorizonMs;
+    const { height, blockHash: hash } = certificate.checkpoint;
     this.#next = { height, hash };
+  }
+
+  /** E1: what the rows say, which must all be here. */
+  get epochs(): Epochs {
+    const get = (table: string, key: Uint8Array) => this.#store.get(this.rowsKind, stateKey(table, key));
+    this.#epochs ??= new Epochs({ get });
+    return this.#epochs;
+  }
+
+  /** E8: ids of blocks from this block time on are needed. */
+  get idsSince(): number {
+    const { timestamp } = this.certificate.checkpoint;
+    return timestamp - this.epochs.idHorizonAt(timestamp);
   }
 
   /** Begins; a problem if the certificate does not prove what the snapshot is made of. `known` goes on if it is the same. */
@@ -119,7 +130,8 @@ export class Staging {
   async #takeBlocks(answer: Uint8Array): Promise<string | undefined> {
     const decoded = tryDecode(blockIdsAnswerCodec, answer);
     if (!decoded.ok) return `ids: ${decoded.problem}`;
-    if (decoded.value.kind === 'nothing') return undefined;
+    // The rows say how far back ids are needed.
+    if (decoded.value.kind === 'nothing' || this.#lacking.length > 0) return undefined;
     const batch = this.#store.batch();
     let next = this.#next;
     for (const block of decoded.value.value.blocks) {

@@ -6,13 +6,13 @@ import { Ledger } from './ledger.ts';
 import type { LedgerCall, LedgerReply, LedgerThreadData } from './protocol.ts';
 
 /** The ledger thread: one Ledger behind messages. */
-const { directory, genesisText, validatorKey, archive } = workerData as LedgerThreadData;
+const { directory, genesisText, peerKey, archive } = workerData as LedgerThreadData;
 installFastHashing();
 // The replica thread has read and checked the file; its signatures need not be checked twice.
 const read = readGenesis(genesisText, () => true);
 if (!read.ok) throw new Error(read.problem);
 const { genesis } = read;
-const ledger = new Ledger({ directory, genesis, application: quorateApplication, validatorKey, archive });
+const ledger = new Ledger({ directory, genesis, application: quorateApplication, peerKey, archive });
 
 parentPort!.on('message', async ({ id, method, args }: LedgerCall) => {
   parentPort!.postMessage(await answer(id, method, args));

@@ -6,6 +6,7 @@ import type { PrePrepare } from './messages.ts';
 import { persist } from './persist.ts';
 import { NO_SIGNATURE } from './records.ts';
 import {
+  awaitsGovernance,
   chainNow,
   digestKey,
   inBuffer,
@@ -53,7 +54,9 @@ export function acceptProposals(state: ReplicaState, now: Now, effects: Effect[]
   for (const slot of state.slots.values()) {
     const { proposal } = slot;
     if (proposal === undefined || !inWindow(state, slot.height)) continue;
-    if (proposal.phase === 'held' && maySupport(state, proposal.vote)) tryAccept(state, slot, proposal, now, effects);
+    const waits = !proposal.carried && awaitsGovernance(state, slot.height);
+    if (proposal.phase === 'held' && !waits && maySupport(state, proposal.vote))
+      tryAccept(state, slot, proposal, now, effects);
     tryPrepared(state, slot, effects);
   }
 }
@@ -130,6 +133,7 @@ export function onBodies(
   height: number,
   digest: Uint8Array,
   problem: string | undefined,
+  governs: boolean,
   effects: Effect[],
 ): void {
   const slot = state.slots.get(height);
@@ -144,6 +148,7 @@ export function onBodies(
     return;
   }
   slot.bodies.add(key);
+  if (governs) slot.governs.add(key);
   if (proposed && proposal.phase === 'bodies' && proposal.batch !== undefined) {
     accept(state, slot, proposal, proposal.batch, effects);
   }
@@ -160,6 +165,7 @@ function accept(state: ReplicaState, slot: Slot, proposal: Proposal, batch: Batc
   const { vote } = proposal;
   proposal.phase = 'accepted';
   slot.batches.set(digestKey(vote.digest), batch);
+  if (slot.governs.has(digestKey(vote.digest))) state.governing.add(slot.height);
   effects.push({ type: 'accepted', batch });
   const signature = proposal.signature ?? NO_SIGNATURE;
   const records = [{ kind: 'proposal', vote, signature, batch } as const];

@@ -6,7 +6,7 @@ import type { PreparedCertificate, ViewChange, ViewChangeBody, Vote } from './me
 export interface Carry {
   /** s: the highest certified checkpoint among the VIEW-CHANGEs. */
   readonly base: number;
-  /** Its certificate; undefined at genesis. */
+  /** Its certificate; undefined at the epoch's beginning. */
   readonly stable: Certificate | undefined;
   /** One vote for each height from s+1 to M, ascending. Heights above take fresh proposals. */
   readonly votes: readonly Vote[];
@@ -15,11 +15,11 @@ export interface Carry {
 /**
  * V7: the one function that says what a new view must propose, run by its leader and by everyone who checks it. All
  * VIEW-CHANGEs, with every certificate in them, are verified before (verify.ts): a maximum over unverified ones would
- * let one member choose.
+ * let one member choose. `beginning` is the height below the epoch's first block.
  */
-export function carryOf(epoch: number, view: number, viewChanges: readonly ViewChange[]): Carry {
+export function carryOf(epoch: number, view: number, viewChanges: readonly ViewChange[], beginning: number): Carry {
   const stable = highestStable(viewChanges);
-  const base = stable?.checkpoint.height ?? 0;
+  const base = stable?.checkpoint.height ?? beginning;
   const highest = new Map<number, PreparedCertificate>();
   let top = base;
   for (const { body } of viewChanges) {
@@ -50,7 +50,7 @@ function highestStable(viewChanges: readonly ViewChange[]): Certificate | undefi
   return highest;
 }
 
-/** The stable certificate of a VIEW-CHANGE; undefined at genesis. */
+/** The stable certificate of a VIEW-CHANGE; undefined while no checkpoint of the epoch is stable. */
 export function stableOf({ stable }: ViewChangeBody): Certificate | undefined {
   return stable.kind === 'certificate' ? stable.value : undefined;
 }

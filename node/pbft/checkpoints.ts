@@ -29,6 +29,7 @@ export function onExecuted(state: ReplicaState, event: ExecutedEvent, now: Now, 
   if (ordered !== undefined && head.height > state.low) state.ordered.set(head.height, ordered);
   const contradiction = carriedOtherwise(state, head.height);
   if (contradiction !== undefined) return halt(state, contradiction, effects);
+  if (head.nextEpoch !== state.config.epoch) endEpochAt(state, head.height);
   onProgress(state, transactions, ordered === undefined);
   const certificate = state.certificatesAhead.get(head.height);
   if (certificate !== undefined) compareWithCertificate(state, certificate, head, effects);
@@ -38,6 +39,22 @@ export function onExecuted(state: ReplicaState, event: ExecutedEvent, now: Now, 
   judgeDistance(state);
   if (head.height > state.low) signCheckpoint(state, head, effects);
   if (ordered !== undefined) tryExecute(state, effects);
+  tellEnd(state, effects);
+}
+
+/** E2: whatever has votes of this epoch above the block that ends it is void. */
+function endEpochAt(state: ReplicaState, height: number): void {
+  state.lastHeight = height;
+  state.handedOver = Math.min(state.handedOver, height);
+  const perHeight = [state.slots, state.checkpoints, state.certificatesAhead, state.governing];
+  for (const of of perHeight) for (const known of of.keys()) if (known > height) of.delete(known);
+}
+
+/** E3: the epoch is over when its last block is executed here and known to be stable. */
+function tellEnd(state: ReplicaState, effects: Effect[]): void {
+  const { lastHeight, certified, stable } = state;
+  if (state.mode === 'halted' || lastHeight === undefined || certified !== lastHeight || stable === undefined) return;
+  effects.push({ type: 'epochEnded', certificate: stable });
 }
 
 /** Signs CHECKPOINTs of executed blocks that are not certified yet; also after a restart. */
@@ -65,8 +82,8 @@ export function checkpointOf(state: ReplicaState, head: Head): Checkpoint {
     stateRoot: head.stateRoot,
     historyRoot: head.historyRoot,
     timestamp: head.timestamp,
-    nextEpoch: state.config.epoch,
-    nextValidatorsHash: state.validatorsHash,
+    nextEpoch: head.nextEpoch,
+    nextValidatorsHash: head.nextValidatorsHash,
   };
 }
 
@@ -105,6 +122,7 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
       effects,
     );
   }
+  if (checkpoint.nextEpoch !== state.config.epoch) endEpochAt(state, checkpoint.height);
   state.low = checkpoint.height;
   if (own !== undefined) state.certified = checkpoint.height;
   state.stable = certificate;
@@ -118,6 +136,7 @@ export function onCertificate(state: ReplicaState, certificate: Certificate, eff
   dropBelow(state);
   judgeDistance(state);
   awaitExecution(state, effects);
+  tellEnd(state, effects);
 }
 
 /** Certificates may come faster than the delay passes: the timer that runs is left alone. */
@@ -201,6 +220,7 @@ function difference(own: Checkpoint, other: Checkpoint): string {
     if (!equalBytes(own[field], other[field]))
       return `${field} ${toHex(own[field])} here, ${toHex(other[field])} there`;
   }
+  if (own.nextEpoch !== other.nextEpoch) return `next epoch ${own.nextEpoch} here, ${other.nextEpoch} there`;
   return `timestamp ${own.timestamp} here, ${other.timestamp} there, or another set`;
 }
 
@@ -225,6 +245,7 @@ function dropBelow(state: ReplicaState): void {
     if (height > near && height < low) state.certificatesAhead.delete(height);
   for (const height of state.checkpoints.keys()) if (height <= state.low) state.checkpoints.delete(height);
   for (const height of state.ordered.keys()) if (height <= state.low) state.ordered.delete(height);
+  for (const height of state.governing) if (height <= state.low) state.governing.delete(height);
   // R6: what the others show is compared with all that the disk had, now or ever after.
   const first = startedAt.low + config.parameters.window;
   for (const height of state.ownVotes.keys()) if (height > first && height <= done) state.ownVotes.delete(height);

@@ -19,6 +19,8 @@ export interface Reject {
 /** The epoch a message is judged by. */
 export interface MessageContext extends Trust {
   readonly verify: VerifySignature;
+  /** Height below the epoch's first block. */
+  readonly beginning: number;
   /** Heights above a stable checkpoint that certificates may be about. */
   readonly window: number;
   /** Whether this very VIEW-CHANGE was verified before: NEW-VIEWs repeat what came already. */

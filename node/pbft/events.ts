@@ -26,10 +26,14 @@ export interface Head {
   readonly historyRoot: Uint8Array;
   /** Block time in ms. */
   readonly timestamp: number;
+  /** Epoch of the block above and the hash of its set: other than this block's own if it ends its epoch (E2). */
+  readonly nextEpoch: number;
+  readonly nextValidatorsHash: Uint8Array;
 }
 
-/** How a height was committed: the digest and the view of the commit certificate (N11). */
+/** How a height was committed: the digest, epoch and view of the commit certificate (N11). */
 export interface Ordered {
+  readonly epoch: number;
   readonly digest: Uint8Array;
   readonly view: number;
 }
@@ -67,13 +71,23 @@ export type Event =
   | { readonly type: 'tick'; readonly waiting: PoolWaiting }
   | { readonly type: 'pool'; readonly view: PoolView }
   /** Answer to `chooseBatch`; no batch when nothing is orderable any more. */
-  | { readonly type: 'batchReady'; readonly height: number; readonly batch: Batch | undefined; readonly pool: PoolView }
-  /** Answer to `requestBodies`: all bodies are here, verified and valid in the batch, or the batch is invalid (N4). */
+  | {
+      readonly type: 'batchReady';
+      readonly height: number;
+      readonly batch: Batch | undefined;
+      readonly pool: PoolView;
+      readonly governs: boolean;
+    }
+  /**
+   * Answer to `requestBodies`: all bodies are here, verified and valid in the batch, or the batch is invalid (N4).
+   * `governs`: executing it may end the epoch (N12).
+   */
   | {
       readonly type: 'bodies';
       readonly height: number;
       readonly digest: Uint8Array;
       readonly problem: string | undefined;
+      readonly governs: boolean;
     }
   /** Answer to `requestBatch`: the batch with that digest. */
   | { readonly type: 'batch'; readonly digest: Uint8Array; readonly batch: Batch }
@@ -92,6 +106,8 @@ export type Event =
   | { readonly type: 'piece' }
   | { readonly type: 'syncEnded' }
   | { readonly type: 'channel'; readonly member: number; readonly open: boolean }
+  /** Whether there is a channel to somebody who is admitted without being a member (E5). */
+  | { readonly type: 'guest'; readonly peerKey: Uint8Array; readonly open: boolean }
   /** A member's channel is lost and dialing it is refused: nothing listens there. */
   | { readonly type: 'unreachable'; readonly member: number }
   /** V8: this message is signed by its sender and breaks the rules, which verifying it showed. */
@@ -114,7 +130,9 @@ export type JournalRecord =
   /** R5: a message of another member. */
   | { readonly kind: 'witness'; readonly member: number; readonly shown: Shown }
   /** R2: the certificate that the window of later votes rests on, and a height that the ledger has durably executed. */
-  | { readonly kind: 'stable'; readonly certificate: Certificate; readonly executed: number };
+  | { readonly kind: 'stable'; readonly certificate: Certificate; readonly executed: number }
+  /** E3: from here on nothing new is signed in any epoch before this one. */
+  | { readonly kind: 'entered'; readonly epoch: number };
 
 /** What a replica wants from the world. */
 export type Effect =
@@ -142,6 +160,8 @@ export type Effect =
   /** The block of this certificate is executed here: keep the certificate with it. */
   | { readonly type: 'keepCertificate'; readonly certificate: Certificate }
   | { readonly type: 'startSync'; readonly certificate: Certificate }
+  /** E3: the block that ends the epoch is executed here and stable, by this certificate: the next epoch can be entered. */
+  | { readonly type: 'epochEnded'; readonly certificate: Certificate }
   | { readonly type: 'evidence'; readonly evidence: Evidence }
   | { readonly type: 'refused'; readonly what: string; readonly reason: string }
   /** R6: own signatures that this disk does not know. It must be remembered for ever. */

@@ -7,6 +7,9 @@ import { type ReplicaState, targetView } from './state.ts';
 /** C6: pieces kept of one member. */
 export const EVIDENCE_PER_MEMBER_MAX = 16;
 
+/** Pieces kept of earlier epochs. */
+const PAST_EVIDENCE_MAX = 256;
+
 interface Signed {
   readonly vote: Vote;
   readonly signature: Uint8Array;
@@ -38,6 +41,17 @@ export function keepEvidence(state: ReplicaState, evidence: Evidence, effects: E
   if (view !== undefined && view > targetView(state)) state.proven.add(view);
   persist(state, [{ kind: 'evidence', evidence }], [], effects);
   effects.push({ type: 'evidence', evidence }, { type: 'relay', message: { kind: 'evidence', value: evidence } });
+}
+
+/** C6: against members of earlier epochs; the newest, as many as fit. */
+export function keepPastEvidence({ pastEvidence }: ReplicaState, evidence: Evidence): void {
+  pastEvidence.push(evidence);
+  if (pastEvidence.length > PAST_EVIDENCE_MAX) pastEvidence.shift();
+}
+
+/** C6: what goes on into the next epoch, as records. */
+export function allEvidence({ pastEvidence, evidence }: ReplicaState): { kind: 'evidence'; value: Evidence }[] {
+  return [...pastEvidence, ...[...evidence.values()].flat()].map((value) => ({ kind: 'evidence', value }));
 }
 
 export function culpritOf(evidence: Evidence): number {

@@ -16,7 +16,7 @@ import {
   union,
 } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
-import { VALIDATORS_MAX, WINDOW_MAX } from '../../ledger/limits.ts';
+import { GUESTS_MAX, VALIDATORS_MAX, WINDOW_MAX } from '../../ledger/limits.ts';
 import { type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
 import { multiSignatureCodec } from '../../ledger/validators.ts';
 
@@ -49,11 +49,11 @@ export type PreparedCertificate = CodecType<typeof preparedCertificateCodec>;
 export const commitCertificateCodec = struct({ vote: voteCodec, commits: multiSignatureCodec, batch: batchCodec });
 export type CommitCertificate = CodecType<typeof commitCertificateCodec>;
 
-/** V4. `stable` is `genesis` only while no checkpoint above genesis is stable. */
+/** V4. `stable` is `beginning` only while no checkpoint of the epoch is stable. */
 export const viewChangeBodyCodec = struct({
   epoch: u64,
   view: u64,
-  stable: union({ genesis: [0, struct({})], certificate: [1, certificateCodec] }),
+  stable: union({ beginning: [0, struct({})], certificate: [1, certificateCodec] }),
   /** Ascending by height, each within the window above `stable`. */
   prepared: list(preparedCertificateCodec, WINDOW_MAX),
 });
@@ -73,7 +73,8 @@ export const newViewCodec = struct({ body: newViewBodyCodec, signature: bytes64 
 export type NewView = CodecType<typeof newViewCodec>;
 
 export const MODES = { starting: 0, active: 1, behind: 2, doubt: 3, halted: 4 } as const;
-export type Mode = keyof typeof MODES;
+/** `observing`: no member, so it sends no STATUS. */
+export type Mode = keyof typeof MODES | 'observing';
 
 const memberBitmap = blob(VALIDATORS_MAX / 8);
 
@@ -101,6 +102,8 @@ export const statusBodyCodec = struct({
   ),
   /** Members with a live channel to this one. */
   hears: memberBitmap,
+  /** E5: peer keys of those without a vote that have one. */
+  guests: list(bytes32, GUESTS_MAX),
   /** Highest VIEW-CHANGE view held of each member; 0 for none. */
   viewChanges: list(u64, VALIDATORS_MAX),
   /** Pieces of evidence held against each member. */
@@ -150,6 +153,26 @@ export const messageCodec = union({
   evidence: [10, evidenceCodec],
 });
 export type Message = CodecType<typeof messageCodec>;
+
+/** The epoch that a message belongs to. */
+export function epochOfMessage({ kind, value }: Message): number {
+  switch (kind) {
+    case 'prePrepare':
+    case 'prepare':
+    case 'commit':
+    case 'commitCertificate':
+      return value.vote.epoch;
+    case 'checkpoint':
+    case 'certificate':
+      return value.checkpoint.epoch;
+    case 'viewChange':
+    case 'newView':
+    case 'status':
+      return value.body.epoch;
+    case 'evidence':
+      return value.kind === 'vote' ? value.value.first.vote.epoch : value.value.first.checkpoint.epoch;
+  }
+}
 
 /** Own content that may leave only after what it rests on is durable (S1): it becomes a Message when signed. */
 export type Unsigned =

@@ -13,7 +13,7 @@ export function persist(
   then: readonly Unsigned[],
   effects: Effect[],
 ): void {
-  if (state.mode === 'doubt' || state.mode === 'halted') return;
+  if (!mayWrite(state)) return;
   for (const unsigned of then) rememberOwn(state, unsigned);
   const all = records.length === 0 ? records : [...records, ...takeUnwritten(state)];
   effects.push({ type: 'persist', records: all, then });
@@ -22,7 +22,12 @@ export function persist(
 /** R5: durable soon, although nothing waits for it. */
 export function writeWitnessed(state: ReplicaState, effects: Effect[]): void {
   const records = takeUnwritten(state);
-  if (records.length > 0 && state.mode !== 'doubt') effects.push({ type: 'persist', records, then: [] });
+  if (records.length > 0 && mayWrite(state)) effects.push({ type: 'persist', records, then: [] });
+}
+
+/** Nor does one that has no vote. */
+function mayWrite({ mode }: ReplicaState): boolean {
+  return mode !== 'doubt' && mode !== 'halted' && mode !== 'observing';
 }
 
 function takeUnwritten({ unwritten }: ReplicaState): JournalRecord[] {

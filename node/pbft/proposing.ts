@@ -3,7 +3,17 @@ import type { Effect, Now, PoolView, TimerName } from './events.ts';
 import { voteFor } from './messages.ts';
 import { persist } from './persist.ts';
 import { NO_SIGNATURE } from './records.ts';
-import { chainNow, digestKey, inFlight, inWindow, isLeader, mayVote, type ReplicaState, slotAt } from './state.ts';
+import {
+  awaitsGovernance,
+  chainNow,
+  digestKey,
+  inFlight,
+  inWindow,
+  isLeader,
+  mayVote,
+  type ReplicaState,
+  slotAt,
+} from './state.ts';
 
 /**
  * N3: the leader asks for a batch at the next free height of the window. At once when nothing is in flight, else when a
@@ -15,6 +25,7 @@ export function propose(state: ReplicaState, now: Now, effects: Effect[]): void 
   if (state.executed.height < state.carryBase) return;
   const height = Math.max(state.proposed, state.low, state.executed.height) + 1;
   if (!inWindow(state, height) || height > state.carryTop + state.config.parameters.leaderTerm) return;
+  if (awaitsGovernance(state, height)) return;
   const flying = inFlight(state);
   if (state.pool.orderable === 0) {
     if (flying === 0) proposeHeartbeat(state, height, now, effects);
@@ -46,6 +57,7 @@ export function onBatchReady(
   height: number,
   batch: Batch | undefined,
   pool: PoolView,
+  governs: boolean,
   effects: Effect[],
 ): void {
   if (state.choosing !== height) return;
@@ -53,6 +65,7 @@ export function onBatchReady(
   // N13: what the pool counts may be too late or too early for any batch; it is asked again when it changes.
   state.pool = batch === undefined ? { orderable: 0, full: false } : pool;
   if (batch === undefined || !isLeader(state) || !mayVote(state) || !inWindow(state, height)) return;
+  if (governs) state.governing.add(height);
   proposeBatch(state, batch, effects);
 }
 

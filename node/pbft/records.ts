@@ -25,6 +25,7 @@ const recordCodec = union({
   evidence: [5, evidenceCodec],
   witness: [6, struct({ member: u16, shown: shownCodec })],
   stable: [7, struct({ certificate: certificateCodec, executed: u64 })],
+  entered: [8, struct({ epoch: u64 })],
 });
 export type StoredRecord = CodecType<typeof recordCodec>;
 
@@ -56,6 +57,8 @@ function storedRecord(record: JournalRecord, bodies: Uint8Array): StoredRecord {
       return { kind: 'witness', value: { member: record.member, shown: record.shown } };
     case 'stable':
       return { kind: 'stable', value: { certificate: record.certificate, executed: record.executed } };
+    case 'entered':
+      return { kind: 'entered', value: { epoch: record.epoch } };
   }
 }
 
@@ -87,10 +90,11 @@ export function recordHeight(record: JournalRecord): number | undefined {
   }
 }
 
-/** What every new part of the journal begins with: the low mark, where this member stands among views, and evidence. */
+/** What every new part of the journal begins with: the epoch, the low mark, where this member stands among views, and evidence. */
 export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
   const { asking, newView, leading, view, config } = state;
   const records: JournalRecord[] = stableRecord(state);
+  if (config.epoch > 0) records.unshift({ kind: 'entered', epoch: config.epoch });
   if (asking !== undefined) records.push({ kind: 'viewChange', body: asking });
   if (leading !== undefined) {
     const prePrepares = leading.votes.map((vote) => ({ vote, signature: NO_SIGNATURE }));
@@ -106,6 +110,7 @@ export function lastingRecords(state: ReplicaState): readonly JournalRecord[] {
       records.push({ kind: 'witness', member, shown: { kind: 'vote', value: { kind, ...signed } } });
     }
   }
+  for (const evidence of state.pastEvidence) records.push({ kind: 'evidence', evidence });
   for (const kept of state.evidence.values()) for (const evidence of kept) records.push({ kind: 'evidence', evidence });
   return records;
 }

@@ -10,7 +10,7 @@ import { writeWitnessed } from './persist.ts';
 import { onBatchReady, onTimer, propose } from './proposing.ts';
 import { enterDoubt, onShown, onStarted } from './restore.ts';
 import { isHalted, type ReplicaState, targetView } from './state.ts';
-import { onChannel, onStatus, sendStatus } from './status.ts';
+import { onChannel, onGuest, onStatus, sendStatus } from './status.ts';
 import { judgeView, onNewView, onViewChange } from './view-change.ts';
 import { runViewTimer, tickMs } from './view-timer.ts';
 import { onCommit, onCommitCertificate, onPrepare } from './voting.ts';
@@ -63,9 +63,9 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
       state.pool = event.view;
       return;
     case 'batchReady':
-      return onBatchReady(state, event.height, event.batch, event.pool, effects);
+      return onBatchReady(state, event.height, event.batch, event.pool, event.governs, effects);
     case 'bodies':
-      return onBodies(state, event.height, event.digest, event.problem, effects);
+      return onBodies(state, event.height, event.digest, event.problem, event.governs, effects);
     case 'batch':
       return onBatch(state, event.digest, event.batch, effects);
     case 'executed':
@@ -80,6 +80,8 @@ function handle(state: ReplicaState, event: Event, now: Now, effects: Effect[]):
     case 'channel':
       onChannel(state, event.member, event.open, now, effects);
       return judgeView(state, now, effects);
+    case 'guest':
+      return onGuest(state, event.peerKey, event.open);
     case 'unreachable': {
       const peer = state.peers[event.member];
       if (peer !== undefined && !peer.open) peer.unreachable = true;

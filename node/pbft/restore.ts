@@ -4,11 +4,12 @@ import { leaderIndex } from '../../ledger/validators.ts';
 import { carryOf } from './carry.ts';
 import { judgeDistance, onCertificate, ownCheckpoint } from './checkpoints.ts';
 import type { Effect, Head, Now, UncertifiedHead } from './events.ts';
-import { keepEvidence } from './evidence.ts';
-import { type NewView, type Shown, type Unsigned, viewChangeVote } from './messages.ts';
+import { keepEvidence, keepPastEvidence } from './evidence.ts';
+import { epochOfMessage, type NewView, type Shown, type Unsigned, viewChangeVote } from './messages.ts';
 import { persist } from './persist.ts';
 import { type StoredRecord, stableRecord } from './records.ts';
 import {
+  beginningOf,
   createState,
   digestKey,
   isHalted,
@@ -22,7 +23,7 @@ import { sendStatus } from './status.ts';
 import { enterView } from './view-change.ts';
 import { tickMs } from './view-timer.ts';
 import { tryExecute } from './voting.ts';
-import { forgetWitnessed, lackingOwn, rememberVote, restoreWitness } from './witness.ts';
+import { epochOfShown, forgetWitnessed, lackingOwn, rememberVote, restoreWitness } from './witness.ts';
 
 /** What a validator finds on its own disk when it starts. */
 export interface Restored {
@@ -46,8 +47,9 @@ function restoreStable(
   state: ReplicaState,
   { certificate, executed }: Extract<StoredRecord, { kind: 'stable' }>['value'],
 ): void {
-  const { height } = certificate.checkpoint;
-  if (height > (state.restoredStable?.checkpoint.height ?? 0)) state.restoredStable = certificate;
+  const { height, epoch } = certificate.checkpoint;
+  if (epoch === state.config.epoch && height > (state.restoredStable?.checkpoint.height ?? 0))
+    state.restoredStable = certificate;
   const { startedAt } = state;
   state.startedAt = { low: Math.max(startedAt.low, height), executed: Math.max(startedAt.executed, executed) };
 }
@@ -66,18 +68,24 @@ function restoreRecord(state: ReplicaState, record: StoredRecord): void {
     case 'newView':
       return restoreNewView(state, record.value);
     case 'evidence':
-      return keepEvidence(state, record.value, []);
+      if (epochOfMessage({ kind: 'evidence', value: record.value }) === state.config.epoch)
+        keepEvidence(state, record.value, []);
+      else keepPastEvidence(state, record.value);
+      return;
     case 'witness':
+      if (epochOfShown(record.value.shown) !== state.config.epoch) return;
       return restoreWitness(state, record.value.member, record.value.shown);
     case 'stable':
       return restoreStable(state, record.value);
+    case 'entered':
+      state.enteredEpoch = Math.max(state.enteredEpoch, record.value.epoch);
   }
 }
 
 function restoreNewView(state: ReplicaState, newView: NewView): void {
   const { epoch, view, viewChanges, prePrepares } = newView.body;
   if (epoch !== state.config.epoch || view <= state.view) return;
-  const carry = carryOf(epoch, view, viewChanges);
+  const carry = carryOf(epoch, view, viewChanges, beginningOf(state));
   // The certificate of s is adopted when the replay is over.
   enterView(state, view, { ...carry, stable: undefined }, []);
   if (leaderIndex(epoch, view, state.peers.length) === state.config.self) {
@@ -142,6 +150,10 @@ export function onStarted(
     const { executed } = state.startedAt;
     enterDoubt(state, `the ledger ends at height ${state.executed.height}, it had executed ${executed}`, effects);
   }
+  if (state.enteredEpoch > state.config.epoch) {
+    const { epoch } = state.config;
+    enterDoubt(state, `the ledger is in epoch ${epoch}, it had entered epoch ${state.enteredEpoch}`, effects);
+  }
   for (const { ordered, ...head } of uncertified) {
     if (head.height <= state.low) continue;
     if (ordered !== undefined) state.ordered.set(head.height, ordered);
@@ -149,7 +161,7 @@ export function onStarted(
   }
   if (state.mode === 'starting') state.reason = 'asking the others what they have seen of this validator';
   const viewChanges = state.newView?.body.viewChanges ?? state.leading?.viewChanges;
-  const stable = viewChanges && carryOf(state.config.epoch, state.view, viewChanges).stable;
+  const stable = viewChanges && carryOf(state.config.epoch, state.view, viewChanges, beginningOf(state)).stable;
   if (state.restoredStable !== undefined) onCertificate(state, state.restoredStable, effects);
   state.restoredStable = undefined;
   if (stable !== undefined && !isHalted(state)) onCertificate(state, stable, effects);
@@ -181,7 +193,7 @@ export function onShown(state: ReplicaState, from: number, shown: readonly Shown
 
 /** R6, S8: signs nothing any more. */
 export function enterDoubt(state: ReplicaState, reason: string, effects: Effect[]): void {
-  if (state.mode === 'doubt') return;
+  if (state.mode === 'doubt' || state.mode === 'observing') return;
   state.mode = 'doubt';
   state.reason = reason;
   effects.push({ type: 'doubt', reason });

@@ -30,9 +30,11 @@ import type { Witnessed } from './witness.ts';
 export interface ReplicaConfig {
   readonly genesisId: Uint8Array;
   readonly epoch: number;
+  /** The epoch's first height: the block below it is final for everybody in the epoch (E3). */
+  readonly firstHeight: number;
   readonly validators: ValidatorSet;
-  /** Index of this member in `validators`. */
-  readonly self: number;
+  /** Index of this member in `validators`; undefined for a node that follows without a vote. */
+  readonly self: number | undefined;
   readonly parameters: Parameters;
   readonly statusIntervalMs: number;
   /** How long a certificate may be ahead of execution before blocks are fetched from peers. */
@@ -71,6 +73,8 @@ export interface Slot {
   committed: Committed | undefined;
   /** V10: batches that we accepted in some view, by digest. */
   readonly batches: Map<string, Batch>;
+  /** N12: digests of batches that may end the epoch. */
+  readonly governs: Set<string>;
   /** Digests of batches whose bodies are all here and verified. */
   readonly bodies: Set<string>;
   /** Digests whose bodies, or whose batch, are asked for. */
@@ -136,6 +140,12 @@ export interface ReplicaState {
   /** The newest certificate of the journal, until it is adopted. */
   restoredStable: Certificate | undefined;
   executed: Head;
+  /** E2: the block that ends the epoch, once it is known: whatever has votes of this epoch above it is void. */
+  lastHeight: number | undefined;
+  /** N12: heights of accepted batches of this view that may end the epoch. */
+  readonly governing: Set<number>;
+  /** E5: peer keys, in hex, of those without a vote that have a channel to us. */
+  readonly guests: Map<string, Uint8Array>;
   /** When `executed` was executed here, on the monotonic clock. */
   executedAt: number;
   /** N11: how the heights in (low, executed] were ordered. */
@@ -165,6 +175,8 @@ export interface ReplicaState {
   readonly timer: ViewTimer;
   /** C6: by member. */
   readonly evidence: Map<number, Evidence[]>;
+  /** Of earlier epochs, oldest first. */
+  readonly pastEvidence: Evidence[];
   /** R5: what the others were seen to sign. */
   readonly witnessed: Map<number, Witnessed>;
   /** R5: records that go into the journal with the next group, by member, kind and height. */
@@ -173,6 +185,8 @@ export interface ReplicaState {
   readonly ownVotes: Map<number, Map<string, Uint8Array>>;
   /** R6: what the disk had: what was signed before is above `low` and within the window. */
   startedAt: { readonly low: number; readonly executed: number };
+  /** E3: the newest epoch that the journal says was entered. */
+  enteredEpoch: number;
   /** R6: members that have shown what they hold of us since we started. */
   readonly answered: Set<number>;
   /** V2: views, not below ours, whose leader is proven faulty. */
@@ -212,13 +226,15 @@ export function createState(
   stable: Certificate | undefined,
   now: Now,
 ): ReplicaState {
+  const own = stable?.checkpoint.epoch === config.epoch ? stable : undefined;
+  const low = own?.checkpoint.height ?? config.firstHeight - 1;
   return {
     config,
     validatorsHash: validatorsHash(config.validators),
     quorum: quorum(config.validators.length),
     faults: faultsTolerated(config.validators.length),
-    mode: 'starting',
-    reason: 'replaying the journal',
+    mode: config.self === undefined ? 'observing' : 'starting',
+    reason: config.self === undefined ? 'no member of the validator set' : 'replaying the journal',
     view: 0,
     asked: 0,
     asking: undefined,
@@ -227,11 +243,14 @@ export function createState(
     carryBase: 0,
     carryTop: 0,
     viewChanges: new Map(),
-    low: stable?.checkpoint.height ?? 0,
-    stable,
-    certified: stable?.checkpoint.height ?? 0,
+    low,
+    stable: own,
+    certified: low,
     restoredStable: undefined,
     executed: head,
+    lastHeight: head.nextEpoch === config.epoch ? undefined : head.height,
+    governing: new Set(),
+    guests: new Map(),
     executedAt: now.monotonic,
     ordered: new Map(),
     handedOver: head.height,
@@ -261,10 +280,12 @@ export function createState(
       suspicion: undefined,
     },
     evidence: new Map(),
+    pastEvidence: [],
     witnessed: new Map(),
     unwritten: new Map(),
     ownVotes: new Map(),
-    startedAt: { low: stable?.checkpoint.height ?? 0, executed: head.height },
+    startedAt: { low, executed: head.height },
+    enteredEpoch: config.epoch,
     answered: new Set(),
     proven: new Set(),
     replay: [],
@@ -283,6 +304,11 @@ function newPeer(): Peer {
     distrusted: false,
     future: { view: 0, messages: new Map() },
   };
+}
+
+/** The height below the epoch's first block: stable for everybody in the epoch (E3), so it needs no certificate (V4). */
+export function beginningOf({ config }: ReplicaState): number {
+  return config.firstHeight - 1;
 }
 
 export function leaderOf(state: ReplicaState): number {
@@ -313,23 +339,30 @@ export function targetView(state: ReplicaState): number {
   return Math.max(state.view, state.asked);
 }
 
+/** R4: how old the newest STATUS of a connected member may be, in intervals. */
+export const CONNECTED_INTERVALS = 3;
+
 /** R4: whose newest STATUS, direct or passed on, came within three intervals; itself counted. */
 export function connectedCount(state: ReplicaState, now: Now): number {
-  const oldest = now.monotonic - 3 * state.config.statusIntervalMs;
+  const oldest = now.monotonic - CONNECTED_INTERVALS * state.config.statusIntervalMs;
   let count = 0;
   for (const [member, peer] of state.peers.entries())
     if (member === state.config.self || peer.heardAt >= oldest) count++;
   return count;
 }
 
-/** Votes are given inside (low, low + window]. */
+/** Votes are given inside (low, low + window], and not above the block that ends the epoch (E2). */
 export function inWindow(state: ReplicaState, height: number): boolean {
-  return height > state.low && height <= state.low + state.config.parameters.window;
+  return height > state.low && height <= Math.min(state.low + state.config.parameters.window, endOf(state));
 }
 
 /** V12: messages are kept up to low + 2 x window, because the next PRE-PREPARE often precedes the q-th CHECKPOINT. */
 export function inBuffer(state: ReplicaState, height: number): boolean {
-  return height > state.low && height <= state.low + 2 * state.config.parameters.window;
+  return height > state.low && height <= Math.min(state.low + 2 * state.config.parameters.window, endOf(state));
+}
+
+function endOf({ lastHeight }: ReplicaState): number {
+  return lastHeight ?? Number.POSITIVE_INFINITY;
 }
 
 export function slotAt(state: ReplicaState, height: number): Slot {
@@ -343,6 +376,7 @@ export function slotAt(state: ReplicaState, height: number): Slot {
       prepared: undefined,
       committed: undefined,
       batches: new Map(),
+      governs: new Set(),
       bodies: new Set(),
       bodiesAsked: new Set(),
       batchAsked: new Set(),
@@ -355,6 +389,12 @@ export function slotAt(state: ReplicaState, height: number): Slot {
 /** T1: the chain's time in ms. It never goes back, and runs on when the wall clock is behind. */
 export function chainNow(state: ReplicaState, now: Now): number {
   return Math.max(now.wall, state.executed.timestamp + 1 + Math.floor(now.monotonic - state.executedAt));
+}
+
+/** N12: a batch below may end the epoch; what is above it would be void, so it waits until that is known. */
+export function awaitsGovernance({ governing }: ReplicaState, height: number): boolean {
+  for (const governed of governing) if (governed < height) return true;
+  return false;
 }
 
 /** Heights proposed or accepted above the executed one. */
@@ -379,6 +419,11 @@ export function batchOf(slot: Slot, digest: Uint8Array): Batch | undefined {
   if (committed !== undefined && equalBytes(committed.vote.digest, digest) && committed.batch !== undefined)
     return committed.batch;
   return slot.batches.get(digestKey(digest));
+}
+
+export function heldBatch(state: ReplicaState, height: number, digest: Uint8Array): Batch | undefined {
+  const slot = state.slots.get(height);
+  return slot && batchOf(slot, digest);
 }
 
 export function sameDigest(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -1,14 +1,19 @@
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import { GUESTS_MAX } from '../../ledger/limits.ts';
 import type { Effect, Now } from './events.ts';
 import type { Message, Status, StatusBody } from './messages.ts';
-import type { Peer, ReplicaState, Slot } from './state.ts';
+import { CONNECTED_INTERVALS, type Peer, type ReplicaState, type Slot } from './state.ts';
 
 /** Messages sent again to one member for one STATUS of it. */
 const RESEND_MAX = 64;
 
 /** R4: tells everybody what is held here and, by leaving it out, what lacks; passes on what others told. */
 export function sendStatus(state: ReplicaState, now: Now, effects: Effect[]): void {
+  const { mode } = state;
+  // Nobody hears a STATUS of one that is no member.
+  if (mode === 'observing') return;
   state.statusNumber = Math.max(state.statusNumber + 1, now.wall);
-  effects.push({ type: 'persist', records: [], then: [{ kind: 'status', body: statusBody(state, now) }] });
+  effects.push({ type: 'persist', records: [], then: [{ kind: 'status', body: statusBody(state, mode, now) }] });
   effects.push({ type: 'startTimer', timer: 'status', delayMs: state.config.statusIntervalMs });
   relayStatuses(state, now, effects);
 }
@@ -19,7 +24,11 @@ function relayStatuses(state: ReplicaState, now: Now, effects: Effect[]): void {
     if (!open || to === state.config.self) continue;
     for (const [member, peer] of state.peers.entries()) {
       if (member === to || member === state.config.self || peer.status === undefined) continue;
-      if (now.monotonic - peer.heardAt > 3 * state.config.statusIntervalMs || has(status?.body.hears, member)) continue;
+      if (
+        now.monotonic - peer.heardAt > CONNECTED_INTERVALS * state.config.statusIntervalMs ||
+        has(status?.body.hears, member)
+      )
+        continue;
       effects.push({ type: 'send', to, message: { kind: 'status', value: peer.status } });
     }
   }
@@ -32,6 +41,21 @@ export function onChannel(state: ReplicaState, member: number, open: boolean, no
   if (!open) return;
   peer.unreachable = false;
   sendStatus(state, now, effects);
+}
+
+/** E5: who waits to become a member, and whether it can be heard. */
+export function onGuest(state: ReplicaState, peerKey: Uint8Array, open: boolean): void {
+  if (open) state.guests.set(toHex(peerKey), peerKey);
+  else state.guests.delete(toHex(peerKey));
+}
+
+/** E5: whether q members, itself included, have a live channel to it by their newest STATUS. */
+export function isHeard(state: ReplicaState, peerKey: Uint8Array, now: Now): boolean {
+  const oldest = now.monotonic - CONNECTED_INTERVALS * state.config.statusIntervalMs;
+  let count = state.guests.has(toHex(peerKey)) ? 1 : 0;
+  for (const { status, heardAt } of state.peers)
+    if (heardAt >= oldest && status?.body.guests.some((key) => equalBytes(key, peerKey))) count++;
+  return count >= state.quorum;
 }
 
 /**
@@ -149,12 +173,12 @@ function* otherCommits(state: ReplicaState, { commits, committed }: Slot, { view
 
 /** R4: own messages first, then those of others. */
 function* ownFirst<T>({ config }: ReplicaState, byMember: ReadonlyMap<number, T>): Generator<[number, T]> {
-  const own = byMember.get(config.self);
-  if (own !== undefined) yield [config.self, own];
+  const own = config.self === undefined ? undefined : byMember.get(config.self);
+  if (own !== undefined) yield [config.self!, own];
   for (const entry of byMember) if (entry[0] !== config.self) yield entry;
 }
 
-function statusBody(state: ReplicaState, now: Now): StatusBody {
+function statusBody(state: ReplicaState, mode: StatusBody['mode'], now: Now): StatusBody {
   const n = state.config.validators.length;
   const heights = new Set([...state.slots.keys(), ...state.checkpoints.keys()]);
   return {
@@ -162,7 +186,7 @@ function statusBody(state: ReplicaState, now: Now): StatusBody {
     number: state.statusNumber,
     view: state.view,
     viewAsked: state.asked,
-    mode: state.mode,
+    mode,
     suspects: state.timer.suspicion !== undefined,
     low: state.low,
     executed: state.executed.height,
@@ -181,6 +205,7 @@ function statusBody(state: ReplicaState, now: Now): StatusBody {
         };
       }),
     hears: bitmap(n, heard(state, now)),
+    guests: [...state.guests.values()].slice(0, GUESTS_MAX),
     viewChanges: state.config.validators.map((_, member) => state.viewChanges.get(member)?.body.view ?? 0),
     evidence: state.config.validators.map((_, member) => state.evidence.get(member)?.length ?? 0),
   };

@@ -17,7 +17,7 @@ export function viewChangeProblem(message: ViewChange, context: MessageContext):
   const { body, sender, signature } = message;
   if (body.view === 0) return malformed('a VIEW-CHANGE for view 0, where every epoch begins');
   const stable = stableOf(body);
-  const base = stable?.checkpoint.height ?? 0;
+  const base = stable?.checkpoint.height ?? context.beginning;
   let below = base;
   for (const { vote } of body.prepared) {
     const { height, view, epoch } = vote;
@@ -81,7 +81,7 @@ function contentProblem(body: NewView['body'], context: MessageContext): string 
     if (problem !== undefined) return `VIEW-CHANGE of member ${viewChange.sender}: ${problem.detail}`;
   }
   // V8: recomputed, and compared byte for byte.
-  const { votes } = carryOf(epoch, view, viewChanges);
+  const { votes } = carryOf(epoch, view, viewChanges, context.beginning);
   if (votes.length !== prePrepares.length) return `${prePrepares.length} PRE-PREPAREs, the carry has ${votes.length}`;
   for (const [i, { vote, signature }] of prePrepares.entries()) {
     const expected = votes[i]!;

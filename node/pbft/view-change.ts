@@ -18,7 +18,16 @@ import {
 import { persist } from './persist.ts';
 import { stopDelay } from './proposing.ts';
 import { NO_SIGNATURE } from './records.ts';
-import { batchOf, connectedCount, isHalted, leaderOf, type ReplicaState, slotAt, targetView } from './state.ts';
+import {
+  batchOf,
+  beginningOf,
+  connectedCount,
+  isHalted,
+  leaderOf,
+  type ReplicaState,
+  slotAt,
+  targetView,
+} from './state.ts';
 import { sendStatus } from './status.ts';
 import { onViewLeft, restartViewTimer, suspicionOf } from './view-timer.ts';
 import { tryPrepared } from './voting.ts';
@@ -98,7 +107,7 @@ function viewChangeBody(state: ReplicaState, view: number): ViewChangeBody {
   return {
     epoch: config.epoch,
     view,
-    stable: stable === undefined ? { kind: 'genesis', value: {} } : { kind: 'certificate', value: stable },
+    stable: stable === undefined ? { kind: 'beginning', value: {} } : { kind: 'certificate', value: stable },
     prepared,
   };
 }
@@ -128,7 +137,7 @@ function tryNewView(state: ReplicaState, view: number, effects: Effect[]): void 
     .sort((a, b) => a.sender - b.sender)
     .slice(0, state.quorum);
   if (viewChanges.length < state.quorum) return;
-  const carry = carryOf(epoch, view, viewChanges);
+  const carry = carryOf(epoch, view, viewChanges, beginningOf(state));
   const { votes } = carry;
   enterView(state, view, carry, effects);
   if (isHalted(state)) return;
@@ -143,7 +152,7 @@ export function onNewView(state: ReplicaState, message: NewView, effects: Effect
   const { epoch, view, viewChanges, prePrepares } = message.body;
   if (view === state.view && view > 0) return onSameView(state, message, effects);
   if (view <= state.view || view < state.asked) return;
-  const carry = carryOf(epoch, view, viewChanges);
+  const carry = carryOf(epoch, view, viewChanges, beginningOf(state));
   enterView(state, view, carry, effects);
   if (isHalted(state)) return;
   state.newView = message;
@@ -189,6 +198,7 @@ export function enterView(state: ReplicaState, view: number, carry: Carry, effec
   stopDelay(state, effects);
   restartViewTimer(state.timer);
   state.timer.suspicion = undefined;
+  state.governing.clear();
   for (const slot of state.slots.values()) {
     slot.proposal = undefined;
     slot.prepares.clear();

@@ -127,7 +127,7 @@ export function tryExecute(state: ReplicaState, effects: Effect[]): void {
   while (!state.syncing && state.mode !== 'halted') {
     const slot = state.slots.get(state.handedOver + 1);
     if (slot?.committed === undefined) return;
-    const { digest, view } = slot.committed.vote;
+    const { epoch, digest, view } = slot.committed.vote;
     const batch = batchOf(slot, digest);
     const key = digestKey(digest);
     if (batch === undefined) {
@@ -144,6 +144,6 @@ export function tryExecute(state: ReplicaState, effects: Effect[]): void {
       return;
     }
     state.handedOver = slot.height;
-    effects.push({ type: 'execute', batch, ordered: { digest, view } });
+    effects.push({ type: 'execute', batch, ordered: { epoch, digest, view } });
   }
 }

@@ -111,6 +111,10 @@ export function shownTo(state: ReplicaState, member: number): Shown[] {
   return shown.sort((a, b) => heightOf(b) - heightOf(a));
 }
 
+export function epochOfShown(shown: Shown): number {
+  return shown.kind === 'vote' ? shown.value.vote.epoch : shown.value.checkpoint.epoch;
+}
+
 function heightOf(shown: Shown): number {
   return shown.kind === 'vote' ? shown.value.vote.height : shown.value.checkpoint.height;
 }

@@ -129,10 +129,16 @@ async function everyAnswer(api: TestApi): Promise<void> {
     'peers',
     'mempool',
     'evidence',
+    'candidacy',
     'state/records.entries',
   ]) {
     await api.call(`/v1/${path}`);
   }
+  const { key, peerKey } = chain.members[0]!;
+  const application = { application: 'quorate', applicationVersion: 1, protocolVersion: 1 };
+  const ready = { epoch: 0, height: 1, ...application, key, peerKey };
+  api.node.signReady = () => ({ ready, signature: new Uint8Array(64) });
+  await api.call('/v1/candidacy');
   for (const path of ['blocks/1', 'blocks/99', 'checkpoints/1', 'checkpoints/99', 'state/x.y', 'state/x.y/z']) {
     await api.call(`/v1/${path}`);
   }

@@ -6,7 +6,7 @@ import { ago, duration, moment, size, visible } from '../../explorer/verify/word
 import type { Bundle } from '../../ledger/bundle.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { balances } from '../../ledger/modules/assets.ts';
-import { validatorsTable } from '../../ledger/modules/governance.ts';
+import { validatorsTable } from '../../ledger/modules/epoch.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { verifyBundle } from '../../light/sync.ts';
 import { chooseSignatures } from '../../node/signatures.ts';

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  type Action,
   type ActionArgs,
   createApplication,
   defineModule,
+  type EventCodecs,
   type EventData,
   type Module,
 } from '../../ledger/application.ts';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
-import { blob, bytes32, list, struct, text, u64 } from '../../ledger/codec.ts';
+import { blob, bytes32, encode, list, struct, text, u64 } from '../../ledger/codec.ts';
 import { accounts } from '../../ledger/modules/accounts.ts';
 import { type assets, balances } from '../../ledger/modules/assets.ts';
 import { quorateApplication as application } from '../../ledger/modules/index.ts';
@@ -24,6 +26,7 @@ import {
   tablePrefixFromText,
   textPart,
 } from '../../ledger/table.ts';
+import type { Call } from '../../ledger/transaction.ts';
 import { keyOf } from '../support/execution.ts';
 
 const ann = keyOf('ann');
@@ -166,6 +169,36 @@ test('JSON forms go to bytes and back, or name the path', () => {
   assert.deepEqual(application.eventToJson(event), { ok: false, problem: 'unknown event records.burnt' });
 });
 
+test('E2, E5: what a transaction may do to the set is known from any of its calls', () => {
+  const peers: Action<EventCodecs, { readonly keys: readonly Uint8Array[] }> = {
+    roles: [],
+    args: struct({ keys: list(bytes32, 4) }),
+    endsEpoch: true,
+    candidates: ({ keys }) => keys,
+    run: () => {},
+  };
+  const plain: Action<EventCodecs, object> = { roles: [], args: struct({}), run: () => {} };
+  const module: Module = defineModule({ name: 'a', tables: [], events: {}, actions: { peers, plain } });
+  const small = createApplication({ name: 'x', version: 1, modules: [module] });
+  const call = (action: string, args: Uint8Array): Call => ({ module: 'a', action, args });
+  const empty = new Uint8Array(0);
+  const body = (...calls: readonly Call[]) => ({
+    sender: ann,
+    nonce: new Uint8Array(8),
+    validUntil: 1,
+    calls,
+    memo: empty,
+  });
+  const [one, two] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const naming = (...keys: Uint8Array[]) => call('peers', encode(peers.args, { keys }));
+  const nothing = call('plain', empty);
+  assert.deepEqual([small.endsEpoch(body(nothing)), small.candidates(body(nothing))], [false, []]);
+  const both = body(naming(one), nothing, naming(two));
+  assert.deepEqual([small.endsEpoch(both), small.candidates(both)], [true, [one, two]]);
+  // Nothing of what is statically invalid is believed, and nothing throws.
+  assert.deepEqual(small.candidates(body(call('peers', new Uint8Array(3)), call('other', empty))), []);
+});
+
 test('the types of arguments and events come from the definition', () => {
   const args: ActionArgs<typeof assets, 'transfer'> = { asset: 'gold', to: ann, amount: 1n };
   const event: EventData<typeof records, 'revoked'> = { key: 'a', owner: ann };
@@ -174,11 +207,15 @@ test('the types of arguments and events come from the definition', () => {
   assert.notDeepEqual([args, event], [wrong]);
 });
 
-test('E1: an application runs only the chain that names it', () => {
+test('E1: an application runs only the chain that names it and its protocol', () => {
   assert.equal(application.versionProblem(defaultParameters), undefined);
   assert.equal(
     application.versionProblem({ ...defaultParameters, applicationVersion: 2 }),
     'the chain runs application quorate version 2, this binary has quorate version 1',
+  );
+  assert.equal(
+    application.versionProblem({ ...defaultParameters, protocolVersion: 2 }),
+    'protocolVersion 2, this binary implements 1',
   );
 });
 

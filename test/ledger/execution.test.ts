@@ -4,16 +4,16 @@ import fc from 'fast-check';
 import { type Context, createApplication, defineModule } from '../../ledger/application.ts';
 import { receiptCodec, receiptsRoot } from '../../ledger/block.ts';
 import { compareBytes, toHex } from '../../ledger/bytes.ts';
-import { blob, encode, type Json, struct, text, u32, u64 } from '../../ledger/codec.ts';
+import { blob, bytes32, decode, encode, type Json, struct, text, u32, u64 } from '../../ledger/codec.ts';
 import { executeBatch, StateError } from '../../ledger/execution.ts';
-import { accounts } from '../../ledger/modules/accounts.ts';
+import { accounts, organisations } from '../../ledger/modules/accounts.ts';
 import { governance } from '../../ledger/modules/governance.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { members } from '../../ledger/modules/members.ts';
 import { entries, records } from '../../ledger/modules/records.ts';
 import { defineTable, textPart } from '../../ledger/table.ts';
 import type { Call } from '../../ledger/transaction.ts';
-import { keyOf, START, TestChain, verdict } from '../support/execution.ts';
+import { GENESIS_ID, keyOf, START, TestChain, verdict } from '../support/execution.ts';
 
 const cells = defineTable('probe.cells', [textPart(64)], struct({ data: blob(1_024) }));
 const foreign = defineTable('probe.elsewhere', [textPart(8)], u64);
@@ -79,6 +79,8 @@ const BEHAVIOURS: Readonly<Record<string, (ctx: Context, count: number) => unkno
   recurse: (ctx, count) => BEHAVIOURS.recurse!(ctx, count + 1) as number | undefined,
   'read-kept': (ctx) => ctx.has(cells, ['kept']) && undefined,
   keep: (ctx) => ctx.set(cells, ['kept'], { data: new Uint8Array(1) }),
+  'write-named': (ctx) => ctx.set(organisations, ['acme'], { ...ctx.get(organisations, ['acme'])!, changes: 7 }),
+  where: (ctx) => ctx.emit('placed' as never, { height: ctx.height, chain: ctx.genesisId } as never),
   'set-and-undo': (ctx) => {
     ctx.set(cells, ['kept'], { data: new Uint8Array(9) });
     ctx.set(cells, ['kept'], { data: new Uint8Array(1) });
@@ -90,7 +92,8 @@ const BEHAVIOURS: Readonly<Record<string, (ctx: Context, count: number) => unkno
 const probe = defineModule({
   name: 'probe',
   tables: [cells],
-  events: { noted: struct({ at: u64 }) },
+  writes: [organisations],
+  events: { noted: struct({ at: u64 }), placed: struct({ height: u64, chain: bytes32 }) },
   actions: {
     run: {
       roles: [],
@@ -137,6 +140,18 @@ test('K12: whatever a handler throws, the receipt is failed {internal}, says no 
     assert.equal(outcomeOf(['write', 3], [what]), 'internal', `${what} after a write`);
   }
   assert.equal(outcomeOf(['prototype-key']), 'ok');
+});
+
+test('a module may write the tables of others that it names, and no more of theirs', () => {
+  assert.equal(outcomeOf(['write-named']), 'ok');
+  assert.equal(outcomeOf(['foreign-table']), 'internal');
+});
+
+test('handlers know the height of the block and the chain', () => {
+  const chain = new TestChain(application);
+  chain.send('cleo', 'probe', 'run', { what: 'nothing', count: 0 });
+  const { events } = chain.send('cleo', 'probe', 'run', { what: 'where', count: 0 });
+  assert.deepEqual(decode(probe.events.placed, events[0]!.data), { height: 2, chain: GENESIS_ID });
 });
 
 test('all or nothing: a failing call undoes the calls before it and drops their events', () => {
@@ -382,6 +397,7 @@ test('transactions that are not those of the batch are our own mistake', () => {
   const [a, b] = ['a', 'b'].map((key) => chain.transaction('ann', [chain.call('records', 'register', register(key))]));
   const input = {
     application: quorateApplication,
+    genesisId: GENESIS_ID,
     parameters: chain.parameters,
     idHorizonMs: 1_000_000,
     state: chain.state,

@@ -183,7 +183,7 @@ describe('an organisation changes itself', () => {
     const acme = chain.state.row(organisations, ['acme'])!;
     assert.deepEqual([acme.administrators.map(toHex), acme.threshold], [['a3', 'a4'].map(hexKey), 1]);
     assert.equal(chain.state.row(administrators, [memberKey('a1')]), undefined);
-    assert.deepEqual(chain.state.row(administrators, [memberKey('a3')]), { organisation: 'acme', open: [] });
+    assert.deepEqual(chain.state.row(administrators, [memberKey('a3')]), { organisation: 'acme', open: [], votes: [] });
     for (const one of [revoke('cleo'), grant('cleo', 'writer')]) {
       const id = proposalId(chain.proposal(one, {}));
       assert.equal(chain.state.row(proposals, [id]), undefined, 'nothing of it is left');
@@ -307,7 +307,7 @@ describe('approvals', () => {
     assert.deepEqual([retract('a2'), retract('g1'), retract('ann')], ['not-approved', 'not-approved', 'not-permitted']);
     assert.equal(retract('a1'), 'ok');
     assert.equal(chain.state.row(proposals, [id]), undefined);
-    assert.deepEqual(chain.state.row(administrators, [memberKey('a1')]), { organisation: 'acme', open: [] });
+    assert.deepEqual(chain.state.row(administrators, [memberKey('a1')]), { organisation: 'acme', open: [], votes: [] });
     play(chain, [
       ['a2', revoke('cleo'), 'open'],
       ['a1', revoke('cleo'), 'effective'],

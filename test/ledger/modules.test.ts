@@ -6,8 +6,9 @@ import { decode, encode, type Json } from '../../ledger/codec.ts';
 import { genesisState } from '../../ledger/execution.ts';
 import { accountCodec, accounts, organisations, permissionProblem } from '../../ledger/modules/accounts.ts';
 import { balances, definitions } from '../../ledger/modules/assets.ts';
-import { parametersTable, validatorsTable } from '../../ledger/modules/governance.ts';
+import { parametersTable, validatorsTable } from '../../ledger/modules/epoch.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import { consensusKeys, summary } from '../../ledger/modules/node-keys.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import { keyOf, MemoryState, TestChain, verdict } from '../support/execution.ts';
@@ -199,7 +200,10 @@ test('genesis state: organisations, accounts, parameters and validators are rows
   assert.deepEqual(
     changes.map(({ table }) => table),
     [
+      'governance.epoch',
+      'governance.keys',
       'governance.parameters',
+      'governance.summary',
       'governance.validators',
       'members.accounts',
       'members.administrators',
@@ -221,6 +225,8 @@ test('genesis state: organisations, accounts, parameters and validators are rows
     roles: ['writer'],
     active: true,
   });
-  assert.deepEqual(decode(organisations.value, changes[6]!.value!), { ...organisation('y'), changes: 0 });
-  assert.deepEqual(String.fromCharCode(...changes[6]!.key), 'a');
+  assert.deepEqual(state.row(consensusKeys, [keyOf('v')]), { from: 0, until: 0, changed: 0 });
+  assert.deepEqual(state.row(summary, ['current']), { organisations: 2, changes: 0, guests: [] });
+  assert.deepEqual(decode(organisations.value, changes[9]!.value!), { ...organisation('y'), changes: 0 });
+  assert.deepEqual(String.fromCharCode(...changes[9]!.key), 'a');
 });

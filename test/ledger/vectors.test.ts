@@ -14,6 +14,7 @@ import { leafHash, sha256 } from '../../ledger/hash.ts';
 import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
 import { listRoot, listRootFromProof } from '../../ledger/list-tree.ts';
 import { proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
+import { governanceProposalCodec, governanceProposalId } from '../../ledger/modules/governance-change.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
 import { decodeStateProof, rootFromStateProof, stateLeaf, statePath } from '../../ledger/state-proof.ts';
@@ -186,7 +187,7 @@ test('state tree: paths, leaves, roots, proofs of presence and absence', () => {
 });
 
 test('rows, arguments and events of the built-in modules', () => {
-  const { rows, arguments: args, events, proposals, bad } = pinned('application.json');
+  const { rows, arguments: args, events, proposals, decisions, bad } = pinned('application.json');
   for (const { table: name, keyText, key, path, json, bytes } of rows) {
     const table = quorateApplication.table(name)!;
     assert.equal(tableKeyToText(table, bytesOf(key)), keyText);
@@ -207,6 +208,10 @@ test('rows, arguments and events of the built-in modules', () => {
   for (const { json, bytes, id } of proposals) {
     checkCodec(proposalCodec as Codec<unknown>, [{ json, bytes }], []);
     assert.equal(toHex(proposalId(decode(proposalCodec, bytesOf(bytes)))), id);
+  }
+  for (const { json, bytes, id } of decisions) {
+    checkCodec(governanceProposalCodec as Codec<unknown>, [{ json, bytes }], []);
+    assert.equal(toHex(governanceProposalId(decode(governanceProposalCodec, bytesOf(bytes)))), id);
   }
   for (const { of, name, bytes } of bad) assert.equal(showAs(of, bytesOf(bytes)).ok, false, `${of}: ${name}`);
 });

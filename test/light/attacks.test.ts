@@ -220,7 +220,7 @@ describe('V03: only sets that were certified from genesis on', () => {
     assert.equal(ends({ ...bundle, handoffs: [ordinary] }), 'epochs');
   });
 
-  test('the old set can not certify in the new epoch, nor the new one in the old', () => {
+  test('R27: the old set can not certify in the new epoch, nor the new one in the old', () => {
     const bundle = sound.blockBundle(6);
     const { checkpoint } = bundle.certificate;
     const message = checkpointSignBytes(chain.genesis.id, checkpoint);

@@ -122,9 +122,9 @@ describe('an archive', () => {
   it('makes bundles of any final state value, across restarts, and from where it is turned on', async () => {
     const chain = testGenesis();
     const open = async (archive: boolean): Promise<Ledger> => {
-      const validatorKey = chain.validators[0]!.publicKey;
       const { genesis } = chain;
-      const ledger = new Ledger({ directory: folder, genesis, application: quorateApplication, validatorKey, archive });
+      const { peerKey } = genesis.validators[0]!;
+      const ledger = new Ledger({ directory: folder, genesis, application: quorateApplication, peerKey, archive });
       await ledger.open();
       return ledger;
     };
@@ -134,8 +134,8 @@ describe('an archive', () => {
       const batch = { height, timestamp: START_TIME + 1_000 * height, transactions: [transaction.id] };
       const digest = sha256(Uint8Array.of(height));
       const packed = packTransactions([transaction.bytes]);
-      const executed = await ledger.execute(encode(batchCodec, batch), packed, { digest, view: 0 }, MARK);
-      await ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, executed)));
+      const executed = await ledger.execute(encode(batchCodec, batch), packed, { epoch: 0, digest, view: 0 }, MARK);
+      await ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, executed!)));
     };
     const shows = async (ledger: Ledger, key: string, at: number): Promise<string | undefined> => {
       const answer = await ledger.query('state', { table: TABLE, key: utf8Encode(key), at, proof: true });

@@ -2,17 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Batch, batchDigest } from '../../ledger/block.ts';
 import { sha256 } from '../../ledger/hash.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import { packTransactions } from '../../ledger/transaction.ts';
 import { Bodies } from '../../node/bodies.ts';
 import { idKey } from '../../node/id-key.ts';
-import { Mempool, type PoolEntry } from '../../node/mempool.ts';
+import { Mempool } from '../../node/mempool.ts';
+import type { PoolEntry } from '../../node/pool-entry.ts';
 
 const TIME = 1_000;
 
 function entry(number: number, validUntil = TIME + 10): PoolEntry {
   const id = sha256(Uint8Array.of(number));
-  return { id, key: idKey(id), bytes: Uint8Array.of(number), validUntil, origin: 0 };
+  return { id, key: idKey(id), bytes: Uint8Array.of(number), validUntil, origin: 0, governs: false, candidates: [] };
 }
 
 /** A pool, a Bodies over it, and a member that gives the entries of `others` when asked. */
@@ -25,7 +27,8 @@ function setUp(others: readonly PoolEntry[] = []) {
   const bodies = new Bodies({
     genesisId: sha256(Uint8Array.of(0)),
     pool,
-    parameters: { ...defaultParameters, batchTransactionsMax: 5 },
+    application: quorateApplication,
+    parameters: () => ({ ...defaultParameters, batchTransactionsMax: 5 }),
     setTimer(delayMs, run) {
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);

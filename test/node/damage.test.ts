@@ -11,6 +11,7 @@ import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { verifyBundle } from '../../light/sync.ts';
+import { HEADER_BYTES } from '../../node/journal/format.ts';
 import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
@@ -36,7 +37,7 @@ describe('a LevelDB whose files are not what they were', () => {
       directory,
       genesis: chain.genesis,
       application: quorateApplication,
-      validatorKey: chain.validators[0]!.publicKey,
+      peerKey: chain.genesis.validators[0]!.peerKey,
     });
 
   beforeEach(async () => {
@@ -51,14 +52,14 @@ describe('a LevelDB whose files are not what they were', () => {
       const transaction = register(chain, `key ${height}`, { validUntil: time + 5_000 });
       sent.push(transaction);
       const batch: Batch = { height, timestamp: time, transactions: [transaction.id] };
-      const ordered = { digest: sha256(Uint8Array.of(height)), view: 0 };
+      const ordered = { epoch: 0, digest: sha256(Uint8Array.of(height)), view: 0 };
       const head = await ledger.execute(
         encode(batchCodec, batch),
         packTransactions([transaction.bytes]),
         ordered,
         MARK,
       );
-      await ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, head)));
+      await ledger.storeCertificate(encode(certificateCodec, certificateOf(chain, head!)));
     }
     good = await served(ledger);
     await ledger.close();
@@ -213,9 +214,14 @@ describe('a LevelDB whose files are not what they were', () => {
 });
 
 describe('a journal whose bytes are not what they were', () => {
-  const owner = { genesisId: sha256(Uint8Array.of(1)), validatorKey: sha256(Uint8Array.of(2)), directory: 'memory' };
+  const owner = {
+    genesisId: sha256(Uint8Array.of(1)),
+    validatorKey: sha256(Uint8Array.of(2)),
+    formerKeys: [],
+    epoch: 0,
+  };
   const open = (files: MemoryFiles) =>
-    openJournal({ ...owner, mark: undefined, onFatal: assert.fail, files, segmentBytes: 2_000 });
+    openJournal({ ...owner, directory: 'memory', mark: undefined, onFatal: assert.fail, files, segmentBytes: 2_000 });
 
   async function filled(count: number): Promise<{ files: MemoryFiles; ends: Map<string, number[]> }> {
     const files = new MemoryFiles();
@@ -224,7 +230,7 @@ describe('a journal whose bytes are not what they were', () => {
     for (let height = 1; height <= count; height++) {
       await journal.append([{ height, bytes: new Uint8Array(100).fill(height) }]);
       const name = [...files.files.keys()].sort().at(-1)!;
-      ends.set(name, [...(ends.get(name) ?? [152]), files.files.get(name)!.length]);
+      ends.set(name, [...(ends.get(name) ?? [HEADER_BYTES]), files.files.get(name)!.length]);
     }
     await journal.close();
     return { files, ends };
@@ -240,7 +246,11 @@ describe('a journal whose bytes are not what they were', () => {
         content.copyWithin(places[i]!, places[i - 1]!, places[i]!);
         const { doubt } = await open(copy);
         const isLast = name === [...ends.keys()].at(-1) && places[i]! + length === content.length;
-        assert.match(doubt ?? 'none', /expected group|follows/, `group ${i} of ${name}${isLast ? ', the last' : ''}`);
+        assert.match(
+          doubt?.reason ?? 'none',
+          /expected group|follows/,
+          `group ${i} of ${name}${isLast ? ', the last' : ''}`,
+        );
       }
     }
   });
@@ -251,7 +261,7 @@ describe('a journal whose bytes are not what they were', () => {
     const [a, b] = [files.files.get(first!)!, files.files.get(second!)!];
     files.files.set(first!, b);
     files.files.set(second!, a);
-    assert.match((await open(files)).doubt ?? 'none', /first group/);
+    assert.match((await open(files)).doubt?.reason ?? 'none', /first group/);
   });
 
   it('D18: names of segments come from their groups: a clock that stands still, goes back or is missing changes none', async () => {
@@ -273,7 +283,13 @@ describe('a journal whose bytes are not what they were', () => {
       firsts,
       firsts.toSorted((a, b) => a - b),
     );
-    for (const file of ['journal/journal.ts', 'journal/scan.ts', 'journal/files.ts', 'store/store.ts']) {
+    for (const file of [
+      'journal/journal.ts',
+      'journal/scan.ts',
+      'journal/files.ts',
+      'journal/renewal.ts',
+      'store/store.ts',
+    ]) {
       const text = await readFile(new URL(`../../node/${file}`, import.meta.url), 'utf8');
       assert.doesNotMatch(text, /\bDate\b|performance\./, `${file} asks no clock`);
     }

@@ -8,7 +8,11 @@ const vote = { epoch: 0, view: 0, height: 5, digest: sha256(Uint8Array.of(1)) };
 const other = { ...vote, digest: sha256(Uint8Array.of(2)) };
 
 function guard(): SigningGuard {
-  return new SigningGuard(sha256(Uint8Array.of(0)), createSigner(sha256(Uint8Array.of(7))), 1);
+  return new SigningGuard(sha256(Uint8Array.of(0)), {
+    epoch: 0,
+    signer: createSigner(sha256(Uint8Array.of(7))),
+    self: 1,
+  });
 }
 
 describe('signing guard (S2, N2)', () => {
@@ -44,7 +48,7 @@ describe('signing guard (S2, N2)', () => {
 
   it('V5: signs no vote below a view that it asked for, and asks for no lower one', () => {
     const one = guard();
-    const body = { epoch: 0, view: 3, stable: { kind: 'genesis', value: {} }, prepared: [] } as const;
+    const body = { epoch: 0, view: 3, stable: { kind: 'beginning', value: {} }, prepared: [] } as const;
     one.sign({ kind: 'viewChange', body });
     for (const kind of ['prepare', 'commit'] as const) {
       assert.throws(() => one.sign({ kind, vote: { ...vote, view: 2 } }), /after a VIEW-CHANGE for view 3/);

@@ -20,9 +20,9 @@ function setUp({ transactionsMax = 80 } = {}) {
   const blamed: string[] = [];
   const intake = new Intake({
     genesisId: chain.genesis.id,
-    parameters: chain.genesis.parameters,
+    parameters: () => chain.genesis.parameters,
     application: quorateApplication,
-    self: 0,
+    self: () => 0,
     pool,
     verifyPool,
     senders: packed(

@@ -7,37 +7,8 @@ import fc from 'fast-check';
 import { sha256 } from '../../ledger/hash.ts';
 import { LONG_LIVED } from '../../node/journal/format.ts';
 import { type JournalOptions, openJournal } from '../../node/journal/journal.ts';
+import { entry, filled, heights, names, OWNER, open, upTo } from '../support/journals.ts';
 import { MemoryFiles } from '../support/memory-files.ts';
-
-const OWNER = { genesisId: sha256(Uint8Array.of(1)), validatorKey: sha256(Uint8Array.of(2)) };
-
-function open(files: MemoryFiles, options: Partial<JournalOptions> = {}) {
-  return openJournal({
-    directory: 'memory',
-    ...OWNER,
-    mark: undefined,
-    onFatal() {},
-    files,
-    segmentBytes: 1_000,
-    ...options,
-  });
-}
-
-const entry = (height: number, length = 100) => ({ height, bytes: new Uint8Array(length).fill(height) });
-const heights = (records: readonly Uint8Array[]): number[] => records.map((record) => record[0]!);
-
-/** A journal of several segments with one entry per group, heights from 1. */
-async function filled(count: number): Promise<MemoryFiles> {
-  const files = new MemoryFiles();
-  const { journal } = await open(files);
-  for (let height = 1; height <= count; height++) await journal.append([entry(height)]);
-  await journal.close();
-  return files;
-}
-
-const names = (files: MemoryFiles): string[] =>
-  [...files.files.keys()].filter((name) => name.endsWith('.journal')).sort();
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
 describe('journal (R1, S7)', () => {
   it('gives back what was appended, in order, over several segments', async () => {
@@ -115,7 +86,7 @@ describe('journal (R1, S7)', () => {
     const [, second] = names(files);
     const middle = files.copy();
     middle.files.delete(second!);
-    assert.match((await open(middle)).doubt!, /group/);
+    assert.match((await open(middle)).doubt!.reason, /group/);
     const { journal } = await open(files);
     const mark = journal.mark();
     const newest = files.copy();
@@ -182,7 +153,7 @@ describe('journal (R1, S7)', () => {
     const { records, doubt } = await open(files, { mark: marks[20]! });
     assert.equal(doubt, undefined);
     assert.deepEqual(heights(records).slice(-16), upTo(31).slice(15));
-    assert.match((await open(files)).doubt!, /ledger's files were lost/, 'an empty LevelDB beside it is doubt');
+    assert.match((await open(files)).doubt!.reason, /ledger's files were lost/, 'an empty LevelDB beside it is doubt');
   });
 
   it('no segment is deleted before a block is final: its beginning is not missed beside an empty LevelDB', async () => {
@@ -203,18 +174,18 @@ describe('journal (R1, S7)', () => {
 
   it('D10: a file or a link in place of the directory is one clear error', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'quorate-journal-'));
+    const start = { ...OWNER, epoch: 0, formerKeys: [], mark: undefined, onFatal: assert.fail };
+    const at = (name: string): JournalOptions => ({ directory: join(folder, name), ...start });
     try {
       await writeFile(join(folder, 'file'), '');
       await symlink(folder, join(folder, 'link'));
       for (const name of ['file', 'link']) {
-        const options = { directory: join(folder, name), ...OWNER, mark: undefined, onFatal() {} };
-        await assert.rejects(openJournal(options), { code: 'JOURNAL_DIRECTORY' }, name);
+        await assert.rejects(openJournal(at(name)), { code: 'JOURNAL_DIRECTORY' }, name);
       }
-      const real = { directory: join(folder, 'journal'), ...OWNER, mark: undefined, onFatal: assert.fail };
-      const { journal } = await openJournal(real);
+      const { journal } = await openJournal(at('journal'));
       await journal.append([entry(1)]);
       await journal.close();
-      assert.deepEqual(heights((await openJournal(real)).records), [1]);
+      assert.deepEqual(heights((await openJournal(at('journal'))).records), [1]);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -10,6 +10,7 @@ import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
+import { type GovernanceChange, governanceProposalCodec } from '../../ledger/modules/governance-change.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { verifyBundle } from '../../light/sync.ts';
@@ -18,6 +19,7 @@ import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { KINDS } from '../../node/store/store.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
+import { decision, proposalOf } from '../support/governance.ts';
 import { approvalOf, change, sendersOf } from '../support/members.ts';
 
 const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
@@ -38,12 +40,12 @@ describe('ledger', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function start(name = 'a', genesis = chain): Promise<{ ledger: Ledger; opened: OpenedLedger }> {
+  async function start(name = 'a', genesis = chain, index = 0): Promise<{ ledger: Ledger; opened: OpenedLedger }> {
     const ledger = new Ledger({
       directory: join(folder, name),
       genesis: genesis.genesis,
       application: quorateApplication,
-      validatorKey: genesis.validators[0]!.publicKey,
+      peerKey: genesis.genesis.validators[index]!.peerKey,
     });
     const opened = await ledger.open();
     open.push(ledger);
@@ -64,8 +66,10 @@ describe('ledger', () => {
     return [encode(batchCodec, batch), packTransactions(transactions.map(({ bytes }) => bytes))];
   }
 
-  const execute = (ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> =>
-    ledger.execute(...batchOf(height, transactions), { digest: sha256(Uint8Array.of(height)), view: 3 }, MARK);
+  const execute = async (ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> => {
+    const ordered = { epoch: 0, digest: sha256(Uint8Array.of(height)), view: 3 };
+    return (await ledger.execute(...batchOf(height, transactions), ordered, MARK))!;
+  };
 
   const certify = (head: Head): Uint8Array => encode(certificateCodec, certificateOf(chain, head));
 
@@ -80,7 +84,7 @@ describe('ledger', () => {
     assert.deepEqual([...executed.outcomes], [0]);
     await stop(ledger);
     const again = await start();
-    const { outcomes: _, senders: __, ...head } = executed;
+    const { outcomes: _, senders: __, membership: ___, ...head } = executed;
     assert.deepEqual(again.opened.head, head);
     assert.deepEqual(again.opened.mark, MARK);
     assert.deepEqual(
@@ -267,6 +271,30 @@ describe('ledger', () => {
     assert.deepEqual(sendersOf((await start()).opened.senders, ...names, 'eve'), now);
   });
 
+  it('K07: says of everybody in an expelled organisation that it may send no more, also at the next start', async () => {
+    const names = ['alice', 'zoe', 'admin new'];
+    const admit = decision.admit('new', 'admin new');
+    const expel = decision.expel('new');
+    const approvals = (change: GovernanceChange, nonce: number): Transaction[] => {
+      const args = governanceProposalCodec.toJson(proposalOf(change, { expires: START_TIME + 86_400_000 }));
+      return [0, 1, 2, 3].map((i) => chain.sign(`admin org${i}`, 'governance', 'approve', args, { nonce }));
+    };
+    const { ledger } = await start();
+    for (const [i, [transactions, senders]] of (
+      [
+        [approvals(admit, 1), { 'admin new': 2 }],
+        [[approvalOf(chain, 'new', change.enrol('zoe'))], { zoe: 1 }],
+        [approvals(expel, 2), { zoe: 0, 'admin new': 0 }],
+        [[approvalOf(chain, 'org0', change.enrol('zoe 2'))], {}],
+      ] as const
+    ).entries()) {
+      const executed = await execute(ledger, i + 1, ...transactions);
+      assert.deepEqual(executed.senders && sendersOf(executed.senders, ...names), senders, `block ${i + 1}`);
+    }
+    await stop(ledger);
+    assert.deepEqual(sendersOf((await start()).opened.senders, ...names), { alice: 1 });
+  });
+
   it('R17: a block whose header, transactions or roots were changed is refused and changes nothing', async () => {
     const { ledger } = await start();
     const head = await execute(ledger, 1, register(chain, 'a'));
@@ -301,12 +329,11 @@ describe('ledger', () => {
     await assert.rejects(execute(ledger, 3, register(chain, 'b')), { code: 'BAD_INPUT' });
   });
 
-  it('D12: the directory of another chain or another validator is refused', async () => {
+  it('D12: the directory of another chain or another node is refused', async () => {
     const { ledger } = await start();
     await stop(ledger);
     await assert.rejects(start('a', testGenesis(4, { heartbeatMs: 5_000 })), { code: 'OTHER_CHAIN' });
-    const other = { ...chain, validators: chain.validators.slice(1) };
-    await assert.rejects(start('a', other), { code: 'OTHER_VALIDATOR' });
+    await assert.rejects(start('a', chain, 1), { code: 'OTHER_VALIDATOR', message: /is of the node with peer key 0x/ });
   });
 
   it('O01: a second process can not open the same directory', async () => {

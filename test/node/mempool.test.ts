@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Mempool, type PoolEntry } from '../../node/mempool.ts';
+import { Mempool } from '../../node/mempool.ts';
+import type { PoolEntry } from '../../node/pool-entry.ts';
 
 const LIMITS = { transactionsMax: 80, bytesMax: 8_000 };
 
 function entry(name: string, options: { origin?: number; bytes?: number; validUntil?: number } = {}): PoolEntry {
   const { origin = 0, bytes = 10, validUntil = 1_000 } = options;
-  return { id: new Uint8Array(32), key: name, bytes: new Uint8Array(bytes), validUntil, origin };
+  return {
+    id: new Uint8Array(32),
+    key: name,
+    bytes: new Uint8Array(bytes),
+    validUntil,
+    origin,
+    governs: false,
+    candidates: [],
+  };
 }
 
 describe('mempool', () => {

@@ -19,7 +19,14 @@ describe('bytes from a peer (S3)', () => {
   };
   cluster.order('a');
   cluster.deliver();
-  const context = { genesisId: cluster.genesisId, epoch: 0, validators: cluster.validators, verify, window: 8 };
+  const context = {
+    genesisId: cluster.genesisId,
+    epoch: 0,
+    validators: cluster.validators,
+    verify,
+    beginning: 0,
+    window: 8,
+  };
 
   it('every kind of message that a validator sends is accepted as it is', () => {
     assert.deepEqual([...messages.keys()].sort(), ['checkpoint', 'commit', 'prePrepare', 'prepare', 'status']);

@@ -94,7 +94,7 @@ describe('what a validator signs about a transaction (C4, C5)', () => {
     ] as const) {
       const state = { low: 5, executed: { height: 5 }, stable: { checkpoint: { timestamp: certified } } };
       const validator = { state, observe() {}, intake: { fromClient: async () => [refused] } } as unknown as Validator;
-      const port = createNodePort({} as NodeInfo, genesis, validator, ledgerOf(executed), {} as Network);
+      const port = createNodePort({ genesisId: genesis.id } as NodeInfo, validator, ledgerOf(executed), {} as Network);
       assert.deepEqual(await port.submit([bytes]), [{ ...refused, code }], `${certified} ${executed}`);
       port.close();
     }

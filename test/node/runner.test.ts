@@ -37,7 +37,7 @@ function held() {
   );
   const { message } = sent;
   runner.dispatch({ type: 'message', message: message as Verified<typeof message> });
-  runner.dispatch({ type: 'bodies', height: 1, digest: message.value.vote.digest, problem: undefined });
+  runner.dispatch({ type: 'bodies', height: 1, digest: message.value.vote.digest, problem: undefined, governs: false });
   assert(waiting.length > 0, 'the vote waits for its fsync');
   const durable = async (): Promise<readonly string[]> => {
     for (const resolve of waiting) resolve();
@@ -55,13 +55,13 @@ it('S1: a vote is signed when its record is durable, and not before', async () =
 it('rule N11: a vote whose record becomes durable late is not signed when another digest was executed meanwhile', async () => {
   const { state, durable } = held();
   state.executed = { ...state.executed, height: 1 };
-  state.ordered.set(1, { digest: sha256(Uint8Array.of(9)), view: 1 });
+  state.ordered.set(1, { epoch: 0, digest: sha256(Uint8Array.of(9)), view: 1 });
   assert.deepEqual(await durable(), []);
 });
 
 it('rule N11: it is signed when just this digest was executed', async () => {
   const { state, digest, durable } = held();
   state.executed = { ...state.executed, height: 1 };
-  state.ordered.set(1, { digest, view: 0 });
+  state.ordered.set(1, { epoch: 0, digest, view: 0 });
   assert.deepEqual(await durable(), ['prepare']);
 });

@@ -36,6 +36,7 @@ import {
   snapshotAnswerCodec,
   snapshotCodec,
 } from '../../node/wire.ts';
+import { answering } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
 import { approvalOf, change, sendersOf } from '../support/members.ts';
 
@@ -51,10 +52,11 @@ const timeOf = (height: number): number => START_TIME + 1_000 * height;
 const registration = (height: number, name: string): Transaction =>
   register(chain, name, { validUntil: timeOf(height) + HORIZON_MS });
 
-function execute(ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> {
+async function execute(ledger: Ledger, height: number, ...transactions: Transaction[]): Promise<Executed> {
   const batch: Batch = { height, timestamp: timeOf(height), transactions: transactions.map(({ id }) => id) };
   const bodies = packTransactions(transactions.map(({ bytes }) => bytes));
-  return ledger.execute(encode(batchCodec, batch), bodies, { digest: batchDigest(batch), view: 0 }, MARK);
+  const ordered = { epoch: 0, digest: batchDigest(batch), view: 0 };
+  return (await ledger.execute(encode(batchCodec, batch), bodies, ordered, MARK))!;
 }
 
 const certify = (ledger: Ledger, head: Head): Promise<void> =>
@@ -124,7 +126,7 @@ describe('snapshots (R8)', () => {
       directory: join(folder, name),
       genesis: chain.genesis,
       application: quorateApplication,
-      validatorKey: chain.validators[0]!.publicKey,
+      peerKey: chain.genesis.validators[0]!.peerKey,
       snapshots: { chunkBytes: 600, keptMs },
     });
     const opened = await ledger.open();
@@ -138,8 +140,7 @@ describe('snapshots (R8)', () => {
   }
 
   function ask<T>(ledger: Ledger, body: Uint8Array, codec: Codec<T>): Promise<T> {
-    const context = { ledger, body: () => undefined, batch: () => undefined, shownTo: () => [] };
-    return answerPeer(0, body, context).then((bytes) => decode(codec, bytes));
+    return answerPeer(body, answering(ledger)).then((bytes) => decode(codec, bytes));
   }
 
   async function answerOf({ source: asked = source, ...lies }: Lies, body: Uint8Array): Promise<Uint8Array> {
@@ -177,7 +178,7 @@ describe('snapshots (R8)', () => {
       }
       default:
         if (!lies.blocks) return Uint8Array.of(0);
-        return answerPeer(0, body, { ledger: asked, body: () => undefined, batch: () => undefined, shownTo: () => [] });
+        return answerPeer(body, answering(asked));
     }
   }
 
@@ -186,6 +187,7 @@ describe('snapshots (R8)', () => {
       {
         ledger: behind,
         snapshotBlocks,
+        newest: () => 0,
         patience: newPatience(),
         now: () => clock,
         mark: () => MARK,
@@ -194,7 +196,14 @@ describe('snapshots (R8)', () => {
         ask: (member, body) => answerOf(peers[member]!, body),
         verifyCertificate(certificate) {
           const { genesis } = chain;
-          const context = { genesisId: genesis.id, epoch: 0, validators: genesis.validators, verify, window: 8 };
+          const context = {
+            genesisId: genesis.id,
+            epoch: 0,
+            validators: genesis.validators,
+            verify,
+            beginning: 0,
+            window: 8,
+          };
           const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);
           return judged.ok ? judged.message : judged.reject.detail;
         },
@@ -463,10 +472,10 @@ describe('snapshots (R8)', () => {
   });
 
   it('goes to and from the ledger thread', async () => {
-    const { genesis, validators } = chain;
-    const validatorKey = validators[0]!.publicKey;
+    const { genesis } = chain;
+    const { peerKey } = genesis.validators[0]!;
     const directory = join(folder, String(count++));
-    const port = startLedger({ directory, genesisText: genesis.text, archive: false, validatorKey }, assert.fail);
+    const port = startLedger({ directory, genesisText: genesis.text, archive: false, peerKey }, assert.fail);
     await port.open();
     const offer = await ask(
       source,
@@ -692,7 +701,7 @@ describe('snapshots (R8)', () => {
       directory: join(folder, String(count++)),
       genesis: chain.genesis,
       application: quorateApplication,
-      validatorKey: chain.validators[0]!.publicKey,
+      peerKey: chain.genesis.validators[0]!.peerKey,
       snapshots: { chunkBytes: 1, keptMs: 1_000 },
     });
     await fine.open();

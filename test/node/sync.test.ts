@@ -19,6 +19,7 @@ import { newPatience } from '../../node/snapshot-sync.ts';
 import { syncTo } from '../../node/sync.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { type BlocksAnswer, blocksAnswerCodec } from '../../node/wire.ts';
+import { answering } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
 
 const HEIGHT = 6;
@@ -47,10 +48,10 @@ describe('catch-up from peers (R7)', () => {
       const executed = await source.execute(
         encode(batchCodec, batch),
         bodies,
-        { digest: batchDigest(batch), view: 0 },
+        { epoch: 0, digest: batchDigest(batch), view: 0 },
         MARK,
       );
-      if (height % 2 === 0) await source.storeCertificate(encode(certificateCodec, certificateOf(chain, executed)));
+      if (height % 2 === 0) await source.storeCertificate(encode(certificateCodec, certificateOf(chain, executed!)));
     }
   });
 
@@ -72,7 +73,7 @@ describe('catch-up from peers (R7)', () => {
       directory: join(folder, String(count++)),
       genesis: chain.genesis,
       application: quorateApplication,
-      validatorKey: chain.validators[0]!.publicKey,
+      peerKey: chain.genesis.validators[0]!.peerKey,
     });
     await ledger.open();
     return ledger;
@@ -83,19 +84,12 @@ describe('catch-up from peers (R7)', () => {
     await syncTo(
       {
         ledger: behind,
+        newest: () => 0,
         mark: () => MARK,
         executed: () => behind.head,
         sources: (_, turn) => peers.map((_, index) => (turn + index) % peers.length),
         async ask(member, body) {
-          const answer = decode(
-            blocksAnswerCodec,
-            await answerPeer(0, body, {
-              ledger: source,
-              body: () => undefined,
-              batch: () => undefined,
-              shownTo: () => [],
-            }),
-          );
+          const answer = decode(blocksAnswerCodec, await answerPeer(body, answering(source)));
           if (answer.kind === 'nothing') return encode(blocksAnswerCodec, answer);
           const changed = peers[member]!(answer.value);
           if (changed === undefined) throw new Error('no answer');
@@ -108,6 +102,7 @@ describe('catch-up from peers (R7)', () => {
             epoch: 0,
             validators: chain.genesis.validators,
             verify,
+            beginning: 0,
             window: 8,
           };
           const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);

@@ -2,7 +2,7 @@ import { type Batch, batchDigest, nullBatch } from '../../ledger/block.ts';
 import { concatBytes } from '../../ledger/bytes.ts';
 import { tryDecode } from '../../ledger/codec.ts';
 import { decodeTransaction, packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
-import { leaderIndex, multiSignature, quorum, validatorsHash } from '../../ledger/validators.ts';
+import { leaderIndex, multiSignature, quorum, type ValidatorSet, validatorsHash } from '../../ledger/validators.ts';
 import { stableOf } from '../../node/pbft/carry.ts';
 import {
   type Message,
@@ -24,7 +24,7 @@ import {
 } from '../../node/wire.ts';
 import type { SimChain } from './chain.ts';
 import type { Loop } from './loop.ts';
-import type { Endpoint, SimNetwork } from './network.ts';
+import type { SimNetwork } from './network.ts';
 import type { SimNode } from './node.ts';
 import type { Random } from './random.ts';
 
@@ -59,15 +59,23 @@ export interface AdversaryWorld {
   readonly network: SimNetwork;
   readonly random: Random;
   readonly chain: SimChain;
-  readonly endpoints: readonly Endpoint[];
+  readonly nodes: readonly SimNode[];
 }
 
-/** One Byzantine member: it sees every frame that is sent anywhere, and holds its own key. */
+/** Where a member stands at the moment: its epoch, and its index there. */
+interface Place {
+  readonly epoch: number;
+  readonly validators: ValidatorSet;
+  readonly self: number;
+}
+
+/** One Byzantine machine: it sees every frame that is sent anywhere, and holds its own key. */
 export class Adversary {
-  readonly member: number;
   readonly strategies: readonly Strategy[];
   readonly #world: AdversaryWorld;
-  /** What other half of the network was told, by view and height. */
+  /** Its process, whose validator knows the epoch. */
+  readonly #node: SimNode;
+  /** What other half of the network was told, by epoch, view and height. */
   readonly #alternatives = new Map<string, Vote>();
   /** Frames of anybody, to be sent again. */
   readonly #seen: Uint8Array[] = [];
@@ -77,9 +85,9 @@ export class Adversary {
   /** How often it did what a correct member would not, by strategy. */
   readonly acts = new Map<Strategy, number>();
 
-  constructor(world: AdversaryWorld, member: number, strategies: readonly Strategy[]) {
+  constructor(world: AdversaryWorld, node: SimNode, strategies: readonly Strategy[]) {
     this.#world = world;
-    this.member = member;
+    this.#node = node;
     this.strategies = strategies;
     this.#favour();
     this.#act();
@@ -93,7 +101,7 @@ export class Adversary {
   }
 
   /** Instead of `frame`. */
-  corrupt(from: Endpoint, to: Endpoint, frame: Uint8Array): readonly Uint8Array[] {
+  corrupt(from: SimNode, to: SimNode, frame: Uint8Array): readonly Uint8Array[] {
     if (this.strategies.includes('silent')) return this.#did('silent', []);
     if (this.strategies.includes('selective') && !this.#favoured.has(to.id)) return this.#did('selective', []);
     if (this.strategies.includes('slow')) {
@@ -148,7 +156,7 @@ export class Adversary {
     return result;
   }
 
-  #change(to: Endpoint, message: Message): readonly Message[] | undefined {
+  #change(to: SimNode, message: Message): readonly Message[] | undefined {
     const other = !this.#favoured.has(to.id);
     const has = (strategy: Strategy): boolean => this.strategies.includes(strategy);
     switch (message.kind) {
@@ -165,7 +173,7 @@ export class Adversary {
       case 'commit': {
         if (!has('equivocate') || !other) return undefined;
         const { vote } = message.value;
-        const told = this.#alternatives.get(`${vote.view} ${vote.height}`);
+        const told = this.#alternatives.get(slotOf(vote));
         if (told !== undefined) return this.#did('equivocate', [this.#sign({ kind: message.kind, vote: told })]);
         const { random } = this.#world;
         if (!random.chance(0.3)) return undefined;
@@ -212,7 +220,7 @@ export class Adversary {
     const transactions = random.chance(0.5) ? batch.transactions.slice(0, -1) : batch.transactions;
     const changed = { ...batch, transactions, timestamp: batch.timestamp + 1 };
     const told = { ...vote, digest: batchDigest(changed) };
-    this.#alternatives.set(`${vote.view} ${vote.height}`, told);
+    this.#alternatives.set(slotOf(told), told);
     return this.#sign({ kind: 'prePrepare', vote: told, batch: changed });
   }
 
@@ -257,40 +265,53 @@ export class Adversary {
     return this.#sign({ kind: 'newView', epoch, view, viewChanges: subset, votes });
   }
 
+  get #place(): Place {
+    const { epoch, validators, self } = this.#node.validator!.state.config;
+    // Whoever has no vote does nothing that is told from a correct node's.
+    return { epoch, validators, self: self ?? 0 };
+  }
+
   #sign(unsigned: Unsigned): Message {
     const { chain } = this.#world;
-    const sign = (one: Signable): Uint8Array => chain.signerOf(this.member).sign(signableBytes(chain.genesis.id, one));
-    return signMessage(unsigned, this.member, sign);
+    const signer = chain.signerOf(this.#node.machine);
+    const sign = (one: Signable): Uint8Array => signer.sign(signableBytes(chain.genesis.id, one));
+    return signMessage(unsigned, this.#place.self, sign);
   }
 
   /** N11: to whoever is in a view of ours: something else at the heights that it has executed already. */
-  #proposeBelow(self: Endpoint, others: readonly Endpoint[]): void {
-    const { network, chain } = this.#world;
-    for (const other of others as readonly SimNode[]) {
+  #proposeBelow(others: readonly SimNode[]): void {
+    const { epoch, validators, self } = this.#place;
+    for (const other of others) {
       const state = other.validator?.state;
-      if (state === undefined || leaderIndex(0, state.view, chain.genesis.validators.length) !== this.member) continue;
+      if (state === undefined || state.config.epoch !== epoch) continue;
+      if (leaderIndex(epoch, state.view, validators.length) !== self) continue;
       for (let height = state.low + 1; height <= state.executed.height; height++) {
         const batch = nullBatch(height);
-        const vote = { epoch: 0, view: state.view, height, digest: batchDigest(batch) };
-        network.inject(self, other, messageFrame(this.#sign({ kind: 'prePrepare', vote, batch })));
+        const vote = { epoch, view: state.view, height, digest: batchDigest(batch) };
+        this.#tell([other], this.#sign({ kind: 'prePrepare', vote, batch }));
         this.#did('staleLeader', undefined);
       }
     }
   }
 
+  #tell(others: readonly SimNode[], message: Message): void {
+    for (const other of others) this.#world.network.inject(this.#node, other, messageFrame(message));
+  }
+
   /** Whom it treats well, for a while. */
   #favour(): void {
-    const { loop, random, endpoints } = this.#world;
-    this.#favoured = new Set(endpoints.filter(() => random.chance(0.5)).map(({ id }) => id));
+    const { loop, random, nodes } = this.#world;
+    this.#favoured = new Set(nodes.filter(() => random.chance(0.5)).map(({ id }) => id));
     loop.after(random.between(300, 3_000), () => this.#favour());
   }
 
   #forgedPrepared(body: ViewChangeBody, view: number): ViewChangeBody['prepared'] {
-    const { random, chain } = this.#world;
-    const n = chain.genesis.validators.length;
+    const { random } = this.#world;
+    const { epoch, validators } = this.#place;
+    const n = validators.length;
     const base = stableOf(body)?.checkpoint.height ?? 0;
-    const vote = { epoch: 0, view, height: base + 1, digest: random.bytes(32) };
-    const leader = leaderIndex(0, view, n);
+    const vote = { epoch, view, height: base + 1, digest: random.bytes(32) };
+    const leader = leaderIndex(epoch, view, n);
     const others = Array.from({ length: n }, (_, i) => i).filter((member) => member !== leader);
     const signatures = new Map(others.slice(0, quorum(n) - 1).map((member) => [member, random.bytes(64)]));
     return [{ vote, prePrepareSignature: random.bytes(64), prepares: multiSignature(n, signatures) }];
@@ -298,20 +319,19 @@ export class Adversary {
 
   /** R06, R15: messages and certificates under the names of others, with signatures that are none. */
   #forged(): Message {
-    const { random, chain, endpoints } = this.#world;
-    const { validators } = chain.genesis;
+    const { random, chain } = this.#world;
+    const { epoch, validators } = this.#place;
     const n = validators.length;
-    const state = (endpoints.find(({ member }) => member === this.member) as SimNode | undefined)?.validator?.state;
-    const height = (state?.executed.height ?? 0) + 1 + random.int(3);
-    const view = state?.view ?? 0;
+    const { executed, view } = this.#node.validator!.state;
+    const height = executed.height + 1 + random.int(3);
     const batch = nullBatch(height);
-    const vote = { epoch: 0, view, height, digest: random.chance(0.5) ? batchDigest(batch) : random.bytes(32) };
+    const vote = { epoch, view, height, digest: random.chance(0.5) ? batchDigest(batch) : random.bytes(32) };
     const all = new Map(validators.map((_, member) => [member, random.bytes(64)] as const));
     const sender = random.int(n);
     const set = validatorsHash(validators);
     const root = random.bytes(32);
     const roots = { blockHash: root, stateRoot: root, historyRoot: root, timestamp: chain.genesis.time + height };
-    const checkpoint = { epoch: 0, validatorsHash: set, height, ...roots, nextEpoch: 0, nextValidatorsHash: set };
+    const checkpoint = { epoch, validatorsHash: set, height, ...roots, nextEpoch: epoch, nextValidatorsHash: set };
     switch (random.int(5)) {
       case 0:
         return { kind: 'prepare', value: { vote, sender, signature: random.bytes(64) } };
@@ -333,38 +353,45 @@ export class Adversary {
 
   /** What it sends without being asked. */
   #act(): void {
-    const { loop, random, endpoints, network, chain } = this.#world;
+    const { loop, random, nodes, network } = this.#world;
     loop.after(random.between(50, 600), () => this.#act());
-    const self = endpoints.find(({ member }) => member === this.member);
-    const others = endpoints.filter(({ member }) => member !== this.member);
-    if (self === undefined || !self.isUp() || others.length === 0) return;
+    const others = nodes.filter(({ machine }) => machine !== this.#node.machine);
+    if (!this.#node.isUp() || others.length === 0) return;
     if (this.strategies.includes('replay') && this.#seen.length > 0) {
-      for (let i = 0; i < 3; i++) network.inject(self, random.pick(others), random.pick(this.#seen));
+      for (let i = 0; i < 3; i++) network.inject(this.#node, random.pick(others), random.pick(this.#seen));
       this.#did('replay', undefined);
     }
     if (this.strategies.includes('forger')) {
-      for (const other of others) network.inject(self, other, messageFrame(this.#forged()));
+      for (const other of others) this.#tell([other], this.#forged());
       this.#did('forger', undefined);
     }
-    if (this.strategies.includes('staleLeader')) this.#proposeBelow(self, others);
-    if (this.strategies.includes('highViews')) {
-      const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 200]) + random.int(2);
-      const stable = { kind: 'genesis', value: {} } as const;
-      const message = this.#sign({ kind: 'viewChange', body: { epoch: 0, view, stable, prepared: [] } });
-      for (const other of others) network.inject(self, other, messageFrame(message));
-      const n = chain.genesis.validators.length;
-      const led = view + random.int(1_000) * n - (leaderIndex(0, view, n) - this.member);
-      const low = (self as SimNode).validator?.state.low ?? 0;
-      const height = random.pick([low + 1, low + 2, low + 3, 2 ** 31, Number.MAX_SAFE_INTEGER]);
-      if (led >= 0 && Number.isSafeInteger(led) && leaderIndex(0, led, n) === this.member) {
-        const batch = nullBatch(height);
-        const vote = { epoch: 0, view: led, height, digest: batchDigest(batch) };
-        const message = messageFrame(this.#sign({ kind: 'prePrepare', vote, batch }));
-        for (const other of others) network.inject(self, other, message);
-      }
-      this.#did('highViews', undefined);
-    }
+    if (this.strategies.includes('staleLeader')) this.#proposeBelow(others);
+    if (this.strategies.includes('highViews')) this.#jump(others);
   }
+
+  /** R13: into a view far away, and there with a proposal far away. */
+  #jump(others: readonly SimNode[]): void {
+    const { random } = this.#world;
+    const { epoch, validators, self } = this.#place;
+    const { low } = this.#node.validator!.state;
+    const view = random.pick([1, 2, 5, 1_000, 2 ** 31, Number.MAX_SAFE_INTEGER - 200]) + random.int(2);
+    // V4: it shows less than it has.
+    const base = { kind: 'beginning', value: {} } as const;
+    this.#tell(others, this.#sign({ kind: 'viewChange', body: { epoch, view, stable: base, prepared: [] } }));
+    const n = validators.length;
+    const led = view + random.int(1_000) * n - (leaderIndex(epoch, view, n) - self);
+    const height = random.pick([low + 1, low + 2, low + 3, 2 ** 31, Number.MAX_SAFE_INTEGER]);
+    if (led >= 0 && Number.isSafeInteger(led) && leaderIndex(epoch, led, n) === self) {
+      const batch = nullBatch(height);
+      const vote = { epoch, view: led, height, digest: batchDigest(batch) };
+      this.#tell(others, this.#sign({ kind: 'prePrepare', vote, batch }));
+    }
+    this.#did('highViews', undefined);
+  }
+}
+
+function slotOf({ epoch, view, height }: Vote): string {
+  return `${epoch} ${view} ${height}`;
 }
 
 function isLiked(id: Uint8Array): boolean {

@@ -28,8 +28,8 @@ export interface Attack {
   readonly seeds?: readonly number[];
 }
 
-export function byzantine(strategies: readonly Strategy[], members: readonly number[] = [0]): Partial<Plan> {
-  return { scripted: new Map(members.map((member) => [member, strategies] as const)) };
+export function byzantine(strategies: readonly Strategy[], machines: readonly number[] = [0]): Partial<Plan> {
+  return { scripted: new Map(machines.map((machine) => [machine, strategies] as const)) };
 }
 
 export const did = (kind: string) => (result: RunResult) => (result.faults.get(kind) ?? 0) > 0;
@@ -38,15 +38,15 @@ export const both =
   (...checks: ((result: RunResult, nodes: readonly SimNode[]) => boolean)[]) =>
   (result: RunResult, nodes: readonly SimNode[]) =>
     checks.every((check) => check(result, nodes));
-export const evidenceAgainst = (member: number) => (_: RunResult, nodes: readonly SimNode[]) =>
-  nodes.every((node) => node.member === member || (node.validator?.state.evidence.get(member)?.length ?? 0) > 0);
+export const evidenceAgainst = (machine: number) => (_: RunResult, nodes: readonly SimNode[]) =>
+  nodes.every((node) => node.machine === machine || node.evidenceAgainst(machine).length > 0);
 export const views = (least: number) => (_: RunResult, nodes: readonly SimNode[]) =>
   nodes.some((node) => (node.validator?.state.view ?? 0) >= least);
 
 export function cut(world: ScriptWorld, cuts: (from: SimNode, to: SimNode) => boolean, noticed: boolean): void {
   for (const from of world.nodes) {
     for (const to of world.nodes)
-      if (from.member !== to.member && cuts(from, to)) world.network.block(from, to, noticed);
+      if (from.machine !== to.machine && cuts(from, to)) world.network.block(from, to, noticed);
   }
   world.faults.count('cut');
 }
@@ -56,12 +56,12 @@ export const isolate =
   (world: ScriptWorld) =>
     cut(world, (from, to) => from === world.nodes[index] || to === world.nodes[index], noticed);
 
-/** Messages with this tag reach nobody but these members, for a while. */
+/** Messages with this tag reach nobody but these machines, for a while. */
 export const hide = (tag: number, only: readonly number[], from: number, to: number) => (world: ScriptWorld) => {
   const { corrupt } = world.network;
   world.network.corrupt = (sender, receiver, frame) => {
     const now = world.loop.now;
-    const hidden = now >= from && now < to && tagOf(frame) === tag && !only.includes(receiver.member);
+    const hidden = now >= from && now < to && tagOf(frame) === tag && !only.includes(receiver.machine);
     if (hidden) world.faults.count('hidden');
     return hidden ? [] : corrupt(sender, receiver, frame);
   };

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { toHex } from '../../ledger/bytes.ts';
+import { toHex, utf8Encode } from '../../ledger/bytes.ts';
+import { encode } from '../../ledger/codec.ts';
+import { CURRENT, validatorsTable } from '../../ledger/modules/epoch.ts';
+import { validatorSetCodec } from '../../ledger/validators.ts';
+import { KINDS, stateKey } from '../../node/store/store.ts';
 import { type Attack, all, at, both, byzantine, crash, cut, did, left, QUIET, testAttacks } from './attack.ts';
 import type { SimNode } from './node.ts';
 import type { FaultKind } from './profile.ts';
@@ -224,6 +228,39 @@ describe('the simulator', () => {
     assert.notEqual(first.traceHash, other.traceHash);
   });
 
+  it('leaves machines beyond the validators of genesis alone, which nobody admits', async () => {
+    let nodes: readonly SimNode[] = [];
+    const result = await runSeed({
+      seed: 4,
+      profile: 'calm',
+      plan: { ...QUIET, machines: 6, stormMs: 1_500 },
+      script: (world) => {
+        nodes = world.nodes;
+        at(1_000, ({ network }) => network.inject(nodes[5]!, nodes[0]!, new Uint8Array(1)))(world);
+        at(1_100, ({ network }) => assert.equal(network.counts.refused, 1))(world);
+      },
+    });
+    assert.deepEqual(result.violations, []);
+    assert.deepEqual(
+      nodes.map(({ starts }) => starts),
+      [1, 1, 1, 1, 0, 0],
+    );
+  });
+
+  it('sees a set that is another in the state of one node (I12)', async () => {
+    const result = await runSeed({
+      seed: 3,
+      profile: 'calm',
+      plan: QUIET,
+      script: at(1_000, ({ nodes, chain }) => {
+        const key = Buffer.concat([Uint8Array.of(KINDS.state), stateKey(validatorsTable.name, utf8Encode(CURRENT))]);
+        const set = encode(validatorSetCodec, chain.genesis.validators.toReversed());
+        nodes[1]!.disk.overwrite(key.toString('latin1'), Buffer.concat([new Uint8Array(4), set]));
+      }),
+    });
+    assert.deepEqual([...new Set(result.violations.map(({ invariant }) => invariant))], ['I12']);
+  });
+
   it('sees a block that is another at one node (I1), and a second content for a slot (I8)', async () => {
     const result = await runSeed({
       seed: 3,
@@ -232,7 +269,8 @@ describe('the simulator', () => {
       script: at(1_000, (world) => {
         const node = world.nodes[1]!;
         const { executed } = node.validator!.state;
-        const forged = { ...executed, blockHash: new Uint8Array(32), outcomes: new Uint8Array(0), senders: undefined };
+        const nothing = { outcomes: new Uint8Array(0), senders: undefined, membership: false };
+        const forged = { ...executed, ...nothing, blockHash: new Uint8Array(32) };
         world.checker.executed(node, forged, undefined);
       }),
     });

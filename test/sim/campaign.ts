@@ -22,7 +22,7 @@ export interface Summary {
   steps: number;
   viewChanges: number;
   checkpoints: number;
-  /** Sets that were in force: changes come with membership. */
+  /** Sets that were in force. */
   epochs: number;
   crashes: number;
   partitions: number;
@@ -117,7 +117,7 @@ function add(summary: Summary, result: SeedResult): void {
   summary.steps += result.steps;
   summary.viewChanges += result.viewChanges;
   summary.checkpoints += result.checkpoints;
-  summary.epochs += 1;
+  summary.epochs += result.epochs;
   summary.byzantineActs += result.byzantineActs;
   summary.stateTransfers += result.stateTransfers;
   summary.snapshots += result.snapshots;

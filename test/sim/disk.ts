@@ -40,6 +40,8 @@ export class SimDisk {
   readonly files = new Map<string, File>();
   /** Names that are durable although they were removed and the directory was not synced. */
   readonly #ghosts = new Map<string, Uint8Array>();
+  /** Names that a power cut may give back to the file that had them, oldest change first. */
+  #renamed: { readonly name: string; readonly before: File | undefined }[] = [];
   rows: Rows = new Map();
   #durableRows: Rows = new Map();
   /** Batches written without sync since the last synced one, oldest first. */
@@ -109,9 +111,18 @@ export class SimDisk {
           this.files.delete(name);
           if (file?.durable !== undefined) this.#ghosts.set(name, file.durable);
         }),
+      rename: async (from, to) =>
+        act('journal rename', () => {
+          const { content, durable = this.#ghosts.get(from) } = this.files.get(from)!;
+          this.#renamed.push({ name: to, before: this.files.get(to) });
+          this.files.delete(from);
+          this.#ghosts.delete(from);
+          this.files.set(to, { content, durable });
+        }),
       sync: () =>
         act('journal directory sync', () => {
           if (this.lies.journal) return;
+          this.#renamed = [];
           for (const [name, file] of this.files) file.durable ??= this.#ghosts.get(name) ?? new Uint8Array(0);
           this.#ghosts.clear();
         }),
@@ -158,6 +169,13 @@ export class SimDisk {
     let lost = false;
     let torn = false;
     if (!power) return { lost, torn };
+    for (const { name, before } of this.#renamed.reverse()) {
+      if (random.chance(0.5)) continue;
+      lost = true;
+      if (before === undefined) this.files.delete(name);
+      else this.files.set(name, before);
+    }
+    this.#renamed = [];
     for (const [name, file] of [...this.files]) {
       const { durable, content } = file;
       if (durable === undefined) {

@@ -34,6 +34,12 @@ const SETTLE_MS = 60;
 const CUT_MS = 1_900;
 const GAP_MS = 500;
 
+/** What it has executed, or has COMMITs for: those of the other side, sent before, may be what a height still lacked. */
+function votedAt(node: SimNode): number {
+  const slots = [...(node.validator?.state.slots.values() ?? [])].filter(({ commits }) => commits.size > 0);
+  return Math.max(heightOf(node), node.validator?.state.low ?? 0, ...slots.map(({ height }) => height));
+}
+
 /** One cut after the other, healed in between. */
 const cuts =
   (sides: readonly (readonly number[])[], seen: Seen[]): Script =>
@@ -43,7 +49,7 @@ const cuts =
       let before: readonly number[] = [];
       at(begin, split(side))(world);
       at(begin + SETTLE_MS, () => {
-        before = world.nodes.map(heightOf);
+        before = world.nodes.map(votedAt);
       })(world);
       at(begin + CUT_MS, () => {
         seen.push({ side, before, after: world.nodes.map(heightOf) });
@@ -61,7 +67,7 @@ async function cutEveryWay(n: number, sides: readonly (readonly number[])[], see
   for (const { side, before, after } of seen) {
     const other = before.map((_, i) => i).filter((i) => !side.includes(i));
     for (const part of [side, other]) {
-      // Whoever was behind may fetch what another of its side has, but nothing new comes about.
+      // Whoever was behind may fetch what another of its side has, but nothing comes about that nobody voted for before.
       const [newest, reached] = [before, after].map((heights) => Math.max(...part.map((i) => heights[i]!)));
       if (part.length >= quorum) wentOn += Number(reached! > newest!);
       else assert(reached! <= newest!, `cut {${side}} of ${n}: {${part}} went from ${newest} to ${reached}`);

@@ -70,7 +70,8 @@ export class Faults {
       node.pausedUntil = 0;
       node.diskMs = 0.5;
       node.failing = 0;
-      if (!node.isUp()) node.start();
+      // A candidate that nobody has needed so far stays away.
+      if (!node.isUp() && node.starts > 0) node.start();
     }
   }
 
@@ -205,7 +206,7 @@ export class Faults {
     const { loop, network, nodes } = this.#world;
     const links: [SimNode, SimNode][] = [];
     for (const from of nodes) {
-      for (const to of nodes) if (from.member !== to.member && cuts(from, to)) links.push([from, to]);
+      for (const to of nodes) if (from.machine !== to.machine && cuts(from, to)) links.push([from, to]);
     }
     if (links.length === 0) return;
     this.count(kind);
@@ -228,10 +229,10 @@ export class Faults {
     loop.after(downMs, () => node.start());
   }
 
-  /** Only a member that counts among the f faulty ones loses what it has promised. */
+  /** Only a machine that counts among the f faulty ones loses what it has promised. */
   #damage(kind: 'bitRot' | 'rollback'): void {
     const { random, nodes, plan } = this.#world;
-    const fragile = nodes.filter(({ member }) => plan.fragile.includes(member));
+    const fragile = nodes.filter(({ machine }) => plan.fragile.includes(machine));
     if (fragile.length === 0) return;
     const node = random.pick(fragile);
     const backup = this.#backups.get(node);

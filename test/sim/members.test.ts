@@ -8,9 +8,9 @@ import { idKey } from '../../node/id-key.ts';
 import { approvalOf, change, hexKey } from '../support/members.ts';
 import { TAGS } from './adversary.ts';
 import { type Attack, all, at, both, crash, did, hide, left, testAttacks } from './attack.ts';
-import { hasExecuted, receiptOf } from './checker.ts';
 import type { SimNode } from './node.ts';
 import type { ScriptWorld } from './run.ts';
+import { hasExecuted, receiptOf } from './stored.ts';
 
 /** What administrators and accounts of one run send, and what became of it. */
 class Actors {

@@ -30,7 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
     'canary: every validator has its own chain',
     'node/ledger/ledger.ts',
     'parent: this.#head.blockHash,\n      timestamp: result.timestamp,',
-    'parent: this.#options.validatorKey,\n      timestamp: result.timestamp,',
+    'parent: this.#options.peerKey,\n      timestamp: result.timestamp,',
   ),
   // Quorums
   of(
@@ -111,8 +111,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'sent before it is persisted',
     'node/runner.ts',
-    'const stored = records.map((record) => this.#entryOf(record));',
-    'const stored = records.map((record) => this.#entryOf(record)); this.#signAndSend(then);',
+    'const stored = records.map((record) => this.entryOf(record));',
+    'const stored = records.map((record) => this.entryOf(record)); this.#signAndSend(then);',
   ),
   of(
     'the journal is not synced',
@@ -129,8 +129,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'what a killed process wrote is believed to be durable',
     'node/journal/journal.ts',
-    'await this.#file.sync();\n    await this.#files.sync();\n  }',
-    '}',
+    'await this.#file.sync();\n    await this.#files.sync();\n    await removeFormer',
+    'await removeFormer',
   ),
   of(
     'the batch is not in the journal',
@@ -190,9 +190,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   of(
     'the journal is pruned above the stable height',
-    'node/validator.ts',
-    'this.#options.journal.prune(Math.min(this.#durable, this.finalHeight));',
-    'this.#options.journal.prune(this.finalHeight + 1_000 * Math.min(1, this.#durable));',
+    'node/execution.ts',
+    'this.#context.journal.prune(Math.min(this.#durable, this.finalHeight));',
+    'this.#context.journal.prune(this.finalHeight + 1_000 * Math.min(1, this.#durable));',
     'crash',
   ),
   // View change
@@ -232,8 +232,8 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       patch(
         'node/pbft/view-change.ts',
-        'const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
-        'const carry = { ...carryOf(epoch, view, viewChanges), votes: prePrepares.map(({ vote }) => vote) };\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'const carry = carryOf(epoch, view, viewChanges, beginningOf(state));\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'const carry = { ...carryOf(epoch, view, viewChanges, beginningOf(state)), votes: prePrepares.map(({ vote }) => vote) };\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
       ),
       patch(
         'node/pbft/verify-view-change.ts',
@@ -268,8 +268,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       patch(
         'node/pbft/view-change.ts',
-        'view < state.asked) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
-        'view < 0) return;\n  const carry = carryOf(epoch, view, viewChanges);\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'view < state.asked) return;\n  const carry = carryOf(epoch, view, viewChanges, beginningOf(state));\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
+        'view < 0) return;\n  const carry = carryOf(epoch, view, viewChanges, beginningOf(state));\n  enterView(state, view, carry, effects);\n  if (isHalted(state)) return;\n  state.newView = message;',
       ),
       patch('node/pbft/view-change.ts', 'state.asked = Math.max(state.asked, view);', 'state.asked = view;'),
       patch(
@@ -308,8 +308,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   of(
     'how a height was ordered is lost in a restart',
-    'node/ledger/ledger.ts',
-    "ordered: ordered.kind === 'here' ? ordered.value : undefined,",
+    'node/ledger/blocks.ts',
+    "ordered: ordered.kind === 'here' ? { epoch, ...ordered.value } : undefined,",
     'ordered: undefined,',
     'crash',
   ),
@@ -331,9 +331,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   of(
     'bodies are dropped when a view is entered',
-    'node/validator.ts',
-    'this.pool.enterView();',
-    'this.pool.enterView(); this.#bodies.stable(this.state.low + 1_000);',
+    'node/ordering.ts',
+    'this.#context.pool.enterView();',
+    'this.#context.pool.enterView(); this.#context.bodies.stable(1_000_000);',
   ),
   of(
     'far views are buffered',
@@ -420,9 +420,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   of(
     'executed transactions stay pending',
-    'node/validator.ts',
-    'this.pool.executed(height, keys);',
-    'this.pool.leaveBatch(height);',
+    'node/execution.ts',
+    'pool.executed(height, keys);',
+    'pool.leaveBatch(height);',
   ),
   of(
     'the certificate of a caught-up block is not compared',
@@ -436,6 +436,43 @@ export const MUTANTS: readonly Mutant[] = [
     'node/pbft/checkpoints.ts',
     "effects.push({ type: 'startSync', certificate: state.stable });",
     '',
+  ),
+  // Epochs
+  of(
+    'the quorum of the old set counts in the new epoch',
+    'node/validator.ts',
+    'this.#follow.entered();',
+    'this.#follow.entered(); Object.assign(this.state, { quorum: before.quorum });',
+    'epochs',
+  ),
+  of(
+    'batches of an ended epoch are executed',
+    'node/ledger/ledger.ts',
+    'if (ordered.epoch < this.#epochs.current.number) return undefined;',
+    '',
+    'epochs',
+  ),
+  of(
+    'an epoch is entered before the last block of the one before is stable',
+    'node/pbft/checkpoints.ts',
+    'lastHeight === undefined || certified !== lastHeight || stable === undefined',
+    'lastHeight === undefined || certified > lastHeight || stable === undefined',
+    'epochs',
+  ),
+  {
+    name: 'the carry of an epoch without a stable checkpoint begins at genesis',
+    patches: [
+      patch('node/pbft/state.ts', 'return config.firstHeight - 1;', 'return 0 * config.firstHeight;'),
+      patch('node/epochs.ts', 'beginning: firstHeight - 1,', 'beginning: 0 * firstHeight,'),
+    ],
+    profile: 'epochs',
+  },
+  of(
+    'the guard goes on with the views of the epoch before',
+    'node/guard.ts',
+    'this.#self = self;\n    this.#asked = 0;\n    this.#slots.clear();',
+    'this.#self = self;',
+    'epochs',
   ),
   of(
     'a failed fsync is not fatal',

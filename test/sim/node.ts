@@ -1,9 +1,14 @@
+import { toHex } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode } from '../../ledger/codec.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import type { Parameters } from '../../ledger/parameters.ts';
+import type { ValidatorSet } from '../../ledger/validators.ts';
+import { peerSetOf, signingIn, startingEpoch } from '../../node/epochs.ts';
 import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import type { Now, Ordered } from '../../node/pbft/events.ts';
+import type { Evidence } from '../../node/pbft/messages.ts';
 import type { Executed, Head, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { Validator } from '../../node/validator.ts';
@@ -11,7 +16,7 @@ import type { SimChain } from './chain.ts';
 import { simVerifyPool } from './crypto.ts';
 import { SimDisk } from './disk.ts';
 import type { Loop } from './loop.ts';
-import type { Endpoint, NetworkHandlers, SimNetwork } from './network.ts';
+import type { Endpoint, SimNetwork } from './network.ts';
 import type { Random } from './random.ts';
 
 /** The clocks of one machine, against virtual time. */
@@ -57,6 +62,13 @@ export interface SimWorld {
   readonly startWall: number;
 }
 
+/** What a process knows of its epoch. */
+export interface EpochSeen {
+  readonly number: number;
+  readonly validators: ValidatorSet;
+  readonly parameters: Parameters;
+}
+
 interface Process {
   alive: boolean;
   validator: Validator | undefined;
@@ -67,7 +79,8 @@ interface Process {
 /** One machine with its disk, and the validator process that runs on it now and then: all of it production code. */
 export class SimNode implements Endpoint {
   readonly id: number;
-  readonly member: number;
+  readonly machine: number;
+  readonly peerKey: Uint8Array;
   readonly name: string;
   readonly world: SimWorld;
   disk = new SimDisk();
@@ -85,15 +98,21 @@ export class SimNode implements Endpoint {
   /** T04: timers fire early, late, twice, and after they were cancelled. */
   wildTimers = false;
   #process: Process | undefined;
-  #handlers: NetworkHandlers = noHandlers();
+  #epoch: EpochSeen | undefined;
+  /** That it signed with last. */
+  #key: string | undefined;
+  /** The consensus keys in its files. */
+  readonly signers: Signer[];
   /** How often it was started. */
   starts = 0;
 
-  constructor(world: SimWorld, id: number, member: number, name: string) {
+  constructor(world: SimWorld, id: number, machine: number, name: string) {
     this.world = world;
     this.id = id;
-    this.member = member;
+    this.machine = machine;
+    this.peerKey = world.chain.peerKeyOf(machine);
     this.name = name;
+    this.signers = [world.chain.signerOf(machine)];
     this.clocks = { wallOffsetMs: 0, rate: 1, since: 0, wallThen: world.startWall, monotonicThen: 0 };
     world.network.add(this);
   }
@@ -102,12 +121,40 @@ export class SimNode implements Endpoint {
     return this.#process?.validator;
   }
 
+  /** The epoch that it was in last, as far as it ran. */
+  get epoch(): EpochSeen | undefined {
+    const config = this.validator?.state.config;
+    if (config !== undefined) this.#epoch = { number: config.epoch, ...config };
+    return this.#epoch;
+  }
+
+  /** A new consensus key in its files: it counts from the next start, which follows if the process runs. */
+  addKey(signer: Signer): void {
+    this.signers.push(signer);
+    if (!this.isUp()) return;
+    this.crash(false);
+    this.start();
+  }
+
   get journal(): JournalPort | undefined {
     return this.#process?.journal;
   }
 
   get ledger(): LedgerPort | undefined {
     return this.#process?.ledger;
+  }
+
+  /** Consensus key in hex: who it is in the epochs that it is a member of. */
+  get key(): string {
+    return this.#key ?? toHex(this.signers[0]!.publicKey);
+  }
+
+  /** What the process holds against a machine; nothing if that one is not in the epoch that the process is in. */
+  evidenceAgainst(machine: number): readonly Evidence[] {
+    const state = this.validator?.state;
+    const { machineOf } = this.world.chain;
+    const member = state?.config.validators.findIndex(({ key }) => machineOf(toHex(key)) === machine);
+    return state?.evidence.get(member ?? -1) ?? [];
   }
 
   isUp(): boolean {
@@ -146,36 +193,18 @@ export class SimNode implements Endpoint {
     if (process !== undefined) {
       process.alive = false;
       this.#process = undefined;
-      this.#handlers = noHandlers();
       this.world.network.ended(this, !power);
     }
     return this.disk.crash(power, this.world.random);
   }
 
-  frame(from: number, frame: Uint8Array): void {
-    this.#touch(() => this.#handlers.frame(from, frame));
-    this.world.loop.settle();
-  }
-
-  request(from: number, body: Uint8Array): Promise<Uint8Array> {
-    return this.#handlers.request(from, body);
-  }
-
-  channel(member: number, open: boolean): void {
-    this.#touch(() => this.#handlers.channel(member, open));
-  }
-
-  unreachable(member: number): void {
-    this.#touch(() => this.#handlers.unreachable(member));
-  }
-
-  /** Runs now, or when the pause is over. */
-  #touch(run: () => void): void {
+  /** Runs now, or when the pause is over if the process still runs then. */
+  touch(run: () => void): void {
     const { loop, tap } = this.world;
     const process = this.#process;
     if (this.pausedUntil > loop.now) {
       loop.at(this.pausedUntil, () => {
-        if (process?.alive) this.#touch(run);
+        if (process?.alive) this.touch(run);
       });
       return;
     }
@@ -197,21 +226,25 @@ export class SimNode implements Endpoint {
     const fatal = (error: unknown): void => {
       if (process.alive) tap.fatal(this, error);
     };
-    const signer = this.#tappedSigner(chain.signerOf(this.member));
+    const signers = this.signers.map((one) => this.#tappedSigner(one));
     const ledger = new Ledger({
       directory: this.name,
       genesis,
       application: quorateApplication,
-      validatorKey: signer.publicKey,
+      peerKey: this.peerKey,
       openStore: async () => this.disk.openStore(loop, hooks),
       snapshots: SNAPSHOTS,
     });
     const opened = await ledger.open();
     if (!process.alive) return;
+    const epoch = startingEpoch(opened);
+    const signing = signingIn(epoch, this.peerKey, signers);
     const { journal, records, doubt } = await openJournal({
       directory: this.name,
       genesisId: genesis.id,
-      validatorKey: signer.publicKey,
+      validatorKey: (signing.signer ?? signers[0]!).publicKey,
+      formerKeys: signers.map(({ publicKey }) => publicKey),
+      epoch: epoch.number,
       mark: opened.mark,
       onFatal: fatal,
       onRotate: () => process.validator?.lastingEntries() ?? [],
@@ -221,22 +254,22 @@ export class SimNode implements Endpoint {
     });
     if (!process.alive) return;
     process.journal = journal;
-    const handlers = noHandlers();
+    const peers = peerSetOf(epoch, this.peerKey, opened.membership, true, genesis);
     const port = this.#ledgerPort(ledger, isAlive);
     const validator = new Validator({
       genesis,
       application: quorateApplication,
-      self: this.member,
-      signer,
+      peerKey: this.peerKey,
+      signers,
       verify: crypto.verify,
       verifyPool: simVerifyPool(loop, crypto, isAlive),
       ledger: port,
       opened,
       journal,
       records,
-      doubt,
+      doubt: doubt?.reason,
       snapshotBlocks: SNAPSHOT_BLOCKS,
-      network: network.networkOf(this, handlers, isAlive),
+      network: network.networkOf(this, peers, isAlive),
       log: this.#log(),
       scheduler: this.#scheduler(process),
       now: () => this.now(),
@@ -249,8 +282,7 @@ export class SimNode implements Endpoint {
     });
     process.validator = validator;
     process.ledger = port;
-    this.#handlers = handlers;
-    tap.started(this, doubt);
+    tap.started(this, doubt?.reason);
     validator.start();
     network.started(this);
     tap.touched(this);
@@ -261,7 +293,7 @@ export class SimNode implements Endpoint {
     const guarded = (run: () => void): void => {
       if (!process.alive) return;
       loop.settle();
-      this.#touch(run);
+      this.touch(run);
     };
     return {
       setTimer: (delayMs, run) => {
@@ -302,7 +334,7 @@ export class SimNode implements Endpoint {
       execute: (batch, transactions, ordered, mark) =>
         inOrder(async () => {
           const executed = await ledger.execute(batch, transactions, ordered, mark);
-          if (isAlive()) tap.executed(this, executed, ordered);
+          if (isAlive() && executed !== undefined) tap.executed(this, executed, ordered);
           return executed;
         }),
       executeSynced: (block, expected, mark) =>
@@ -323,6 +355,7 @@ export class SimNode implements Endpoint {
           if (isAlive() && installed !== undefined) tap.installed(this, installed.head);
           return installed;
         }),
+      storeHandoffs: (updates) => inOrder(() => ledger.storeHandoffs(updates)),
       blocksAbove: (above, bytesMax) => later(() => ledger.blocksAbove(above, bytesMax)),
       query: (name, args) => later(() => ledger.query(name, args)),
       close: () => ledger.close(),
@@ -333,6 +366,7 @@ export class SimNode implements Endpoint {
     return {
       publicKey: signer.publicKey,
       sign: (message) => {
+        this.#key = toHex(signer.publicKey);
         this.world.tap.signed(this, message);
         return signer.sign(message);
       },
@@ -344,13 +378,4 @@ export class SimNode implements Endpoint {
     const log = (fields: object, message: string): void => tap.log(this, fields, message);
     return { debug() {}, info: log, warn: log, error: log };
   }
-}
-
-function noHandlers(): NetworkHandlers {
-  return {
-    frame() {},
-    request: () => Promise.reject(new Error('not running')),
-    channel() {},
-    unreachable() {},
-  };
 }

@@ -15,18 +15,22 @@ export const PROFILES = [
   'censor',
   'stale',
   'calm',
+  'epochs',
 ] as const;
 export type Profile = (typeof PROFILES)[number];
 
 /** Everything about a run that is drawn before it begins. */
 export interface Plan {
+  /** Validators of genesis: machines 0 to n-1. */
   readonly n: number;
+  /** At least n, n if undefined. Those beyond are candidates for later epochs, and nobody starts them but a script. */
+  readonly machines?: number;
   readonly parameters: Partial<Parameters>;
   readonly realSignatures: boolean;
-  /** Members that are two copies of the correct code under one key. */
+  /** Machines that are two copies of the correct code under one key. */
   readonly twins: readonly number[];
   readonly scripted: ReadonlyMap<number, readonly Strategy[]>;
-  /** Members whose disk may lose what it promised. */
+  /** Machines whose disk may lose what it promised. */
   readonly fragile: readonly number[];
   readonly kinds: readonly FaultKind[];
   /** Length of the safety phase in virtual ms. */
@@ -35,6 +39,10 @@ export interface Plan {
   readonly relentless: boolean;
   /** At most this long between two submissions of the random clients; 0 for none. */
   readonly loadMs?: number;
+  /** Set and parameters change while the run goes on. */
+  readonly operators?: boolean;
+  /** Most members that the set grows to. */
+  readonly most?: number;
 }
 
 /** Faults that the schedule draws from. A campaign that never saw one of them has not been one. */
@@ -71,6 +79,18 @@ const OF_PROFILE: Readonly<Record<Profile, readonly FaultKind[]>> = {
   censor: [],
   stale: ['hideViews', 'crash', 'hideCommits'],
   calm: [],
+  epochs: [
+    'storm',
+    'partition',
+    'oneWay',
+    'crash',
+    'powerCut',
+    'crashAtPoint',
+    'crashAll',
+    'hideCommits',
+    'pause',
+    'rollback',
+  ],
 };
 
 /** Few sets of parameters, so that their genesis files are made once. */
@@ -90,7 +110,7 @@ const PARAMETERS: readonly Partial<Parameters>[] = [
 ];
 
 export function drawPlan(random: Random, profile: Profile, nodes: number | undefined): Plan {
-  const n = nodes ?? random.pick([4, 4, 4, 4, 4, 4, 4, 5, 6, 7, 7, 10]);
+  const n = nodes ?? random.pick(profile === 'epochs' ? [4, 4, 4, 5, 7] : [4, 4, 4, 4, 4, 4, 4, 5, 6, 7, 7, 10]);
   const f = faultsTolerated(n);
   const members = random.shuffle(Array.from({ length: n }, (_, i) => i));
   const twins: number[] = [];
@@ -105,7 +125,7 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
   // One that goes on leading and leaving transactions out, and nothing else.
   if (profile === 'censor') scripted.set(0, ['censor']);
   if (profile === 'stale') scripted.set(0, ['staleLeader', 'gaps']);
-  const kinds = random.shuffle(OF_PROFILE[profile]).slice(0, profile === 'all' ? 3 + random.int(5) : 20);
+  const kinds = random.shuffle(OF_PROFILE[profile]).slice(0, drawsSome(profile) ? 3 + random.int(5) : 20);
   return {
     n,
     parameters: random.pick(PARAMETERS),
@@ -118,7 +138,12 @@ export function drawPlan(random: Random, profile: Profile, nodes: number | undef
     relentless: profile === 'censor' || random.chance(0.5),
     // So dense that only T7 sees what is left out.
     ...(profile === 'censor' ? { loadMs: 60 } : {}),
+    ...(profile === 'epochs' ? { operators: true, machines: n + 4, most: 7, stormMs: 8_000 + random.int(8_000) } : {}),
   };
+}
+
+function drawsSome(profile: Profile): boolean {
+  return profile === 'all' || profile === 'epochs';
 }
 
 function drawFaulty(random: Random, profile: Profile): 'twin' | 'fragile' | 'scripted' | 'none' {
@@ -130,6 +155,7 @@ function drawFaulty(random: Random, profile: Profile): 'twin' | 'fragile' | 'scr
     case 'disk':
       return 'fragile';
     case 'all':
+    case 'epochs':
       return random.pick(['twin', 'fragile', 'scripted', 'scripted', 'none']);
     default:
       return 'none';

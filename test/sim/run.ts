@@ -2,21 +2,24 @@ import type { SubmitOutcome } from '../../api/ports.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { encode, tryDecode } from '../../ledger/codec.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
-import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { messageCodec } from '../../node/pbft/messages.ts';
 import { ownIn } from '../../node/pbft/witness.ts';
 import type { Validator } from '../../node/validator.ts';
 import { FRAME_MESSAGE, shownAnswerCodec } from '../../node/wire.ts';
 import { Adversary } from './adversary.ts';
 import { type SimChain, simChain } from './chain.ts';
-import { Checker, hasExecuted, type Violation } from './checker.ts';
+import { Checker, type Violation } from './checker.ts';
 import { fakeCrypto, realCrypto } from './crypto.ts';
+import type { Epoch } from './epochs.ts';
 import { Faults } from './faults.ts';
+import { Load } from './load.ts';
 import { Loop } from './loop.ts';
 import { SimNetwork } from './network.ts';
 import { type NodeTap, SimNode, type SimWorld } from './node.ts';
+import { Operators } from './operators.ts';
 import { drawPlan, type Plan, type Profile } from './profile.ts';
 import { Random } from './random.ts';
+import { hasExecuted, storedEpoch } from './stored.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -58,6 +61,8 @@ export interface RunResult {
   readonly steps: number;
   readonly viewChanges: number;
   readonly checkpoints: number;
+  /** Sets that were in force. */
+  readonly epochs: number;
   readonly stateTransfers: number;
   /** State transfers, or parts of one, by a snapshot (R8). */
   readonly snapshots: number;
@@ -95,15 +100,10 @@ class Run {
   readonly #adversaries = new Map<number, Adversary>();
   readonly #checker: Checker;
   readonly #faults: Faults;
+  readonly #operators: Operators | undefined;
   readonly #log: string[] = [];
-  readonly #submitted = new Set<string>();
-  /** Accepted after the network healed: each must end up executed everywhere. */
-  readonly #owed = new Set<string>();
-  #nonce = 0;
+  readonly #load: Load;
   #healed = false;
-  /** Nothing is submitted any more. */
-  #loaded = false;
-  #stopped = false;
   #trace = 0x811c9dc5;
   readonly #totals = { viewChanges: 0, stateTransfers: 0, snapshots: 0 };
   readonly #counted = new Set<Validator>();
@@ -112,7 +112,7 @@ class Run {
     this.#options = options;
     this.#plan = plan;
     this.#random = random;
-    this.#chain = simChain(plan.n, plan.parameters, plan.realSignatures ? realCrypto : fakeCrypto);
+    this.#chain = simChain(plan.n, plan.parameters, plan.realSignatures ? realCrypto : fakeCrypto, plan.machines);
     this.#network = new SimNetwork(this.#loop, new Random(options.seed, 2));
     const faulty = new Set([...plan.twins, ...plan.scripted.keys(), ...plan.fragile]);
     this.#checker = new Checker(this.#chain, faulty);
@@ -124,20 +124,19 @@ class Run {
       tap: this.#tap(),
       startWall: START_WALL,
     };
-    for (let member = 0; member < plan.n; member++) {
-      const copies = plan.twins.includes(member) ? ['a', 'b'] : [''];
+    for (let machine = 0; machine < this.#chain.machines; machine++) {
+      const copies = plan.twins.includes(machine) ? ['a', 'b'] : [''];
       for (const copy of copies) {
-        const node = new SimNode(world, this.#nodes.length, member, `v${member}${copy}`);
+        const node = new SimNode(world, this.#nodes.length, machine, `v${machine}${copy}`);
         this.#nodes.push(node);
       }
     }
     this.#note(`plan ${JSON.stringify({ ...plan, scripted: [...plan.scripted] })}`);
-    for (const [member, strategies] of plan.scripted) {
-      const own = { loop: this.#loop, network: this.#network, chain: this.#chain, endpoints: this.#nodes };
-      this.#adversaries.set(
-        member,
-        new Adversary({ ...own, random: new Random(options.seed, 100 + member) }, member, strategies),
-      );
+    for (const [machine, strategies] of plan.scripted) {
+      const own = { loop: this.#loop, network: this.#network, chain: this.#chain, nodes: this.#nodes };
+      const node = this.#nodes.find((one) => one.machine === machine)!;
+      const random = new Random(options.seed, 100 + machine);
+      this.#adversaries.set(machine, new Adversary({ ...own, random }, node, strategies));
     }
     this.#faults = new Faults({
       loop: this.#loop,
@@ -147,11 +146,34 @@ class Run {
       plan,
       log: (text) => this.#note(text),
     });
+    this.#load = new Load({
+      loop: this.#loop,
+      random,
+      nodes: this.#nodes,
+      chain: this.#chain,
+      checker: this.#checker,
+      startWall: START_WALL,
+      loadMs: plan.loadMs,
+      count: (fault) => this.#faults.count(fault),
+    });
+    if (plan.operators === true) {
+      this.#operators = new Operators({
+        loop: this.#loop,
+        random: new Random(options.seed, 5),
+        chain: this.#chain,
+        nodes: this.#nodes,
+        faulty,
+        most: plan.most ?? this.#chain.machines,
+        submit: (node, transaction) => void this.#load.submit(node, transaction),
+        note: (text) => this.#note(text),
+      });
+    }
     this.#network.corrupt = (from, to, frame) => this.#corrupt(from as SimNode, to as SimNode, frame);
     this.#network.corruptAnswer = (from, to, question, bytes) => {
       // R6 would stop a twin as soon as it hears of its other copy: it does not want to know.
-      if (this.#plan.twins.includes(to.member) && question[0] === SHOWN_REQUEST) return encode(shownAnswerCodec, []);
-      return this.#adversaries.get(from.member)?.answer(bytes) ?? bytes;
+      if (this.#plan.twins.includes(to.machine) && question[0] === SHOWN_REQUEST)
+        return encode(shownAnswerCodec, { kind: 'shown', value: [] });
+      return this.#adversaries.get(from.machine)?.answer(bytes) ?? bytes;
     };
   }
 
@@ -163,14 +185,15 @@ class Run {
       faults: this.#faults,
       chain: this.#chain,
       checker: this.#checker,
-      submitted: this.#submitted,
+      submitted: this.#load.submitted,
       note: (text) => this.#note(text),
-      transaction: (validForMs = 600_000) => this.#transaction(validForMs),
-      submit: (node, transaction) => this.#submitOwn(node, transaction),
+      transaction: (validForMs = 600_000) => this.#load.transaction(validForMs),
+      submit: (node, transaction) => this.#load.submit(node, transaction),
     });
-    for (const node of this.#nodes) node.start();
+    for (const node of this.#nodes) if (node.machine < this.#plan.n) node.start();
     this.#separateTwins();
-    this.#load();
+    this.#operators?.start();
+    this.#load.next();
     const stop = (): boolean => {
       const most = STEPS_MAX + STEPS_PER_MS * this.#plan.stormMs;
       if (this.#loop.steps > most) this.#checker.fail('I15', `more than ${most} steps`);
@@ -178,7 +201,7 @@ class Run {
     };
     await this.#loop.run(this.#plan.stormMs, stop);
     if (!stop()) await this.#heal(stop);
-    this.#stopped = true;
+    this.#load.enter('over');
     this.#countTotals();
     const { counts } = this.#network;
     for (const kind of ['lost', 'duplicated', 'late', 'blocked'] as const) this.#faults.count(kind, counts[kind]);
@@ -189,6 +212,7 @@ class Run {
         this.#faults.count(strategy, acts);
       }
     }
+    for (const [kind, count] of this.#operators?.changes ?? []) this.#faults.count(`change ${kind}`, count);
     if (this.#plan.twins.length > 0) this.#faults.count('twins', this.#plan.twins.length);
     return {
       seed: this.#options.seed,
@@ -198,8 +222,9 @@ class Run {
       steps: this.#loop.steps,
       ...this.#totals,
       checkpoints: this.#checker.certificates,
+      epochs: this.#checker.newest.number + 1,
       byzantineActs,
-      transactions: this.#submitted.size,
+      transactions: this.#load.submitted.size,
       checks: this.#checker.checks,
       faults: this.#faults.counts,
       points: this.#faults.points,
@@ -211,36 +236,44 @@ class Run {
   async #heal(stop: () => boolean): Promise<void> {
     this.#note('healed');
     this.#healed = true;
+    this.#load.enter('healed');
     this.#faults.heal();
-    const f = faultsTolerated(this.#plan.n);
-    const faulty = this.#checker.faulty;
+    this.#operators?.end();
+    const { faulty, newest } = this.#checker;
     if (!this.#plan.relentless) {
-      for (const node of this.#nodes) if (faulty.has(node.member) && node.isUp()) node.crash(false);
+      for (const node of this.#nodes) if (faulty.has(node.machine) && node.isUp()) node.crash(false);
     }
     // A random core of q must do: when nobody is Byzantine, some of the others stay away.
-    const correct = this.#nodes.filter(({ member }) => !faulty.has(member));
-    const spare = Math.min(f - faulty.size, correct.length - quorum(this.#plan.n));
-    const away = spare > 0 && this.#random.chance(0.5) ? this.#random.shuffle(correct).slice(0, spare) : [];
+    const correct = this.#nodes.filter((node) => !faulty.has(node.machine) && isMember(node, newest));
+    const spare = Math.min(newest.f - newest.faulty, correct.length - newest.q);
+    // Whoever is still in an earlier epoch needs a quorum of that one first.
+    const isSettled = correct.every(({ epoch }) => (epoch?.number ?? 0) === newest.number);
+    const away =
+      spare > 0 && isSettled && this.#random.chance(0.5) ? this.#random.shuffle(correct).slice(0, spare) : [];
     for (const node of away) node.crash(false);
     if (away.length > 0) this.#note(`away: ${away.map(({ name }) => name)}`);
-    const core = correct.filter((node) => !away.includes(node));
+    // What was approved before may still take effect.
+    const core = (): readonly SimNode[] =>
+      this.#nodes.filter(
+        (node) => !faulty.has(node.machine) && isMember(node, this.#checker.newest) && !away.includes(node),
+      );
     await this.#loop.run(this.#loop.now + WARM_MS, stop);
     // I23: while others are ordered all the time, what was accepted first is too.
-    const owed = new Set(this.#owed);
-    const bound = this.#loop.now + this.#boundMs(core, f);
-    while (!stop() && this.#loop.now < bound && !this.#areDone(owed, core)) {
+    const owed = new Set(this.#load.owed);
+    const bound = this.#loop.now + this.#boundMs(core(), this.#checker.newest.f);
+    while (!stop() && this.#loop.now < bound && !this.#areDone(owed, core())) {
       await this.#loop.run(this.#loop.now + 100, stop);
     }
     if (stop()) return;
-    if (!this.#areDone(owed, core)) this.#checker.fail('I13', `not executed in time: ${this.#describe(core)}`);
-    this.#loaded = true;
-    while (!stop() && this.#loop.now < bound + WARM_MS && !this.#agreed(core)) {
+    if (!this.#areDone(owed, core())) this.#checker.fail('I13', `not executed in time: ${this.#describe(core())}`);
+    this.#load.enter('quiet');
+    while (!stop() && this.#loop.now < bound + WARM_MS && !this.#agreed(core())) {
       await this.#loop.run(this.#loop.now + 100, stop);
     }
     if (stop()) return;
-    if (!this.#agreed(core)) this.#checker.fail('I13', `not agreed in time: ${this.#describe(core)}`);
-    this.#checker.finalHeads(core);
-    for (const node of core) this.#checker.chainOf(node, this.#submitted);
+    if (!this.#agreed(core())) this.#checker.fail('I13', `not agreed in time: ${this.#describe(core())}`);
+    this.#checker.finalHeads(core());
+    for (const node of core()) this.#checker.chainOf(node, this.#load.submitted);
   }
 
   /**
@@ -260,10 +293,13 @@ class Run {
     if (Math.max(...heights) - Math.min(...heights) > 0) return false;
     if (states.some((state) => state === undefined || state.mode !== 'active')) return false;
     if (states.some((state) => state!.low < state!.executed.height)) return false;
-    if (core.some((node) => node.validator!.pool.size > 0)) return false;
+    // E5: an addition that nobody is heard for waits until it expires.
+    const waits = (node: SimNode) =>
+      [...node.validator!.pool.entries()].some(({ candidates }) => candidates.length === 0);
+    if (core.some(waits)) return false;
     // Nobody waits in a view that the others don't come to.
     if (states.some((state) => state!.asked > state!.view)) return false;
-    return this.#areDone(this.#owed, core);
+    return this.#areDone(this.#load.owed, core);
   }
 
   #areDone(owed: ReadonlySet<string>, core: readonly SimNode[]): boolean {
@@ -283,82 +319,13 @@ class Run {
       .join('; ');
   }
 
-  /** Clients submit to whoever is up, sometimes to several, sometimes twice, sometimes to die early. */
-  #load(): void {
-    const { validUntilMs, nextMs } = { validUntilMs: this.#random.pick([600_000, 600_000, 3_000]), nextMs: 0 };
-    const { loadMs = this.#healed ? 400 : 120 } = this.#plan;
-    if (loadMs === 0) return;
-    this.#loop.after(nextMs + this.#random.between(10, loadMs), () => {
-      if (this.#stopped) return;
-      const up = this.#nodes.filter((node) => node.isUp() && node.pausedUntil <= this.#loop.now);
-      if (up.length > 0 && !this.#loaded) {
-        const transaction = this.#transaction(validUntilMs);
-        const id = toHex(transaction.id);
-        this.#submitted.add(id);
-        // N13: nothing is remembered against an id for a bad signature that came before the good one.
-        if (this.#random.chance(0.2)) this.#abuse(this.#random.pick(up), transaction.bytes);
-        const times = this.#random.pick([1, 1, 1, 2, 3]);
-        for (let i = 0; i < times; i++) this.#submit(this.#random.pick(up), transaction.bytes, id, validUntilMs);
-      }
-      this.#load();
-    });
-  }
-
-  /** What a Byzantine client sends: it is refused, unless the node knows the true transaction with this id already. */
-  #abuse(node: SimNode, bytes: Uint8Array): void {
-    const { validator } = node;
-    if (validator === undefined) return;
-    const { maxLifetimeMs } = this.#chain.parameters;
-    const forged = bytes.slice();
-    forged[forged.length - 1 - this.#random.int(64)]! ^= 1 << this.#random.int(8);
-    const bad = this.#random.pick([
-      forged,
-      bytes.subarray(0, this.#random.int(bytes.length)),
-      this.#random.bytes(this.#random.int(300)),
-      this.#transaction(-1_000_000).bytes,
-      this.#transaction(10 * maxLifetimeMs).bytes,
-    ]);
-    this.#faults.count('badClients');
-    this.#loop.settle();
-    validator.intake.fromClient([bad]).then(
-      ([outcome]) => {
-        if (outcome?.kind === 'accepted') this.#checker.fail('I3', `${node.name} accepts ${toHex(bad)}`);
-      },
-      (error: unknown) => this.#checker.fail('I20', `${node.name}: ${String(error)}`),
-    );
-  }
-
-  #transaction(validForMs: number): Transaction {
-    return this.#chain.transaction(this.#nonce++, START_WALL + Math.floor(this.#loop.now) + validForMs);
-  }
-
-  async #submitOwn(node: SimNode, transaction: Transaction): Promise<SubmitOutcome | undefined> {
-    this.#submitted.add(toHex(transaction.id));
-    this.#loop.settle();
-    const outcomes = await node.validator?.intake.fromClient([transaction.bytes]);
-    return outcomes?.[0];
-  }
-
-  #submit(node: SimNode, bytes: Uint8Array, id: string, validUntilMs: number): void {
-    const { validator } = node;
-    if (validator === undefined) return;
-    this.#loop.settle();
-    const owed = this.#healed && !this.#checker.faulty.has(node.member) && validUntilMs > 60_000;
-    validator.intake.fromClient([bytes]).then(
-      ([outcome]) => {
-        if (owed && outcome?.kind === 'accepted' && node.validator === validator) this.#owed.add(id);
-      },
-      (error: unknown) => this.#checker.fail('I20', `${node.name}: ${String(error)}`),
-    );
-  }
-
   /** Each other node sees one copy of a twin, or both, and that changes. */
   #separateTwins(): void {
     if (this.#plan.twins.length === 0 || this.#healed) return;
-    for (const member of this.#plan.twins) {
-      const copies = this.#nodes.filter((node) => node.member === member);
+    for (const machine of this.#plan.twins) {
+      const copies = this.#nodes.filter((node) => node.machine === machine);
       for (const other of this.#nodes) {
-        if (other.member === member) continue;
+        if (other.machine === machine) continue;
         const shown = this.#random.int(3);
         for (const [i, copy] of copies.entries()) {
           for (const [from, to] of [
@@ -376,12 +343,12 @@ class Run {
 
   #corrupt(from: SimNode, to: SimNode, frame: Uint8Array): readonly Uint8Array[] {
     for (const adversary of this.#adversaries.values()) adversary.saw(frame);
-    const adversary = this.#adversaries.get(from.member);
+    const adversary = this.#adversaries.get(from.machine);
     const frames = adversary === undefined ? [frame] : adversary.corrupt(from, to, frame);
-    const listener = this.#adversaries.get(to.member);
+    const listener = this.#adversaries.get(to.machine);
     const heard = listener === undefined ? frames : frames.flatMap((one) => listener.hears(one));
     const passing = heard.filter((one) => this.#faults.passes(to, one));
-    return this.#plan.twins.includes(to.member) ? passing.filter((one) => !isOwnOf(to, one)) : passing;
+    return this.#plan.twins.includes(to.machine) ? passing.filter((one) => !isOwnOf(to, one)) : passing;
   }
 
   #tap(): NodeTap {
@@ -394,11 +361,13 @@ class Run {
         this.#fold(node.id, executed.blockHash);
         this.#note(`${node.name} executed ${executed.height} ${toHex(executed.blockHash).slice(0, 10)}`);
         this.#checker.executed(node, executed, ordered);
+        this.#tellEpoch(node);
       },
       installed: (node, head) => {
         this.#fold(node.id, head.blockHash);
         this.#note(`${node.name} installed ${head.height} ${toHex(head.blockHash).slice(0, 10)}`);
         this.#checker.installed(node, head);
+        this.#tellEpoch(node);
       },
       certificate: (node, certificate) => this.#checker.certificate(node, certificate),
       final() {},
@@ -416,23 +385,31 @@ class Run {
           `${node.name} started at ${node.validator?.state.executed.height}${doubt ? `, in doubt: ${doubt}` : ''}`,
         );
         this.#checker.started(node);
-        if (doubt !== undefined && !this.#checker.faulty.has(node.member))
+        this.#tellEpoch(node);
+        if (doubt !== undefined && !this.#checker.faulty.has(node.machine))
           this.#checker.fail('R1', `${node.name} is in doubt without reason: ${doubt}`);
       },
       log: (node, fields, message) => this.#note(`${node.name} ${message} ${JSON.stringify(fields)}`),
     };
   }
 
+  /** By the state on the disk, whatever the node makes of it. A faulty one may have any. */
+  #tellEpoch(node: SimNode): void {
+    if (this.#checker.faulty.has(node.machine)) return;
+    const { firstHeight, ...next } = storedEpoch(node);
+    this.#checker.epochEnded(node, firstHeight - 1, next);
+  }
+
   /** A failed disk ends the process (D03), and so does damage; anything else is our bug (I20). */
   #fatal(node: SimNode, error: unknown): void {
     const text = error instanceof Error ? `${error.message}` : String(error);
-    const expected = /EIO|ENOSPC/.test(text) || this.#checker.faulty.has(node.member);
+    const expected = /EIO|ENOSPC/.test(text) || this.#checker.faulty.has(node.machine);
     this.#note(`${node.name} ends: ${text}`);
     if (!expected) this.#checker.fail('I20', `${node.name}: ${error instanceof Error ? error.stack : text}`);
     this.#loop.settle();
     this.#loop.after(0, () => {
       node.crash(false);
-      if (!this.#healed || !this.#checker.faulty.has(node.member)) this.#loop.after(200, () => node.start());
+      if (!this.#healed || !this.#checker.faulty.has(node.machine)) this.#loop.after(200, () => node.start());
     });
   }
 
@@ -469,10 +446,14 @@ class Run {
   }
 }
 
+function isMember({ signers }: SimNode, epoch: Epoch): boolean {
+  return signers.some(({ publicKey }) => epoch.has(toHex(publicKey)));
+}
+
 /** Tag of a request for own signatures (docs/formats.md, Request). */
 const SHOWN_REQUEST = 4;
 
-/** Whether a frame holds what this node's member has signed, so that its other copy must have. */
+/** Whether a frame holds what this node's machine has signed, so that its other copy must have. */
 function isOwnOf(node: SimNode, frame: Uint8Array): boolean {
   const state = node.validator?.state;
   if (state === undefined || frame[0] !== FRAME_MESSAGE) return false;

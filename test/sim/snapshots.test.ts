@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { toHex } from '../../ledger/bytes.ts';
+import { quorateApplication } from '../../ledger/modules/index.ts';
 import { installFastHashing } from '../../node/hashing.ts';
 import { idKey } from '../../node/id-key.ts';
-import { hasExecuted } from './checker.ts';
+import { poolEntry } from '../../node/pool-entry.ts';
 import { QUIET } from './directed.ts';
 import type { SimNode } from './node.ts';
 import type { Plan } from './profile.ts';
 import { type RunResult, runSeed, type ScriptWorld } from './run.ts';
+import { hasExecuted } from './stored.ts';
 
 /** R8 in whole clusters: members that were away for long take the state from the others. */
 
@@ -139,9 +141,7 @@ describe('snapshots in a cluster (R8)', () => {
       world.loop.after(6_000, () => {
         known = [hasExecuted(other, id), hasExecuted(node, id), node.validator!.catchUps.snapshots > 0];
         // Its memory of ids is limited: as if so many others had been executed since.
-        const { bytes, body } = transaction;
-        const entry = { id: transaction.id, key: idKey(transaction.id), bytes, validUntil: body.validUntil, origin: 1 };
-        node.validator!.pool.add(entry, node.now().monotonic);
+        node.validator!.pool.add(poolEntry(transaction, 1, quorateApplication), node.now().monotonic);
       });
     });
     assert(result.snapshots > 0);

@@ -20,10 +20,10 @@ import {
   reunite,
   testAttacks,
 } from './attack.ts';
-import { hasExecuted } from './checker.ts';
 import type { SimNode } from './node.ts';
 import type { FaultKind } from './profile.ts';
 import type { ScriptWorld } from './run.ts';
+import { hasExecuted } from './stored.ts';
 
 /** What clients submitted in a run, and what they were told of it. */
 class Clients {

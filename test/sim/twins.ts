@@ -108,10 +108,11 @@ export function enumerateTwins(
 function begin(twin: number): World {
   const members = [...VALIDATORS.keys(), twin];
   const processes = members.map((member) => {
-    const head = { ...genesisHead(GENESIS), ordered: undefined };
+    const head = { ...genesisHead(GENESIS, VALIDATORS), ordered: undefined };
     const config = {
       genesisId: GENESIS,
       epoch: 0,
+      firstHeight: 1,
       validators: VALIDATORS,
       self: member,
       parameters: PARAMETERS,
@@ -225,11 +226,17 @@ function carryOut(
       const batch = one.pool === 0 ? undefined : { height: effect.height, timestamp: 1_000_000, transactions: [id] };
       one.pool = Math.max(0, one.pool - 1);
       const pool = { orderable: one.pool, full: one.pool > 0 };
-      queue.push({ type: 'batchReady', height: effect.height, batch, pool });
+      queue.push({ type: 'batchReady', height: effect.height, batch, pool, governs: false });
       return;
     }
     case 'requestBodies':
-      queue.push({ type: 'bodies', height: effect.batch.height, digest: effect.digest, problem: undefined });
+      queue.push({
+        type: 'bodies',
+        height: effect.batch.height,
+        digest: effect.digest,
+        problem: undefined,
+        governs: false,
+      });
       return;
     case 'requestBatch': {
       for (const [at, { state }] of world.processes.entries()) {

@@ -15,7 +15,7 @@ import {
 } from '../../node/pbft/messages.ts';
 import { createSigner, type Signer } from '../../node/signatures.ts';
 import { FRAME_MESSAGE, messageFrame } from '../../node/wire.ts';
-import type { Network } from '../../p2p/index.ts';
+import type { PeerNetwork } from '../../p2p/index.ts';
 
 /**
  * A faulty validator as a real process: the production node, with a network that changes what it sends. Usage:
@@ -46,7 +46,7 @@ await startNode({
 });
 process.stdout.write('ready\n');
 
-function corrupted(network: Network): Network {
+function corrupted(network: PeerNetwork): PeerNetwork {
   const send = (to: number, frame: Uint8Array): boolean => {
     let sent = false;
     for (const one of instead(to, frame)) sent = deliver(to, one) || sent;
@@ -67,7 +67,7 @@ function corrupted(network: Network): Network {
 }
 
 /** Methods of a class instance are not its own properties. */
-function bound(network: Network): Network {
+function bound(network: PeerNetwork): PeerNetwork {
   return {
     self: network.self,
     addresses: () => network.addresses(),
@@ -80,6 +80,12 @@ function bound(network: Network): Network {
     onRequest: (handler) => network.onRequest(handler),
     onChannel: (handler) => network.onChannel(handler),
     onUnreachable: (handler) => network.onUnreachable(handler),
+    update: (set) => network.update(set),
+    guests: () => network.guests(),
+    requestGuest: (peerKey, body, options) => network.requestGuest(peerKey, body, options),
+    onGuestRequest: (handler) => network.onGuestRequest(handler),
+    onGuestChannel: (handler) => network.onGuestChannel(handler),
+    counts: () => network.counts(),
     close: () => network.close(),
   };
 }

@@ -129,6 +129,7 @@ export class Chain {
     const height = parent.height + 1;
     const result = executeBatch({
       application: quorateApplication,
+      genesisId: this.genesis.id,
       parameters: this.genesis.parameters,
       idHorizonMs: this.genesis.parameters.maxLifetimeMs,
       state: this.#state,

@@ -4,7 +4,7 @@ import { certificateCodec, verifyCertificate } from '../../ledger/checkpoint.ts'
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
-import type { Validator } from '../../ledger/validators.ts';
+import { type Validator, type ValidatorSet, validatorsHash } from '../../ledger/validators.ts';
 import { SigningGuard } from '../../node/guard.ts';
 import type {
   Effect,
@@ -80,6 +80,10 @@ export class Cluster {
   pendingOf: ((index: number) => readonly Uint8Array[][]) | undefined;
   /** What is wrong with the bodies of a batch (N4). */
   bodiesProblem: (batch: Batch) => string | undefined = () => undefined;
+  /** N12: whether a batch may end the epoch. */
+  governs: (batch: Batch) => boolean = () => false;
+  /** E2: whether executing a batch ends the epoch. */
+  ends: (batch: Batch) => boolean = () => false;
   /** R8: catch-up is by a snapshot of the newest certified block. */
   jumps = false;
 
@@ -93,7 +97,7 @@ export class Cluster {
       peerKey: sha256(publicKey),
     }));
     this.members = signers.map((signer, index) => {
-      const head = { ...genesisHead(this.genesisId), ordered: undefined };
+      const head = { ...genesisHead(this.genesisId, this.validators), ordered: undefined };
       const disk = { records: [], heads: [head], certificate: undefined, doubt: undefined };
       const member = { index, signer, up: false, disk, timers: new Map(), effects: [] } as unknown as Member;
       this.#boot(member);
@@ -137,7 +141,7 @@ export class Cluster {
     const member = this.members[sent.to]!;
     if (!member.up || !this.passes(sent)) return;
     const { window } = this.parameters;
-    const context = { genesisId: this.genesisId, epoch: 0, validators: this.validators, verify, window };
+    const context = { genesisId: this.genesisId, epoch: 0, validators: this.validators, verify, beginning: 0, window };
     const judged = verifyMessage(sent.message, context);
     if (judged.ok) this.feed(sent.to, { type: 'message', message: judged.message });
     else if (judged.reject.code === 'misconduct' && sent.message.kind === 'newView') {
@@ -219,6 +223,7 @@ export class Cluster {
     const config: ReplicaConfig = {
       genesisId: this.genesisId,
       epoch: 0,
+      firstHeight: 1,
       validators: this.validators,
       self: index,
       parameters: this.parameters,
@@ -227,7 +232,7 @@ export class Cluster {
     };
     const stable = disk.certificate === undefined ? undefined : decode(certificateCodec, disk.certificate);
     const records: StoredRecord[] = disk.records.map(decodeRecord);
-    member.guard = new SigningGuard(this.genesisId, member.signer, index);
+    member.guard = new SigningGuard(this.genesisId, { epoch: 0, signer: member.signer, self: index });
     member.guard.forget(stable?.checkpoint.height ?? 0);
     member.state = restoreState(config, { head: disk.heads.at(-1)!, stable, records }, this.now());
   }
@@ -254,7 +259,14 @@ export class Cluster {
       case 'chooseBatch': {
         const transactions = this.pendingOf === undefined ? this.pool.shift() : this.pendingOf(index)[0];
         const batch = transactions && { height: effect.height, timestamp: effect.timestamp, transactions };
-        this.feed(index, { type: 'batchReady', height: effect.height, batch, pool: this.#poolView(index, batch) });
+        const pool = this.#poolView(index, batch);
+        this.feed(index, {
+          type: 'batchReady',
+          height: effect.height,
+          batch,
+          pool,
+          governs: batch !== undefined && this.governs(batch),
+        });
         return;
       }
       case 'requestBodies':
@@ -263,6 +275,7 @@ export class Cluster {
           height: effect.batch.height,
           digest: effect.digest,
           problem: this.bodiesProblem(effect.batch),
+          governs: this.governs(effect.batch),
         });
         return;
       case 'execute':
@@ -286,6 +299,7 @@ export class Cluster {
       case 'doubt':
         disk.doubt = effect.reason;
         return;
+      case 'epochEnded':
       case 'evidence':
       case 'refused':
       case 'accepted':
@@ -306,8 +320,11 @@ export class Cluster {
 
   #execute(member: Member, batch: Batch, ordered: Ordered): void {
     const parent = member.disk.heads.at(-1)!;
+    // E2: the block below has ended the epoch.
+    if (parent.nextEpoch > ordered.epoch) return;
     assert.equal(batch.height, parent.height + 1, 'heights execute in order, once');
-    const head = executeBatch(parent, batch);
+    const made = executeBatch(parent, batch);
+    const head = this.ends(batch) ? { ...made, nextEpoch: made.nextEpoch + 1 } : made;
     member.disk.heads.push({ ...head, ordered });
     this.feed(member.index, { type: 'executed', head, transactions: batch.transactions.length, ordered });
   }
@@ -352,7 +369,7 @@ export function isStatus(event: Event): boolean {
   return event.type === 'message' && event.message.kind === 'status';
 }
 
-export function genesisHead(genesisId: Uint8Array): Head {
+export function genesisHead(genesisId: Uint8Array, validators: ValidatorSet): Head {
   const header = genesisHeader(genesisId, 999_000);
   return {
     height: 0,
@@ -360,6 +377,8 @@ export function genesisHead(genesisId: Uint8Array): Head {
     stateRoot: genesisId,
     historyRoot: genesisId,
     timestamp: header.timestamp,
+    nextEpoch: 0,
+    nextValidatorsHash: validatorsHash(validators),
   };
 }
 
@@ -375,5 +394,7 @@ export function executeBatch(parent: Head, batch: Batch): Head {
     count: batch.transactions.length,
   });
   const stateRoot = sha256(new Uint8Array([...parent.stateRoot, ...hash]));
-  return { height: batch.height, blockHash: hash, stateRoot, historyRoot: sha256(stateRoot), timestamp };
+  const { nextEpoch, nextValidatorsHash } = parent;
+  const historyRoot = sha256(stateRoot);
+  return { height: batch.height, blockHash: hash, stateRoot, historyRoot, timestamp, nextEpoch, nextValidatorsHash };
 }

@@ -9,7 +9,7 @@ import { bundleCodec, stateProofCodec } from '../../ledger/bundle.ts';
 import { equalBytes, fromHex, toHex, utf8Decode, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import { type Codec, CodecError, decode, encode, tryDecode } from '../../ledger/codec.ts';
-import { CURRENT, parametersTable } from '../../ledger/modules/governance.ts';
+import { CURRENT, parametersTable } from '../../ledger/modules/epoch.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
@@ -338,8 +338,8 @@ function journalRecords(): readonly Uint8Array[] {
 }
 
 function segmentHeader(marker: Uint8Array): Uint8Array {
-  const owner = { genesisId: new Uint8Array(32).fill(1), validatorKey: new Uint8Array(32).fill(2) };
-  return encodeHeader({ ...owner, marker, firstGroup: 7, chain: new Uint8Array(32).fill(3) });
+  const owner = { genesisId: new Uint8Array(32).fill(1), validatorKey: new Uint8Array(32).fill(2), epoch: 4 };
+  return encodeHeader({ ...owner, begins: true, marker, firstGroup: 7, chain: new Uint8Array(32).fill(3) });
 }
 
 function journalGroup(marker: Uint8Array, count: number): Uint8Array {

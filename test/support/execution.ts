@@ -12,12 +12,13 @@ import {
   type StateReader,
 } from '../../ledger/execution.ts';
 import { sha256 } from '../../ledger/hash.ts';
+import { CURRENT, idHorizonAt, readEpoch } from '../../ledger/modules/epoch.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
 import type { Table, TableKey } from '../../ledger/table.ts';
 import { type Call, decodeTransaction, type Transaction, transactionBodyCodec } from '../../ledger/transaction.ts';
 
-const GENESIS_ID = sha256(utf8Encode('execution tests'));
+export const GENESIS_ID = sha256(utf8Encode('execution tests'));
 export const START = 1_000_000;
 
 /** Any 32 bytes are a key here: execution verifies no signature. */
@@ -95,7 +96,7 @@ export class TestChain {
   transaction(
     sender: string | Uint8Array,
     calls: readonly Call[],
-    validUntil = this.timestamp + 60_000,
+    validUntil = this.timestamp + Math.min(60_000, readEpoch(this.state, CURRENT)!.parameters.maxLifetimeMs),
     signature = 0,
   ): Transaction {
     this.#nonce += 1;
@@ -110,10 +111,12 @@ export class TestChain {
 
   /** Executes without applying. */
   try(transactions: readonly Transaction[], timestamp = this.timestamp + 10): BatchResult {
+    const epoch = readEpoch(this.state, CURRENT)!;
     return executeBatch({
       application: this.application,
-      parameters: this.parameters,
-      idHorizonMs: this.parameters.maxLifetimeMs,
+      genesisId: GENESIS_ID,
+      parameters: epoch.parameters,
+      idHorizonMs: idHorizonAt(epoch, Math.max(timestamp, this.timestamp + 1)),
       state: this.state,
       parentTimestamp: this.timestamp,
       batch: { height: this.height + 1, timestamp, transactions: transactions.map(({ id }) => id) },

@@ -93,9 +93,9 @@ export function fakeNode(): FakeNode {
       pending.set(toHex(id), { ...statusOf(id), status });
       for (const wake of waiters) wake();
     },
+    index: () => 0,
     info: {
       name: 'node-0',
-      index: 0,
       version: '0.0.0',
       genesisId: genesis.id,
       chain: genesis.chain,
@@ -223,8 +223,9 @@ export function fakeNode(): FakeNode {
       connected: node.connected,
     }),
     evidence: () => [
-      { member: 2, name: 'node-2', kind: 'prepare', view: 0, height: 7, evidence: new Uint8Array([1, 2, 3]) },
+      { member: 2, name: 'node-2', kind: 'prepare', epoch: 0, view: 0, height: 7, evidence: new Uint8Array([1, 2, 3]) },
     ],
+    signReady: () => 'this node is a validator already',
     peers: () => [
       {
         index: 1,

@@ -43,7 +43,7 @@ export class Forge {
     this.chain = chain;
     this.n = validators.length;
     this.q = quorum(this.n);
-    this.context = { genesisId, epoch: 0, validators, verify, window: WINDOW };
+    this.context = { genesisId, epoch: 0, validators, verify, beginning: 0, window: WINDOW };
   }
 
   sign(member: number, one: Signable): Uint8Array {
@@ -114,7 +114,7 @@ export class Forge {
   ): ViewChange {
     const base =
       stable === undefined
-        ? ({ kind: 'genesis', value: {} } as const)
+        ? ({ kind: 'beginning', value: {} } as const)
         : ({ kind: 'certificate', value: stable } as const);
     const body = { epoch: 0, view, stable: base, prepared: [...prepared] };
     const message = this.message(sender, { kind: 'viewChange', body });
@@ -122,7 +122,7 @@ export class Forge {
   }
 
   /** `votes`: what the carry gives, if not said. */
-  newView(view: number, viewChanges: readonly ViewChange[], votes = carryOf(0, view, viewChanges).votes): NewView {
+  newView(view: number, viewChanges: readonly ViewChange[], votes = carryOf(0, view, viewChanges, 0).votes): NewView {
     const unsigned = { kind: 'newView' as const, epoch: 0, view, viewChanges, votes };
     return this.message(this.leader(view), unsigned).value as NewView;
   }

@@ -14,8 +14,14 @@ import type { Codec } from '../../ledger/codec.ts';
 import { layoutOf } from '../../ledger/describe.ts';
 import { forkEvidenceCodec } from '../../ledger/fork.ts';
 import { approvalCodec, changeCodec, proposalCodec } from '../../ledger/modules/changes.ts';
+import {
+  governanceApprovalCodec,
+  governanceChangeCodec,
+  governanceProposalCodec,
+} from '../../ledger/modules/governance-change.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
+import { readyCodec, signedReadyCodec } from '../../ledger/ready.ts';
 import { replyCodec, signedReplyCodec } from '../../ledger/reply.ts';
 import { callCodec, transactionBodyCodec } from '../../ledger/transaction.ts';
 import { multiSignatureCodec, validatorCodec, validatorSetCodec } from '../../ledger/validators.ts';
@@ -37,6 +43,7 @@ import {
   batchAnswerCodec,
   blockIdsAnswerCodec,
   blocksAnswerCodec,
+  certificateAnswerCodec,
   requestCodec,
   rowsAnswerCodec,
   shownAnswerCodec,
@@ -87,6 +94,7 @@ const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['Request', requestCodec],
   ['Shown', shownCodec],
   ['ShownAnswer', shownAnswerCodec],
+  ['CertificateAnswer', certificateAnswerCodec],
   ['BatchAnswer', batchAnswerCodec],
   ['BlocksAnswer', blocksAnswerCodec],
   ['Snapshot', snapshotCodec],
@@ -96,6 +104,11 @@ const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['Change', changeCodec],
   ['Proposal', proposalCodec],
   ['Approval', approvalCodec],
+  ['Ready', readyCodec],
+  ['SignedReady', signedReadyCodec],
+  ['GovernanceChange', governanceChangeCodec],
+  ['GovernanceProposal', governanceProposalCodec],
+  ['GovernanceApproval', governanceApprovalCodec],
 ];
 
 /** `Name = layout` of every structure that docs/formats.md must show, one field a line. */

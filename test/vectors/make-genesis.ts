@@ -254,6 +254,7 @@ const BAD_FILES: Readonly<Record<string, Readonly<Record<string, Change>>>> = {
     ...outside('maxBehindMs', 599_999, 2_592_000_001),
     ...outside('leaderTerm', 0),
     ...outside('inclusionTimeoutMs', 1_999, 86_400_001),
+    ...outside('readyWindow', 15),
     ...outside('readsMax', 0, 1_000_001),
     ...outside('writesMax', 0, 1_000_001),
     ...outside('stateBytesMax', 1_023, 67_108_865),

@@ -14,14 +14,21 @@ ASSET = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 # The parts of a table's key: a number of bytes, or text to the end.
 KEY_PARTS = {
     'members.organisations': ['text'],
+    'members.expelled': ['text'],
     'members.accounts': [32],
     'members.administrators': [32],
     'members.names': [32, 'text'],
     'members.keys': [32],
     'members.proposals': [32],
     'members.history': [32, 8],
+    'governance.epoch': ['text'],
     'governance.parameters': ['text'],
     'governance.validators': ['text'],
+    'governance.summary': ['text'],
+    'governance.keys': [32],
+    'governance.guests': [32],
+    'governance.proposals': [32],
+    'governance.history': [8],
     'assets.definitions': ['text'],
     'assets.balances': [32, 'text'],
     'records.entries': ['text'],
@@ -63,18 +70,22 @@ def _json(layout_name, data):
     json = layout.to_json(decode(layout, data))
     if 'asset' in json and ASSET.fullmatch(json['asset']) is None:
         raise Refused('match', 'not the name of an asset')
-    if layout_name == 'members.approve':
+    if layout_name in ('members.approve', 'governance.approve'):
         _check_change(json['change'])
     return json
 
 
 def _check_change(change):
     """Names are as in a genesis file, and nothing occurs twice."""
-    parts = change['value']
-    for name in [parts.get('name'), *parts.get('roles', [])]:
-        if name is not None and NAME.fullmatch(name) is None:
+    parts = {**change['value'], **change['value'].get('administration', {})}
+    added = parts.get('add', [])
+    names = [part[of] for part in (parts, *added) for of in ('name', 'organisation') if of in part]
+    for name in [*names, *parts.get('roles', [])]:
+        if NAME.fullmatch(name) is None:
             raise Refused('match', 'not a name')
-    for several in (parts.get('roles', []), parts.get('administrators', [])):
+    keys = [*parts.get('remove', []), *(one[of] for one in added for of in ('key', 'peerKey'))]
+    added_names = [one['name'] for one in added]
+    for several in (parts.get('roles', []), parts.get('administrators', []), keys, added_names):
         if len(set(several)) != len(several):
             raise Refused('match', 'one occurs twice')
     if 'threshold' in parts and not 1 <= parts['threshold'] <= len(parts['administrators']):

@@ -161,6 +161,7 @@ def _check_parameters(parameters, validators):
         ('maxBehindMs', least_behind, 2592000000),
         ('leaderTerm', 1, 4294967295),
         ('inclusionTimeoutMs', parameters.viewTimeoutMs, 86400000),
+        ('readyWindow', 16, 4294967295),
         ('readsMax', 1, 1000000),
         ('writesMax', 1, 1000000),
         ('stateBytesMax', 1024, 67108864),

@@ -54,6 +54,11 @@ def proposal_id(proposal):
     return sha256(b'proposal', LAYOUTS['Proposal'].write(proposal))
 
 
+def governance_proposal_id(proposal):
+    """The id of a proposal of governance."""
+    return sha256(b'governance proposal', LAYOUTS['GovernanceProposal'].write(proposal))
+
+
 def block_hash(header):
     """The hash of a block."""
     return sha256(LAYOUTS['Header'].write(header))

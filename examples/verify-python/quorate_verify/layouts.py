@@ -129,33 +129,6 @@ StateFact = {
   proof: StateProof
 }
 
-GenesisFile = {
-  quorate: tag<1 genesis/1>
-  chain: text<1..32>
-  time: u64
-  organisations: list<{
-    name: text<1..32>
-    administrators: list<bytes32, 1..64>
-    threshold: u8
-    roles: list<text<1..32>, 0..16>
-  }, 1..1024>
-  validators: list<{
-    name: text<1..32>
-    organisation: text<1..32>
-    key: bytes32
-    peerKey: bytes32
-    possession: bytes64
-    addresses: list<text<1..256>, 0..8>
-  }, 1..128>
-  accounts: list<{
-    name: text<1..32>
-    organisation: text<1..32>
-    key: bytes32
-    roles: list<text<1..32>, 0..16>
-  }, 0..8192>
-  parameters: Parameters
-}
-
 Reply = {
   id: bytes32
   status: tag<1 committed | 2 final | 3 rejected | 4 expired>
@@ -183,6 +156,33 @@ ForkEvidence = {
   }>
 }
 
+GenesisFile = {
+  quorate: tag<1 genesis/1>
+  chain: text<1..32>
+  time: u64
+  organisations: list<{
+    name: text<1..32>
+    administrators: list<bytes32, 1..64>
+    threshold: u8
+    roles: list<text<1..32>, 0..16>
+  }, 1..1024>
+  validators: list<{
+    name: text<1..32>
+    organisation: text<1..32>
+    key: bytes32
+    peerKey: bytes32
+    possession: bytes64
+    addresses: list<text<1..256>, 0..8>
+  }, 1..128>
+  accounts: list<{
+    name: text<1..32>
+    organisation: text<1..32>
+    key: bytes32
+    roles: list<text<1..32>, 0..16>
+  }, 0..8192>
+  parameters: Parameters
+}
+
 Parameters = {
   protocolVersion: u16
   application: text<1..32>
@@ -200,9 +200,129 @@ Parameters = {
   maxBehindMs: u64
   leaderTerm: u32
   inclusionTimeoutMs: u64
+  readyWindow: u32
   readsMax: u32
   writesMax: u32
   stateBytesMax: u32
+}
+
+members.organisations = {
+  administrators: list<bytes32, 1..64>
+  threshold: u8                         # how many of them act for it
+  roles: list<text<1..32>, 0..16>       # what it may give
+  changes: u64                          # that took effect, ever
+}
+
+members.expelled = {
+  number: u64  # in governance.history
+}
+
+members.accounts = {
+  id: bytes32                      # the first key of the account
+  name: text<1..32>
+  organisation: text<1..32>
+  roles: list<text<1..32>, 0..16>
+  active: bool                     # whether this key may sign
+}
+
+members.administrators = {
+  organisation: text<1..32>
+  open: list<bytes32, 0..32>   # proposals of its organisation that it has approved and that are not effective
+  votes: list<bytes32, 0..32>  # those of governance that it has approved and that are neither passed nor effective
+}
+
+members.names = {
+  account: bytes32  # id of the account that has the name, for ever
+}
+
+members.keys = {
+  key: bytes32  # that the account signs with now; no row if it is the first one
+}
+
+members.proposals = union<
+  1 open: {
+    proposal: Proposal
+    approvals: list<Approval, 1..64>
+  }
+  | 2 effective: {
+    organisation: text<1..32>
+    number: u64
+  }
+>
+
+members.history = {
+  proposal: Proposal
+  approvals: list<Approval, 1..64>  # with the last one it took effect
+}
+
+governance.epoch = {
+  number: u64
+  firstHeight: u64
+  idHorizonMs: u64     # the longest lifetime that was in force within its own length; 0 if none
+  idHorizonUntil: u64  # block time up to which it counts
+  idHorizonMaxMs: u64  # the longest lifetime that was ever in force
+}
+
+governance.parameters = Parameters
+
+governance.validators = ValidatorSet
+
+governance.summary = {
+  organisations: u16           # that are not expelled
+  changes: u64                 # that took effect, ever
+  guests: list<bytes32, 0..64> # keys of governance.guests
+}
+
+governance.keys = {
+  from: u64     # the first epoch in whose set it is
+  until: u64    # the first epoch without it; 0 while it is a member
+  changed: u64  # block time of its newest change; 0 for genesis
+}
+
+governance.guests = {
+  name: text<1..32>
+  organisation: text<1..32>
+  kind: tag<1 observer | 2 candidate>
+  until: u64                           # block time up to which it is one; 0: without an end
+}
+
+governance.proposals = union<
+  1 open: {
+    proposal: GovernanceProposal
+    approvals: list<GovernanceApproval, 1..768>
+  }
+  | 2 passed: {
+    proposal: GovernanceProposal
+    approvals: list<GovernanceApproval, 1..768>
+  }
+  | 3 effective: {
+    number: u64
+  }
+>
+
+governance.history = {
+  proposal: GovernanceProposal
+  approvals: list<GovernanceApproval, 1..768>
+  height: u64  # of the block in which it took effect
+  time: u64    # of that block
+  by: bytes32  # the administrator who sent the transaction that made it so
+}
+
+assets.definitions = {
+  owner: bytes32
+  supply: u128
+}
+
+assets.balances = {
+  amount: u128
+}
+
+records.entries = {
+  digest: bytes32
+  owner: bytes32
+  registered: u64
+  note: text<0..512>
+  revoked: u64
 }
 
 Change = union<
@@ -244,75 +364,82 @@ Approval = {
   time: u64               # block time in ms
 }
 
-members.organisations = {
-  administrators: list<bytes32, 1..64>
-  threshold: u8                         # how many of them act for it
-  roles: list<text<1..32>, 0..16>       # what it may give
-  changes: u64                          # that took effect, ever
-}
-
-members.accounts = {
-  id: bytes32                      # the first key of the account
-  name: text<1..32>
-  organisation: text<1..32>
-  roles: list<text<1..32>, 0..16>
-  active: bool                     # whether this key may sign
-}
-
-members.administrators = {
-  organisation: text<1..32>
-  open: list<bytes32, 0..32>  # proposals that it has approved and that are not effective
-}
-
-members.names = {
-  account: bytes32  # id of the account that has the name, for ever
-}
-
-members.keys = {
-  key: bytes32  # that the account signs with now; no row if it is the first one
-}
-
-members.proposals = union<
-  1 open: {
-    proposal: Proposal
-    approvals: list<Approval, 1..64>
+GovernanceChange = union<
+  1 parameters: Parameters  # all of them, as they will be
+  | 2 validators: {
+    add: list<Validator, 0..42>
+    remove: list<bytes32, 0..42>  # consensus keys
+    shrinksTo: u16                # the size that results, if that is below 4 or tolerates fewer faults; else 0
   }
-  | 2 effective: {
+  | 3 rotate: {
+    key: bytes32         # consensus key of the validator
+    next: bytes32        # as it will be, perhaps the same
+    peerKey: bytes32     # as it will be, perhaps the same
+    possession: bytes64  # by `next`
+  }
+  | 4 admit: {
+    name: text<1..32>
+    administration: {
+      administrators: list<bytes32, 1..64>
+      threshold: u8
+    }
+    roles: list<text<1..32>, 0..16>
+  }
+  | 5 expel: {
     organisation: text<1..32>
-    number: u64
+  }
+  | 6 observer: {
+    name: text<1..32>
+    organisation: text<1..32>
+    peerKey: bytes32
+  }
+  | 7 removeObserver: {
+    peerKey: bytes32
   }
 >
 
-members.history = {
-  proposal: Proposal
-  approvals: list<Approval, 1..64>  # with the last one it took effect
+GovernanceProposal = {
+  nonce: bytes8
+  expires: u64              # block time in ms
+  change: GovernanceChange
 }
 
-governance.parameters = Parameters
-
-governance.validators = ValidatorSet
-
-assets.definitions = {
-  owner: bytes32
-  supply: u128
+GovernanceApproval = {
+  organisation: text<1..32>
+  administrator: bytes32
+  time: u64                  # block time in ms
 }
 
-assets.balances = {
-  amount: u128
+Ready = {
+  epoch: u64               # of the block at `height`
+  height: u64              # that the candidate has executed
+  protocolVersion: u16
+  application: text<1..32>
+  applicationVersion: u16
+  key: bytes32             # consensus key
+  peerKey: bytes32
 }
 
-records.entries = {
-  digest: bytes32
-  owner: bytes32
-  registered: u64
-  note: text<0..512>
-  revoked: u64
+SignedReady = {
+  ready: Ready
+  signature: bytes64
 }
 
 members.approve = Proposal
 
 members.retract = {
   proposal: bytes32
+}
+
+governance.approve = GovernanceProposal
+
+governance.retract = {
+  proposal: bytes32
+}
+
+governance.activate = {
+  proposal: bytes32
+  ready: list<SignedReady, 1..42>
 }
 
 assets.issue = {
@@ -356,6 +483,34 @@ event members.changed = {
   number: u64
   proposal: bytes32
   change: Change
+}
+
+event governance.approved = {
+  proposal: bytes32
+  organisation: text<1..32>
+  by: bytes32
+  approvals: u8              # there are now, in this organisation
+  threshold: u8
+  organisations: u16         # that have approved now
+  needed: u16                # of them
+}
+
+event governance.retracted = {
+  proposal: bytes32
+  organisation: text<1..32>
+  by: bytes32
+}
+
+event governance.passed = {
+  proposal: bytes32
+  change: GovernanceChange
+}
+
+event governance.changed = {
+  number: u64
+  proposal: bytes32
+  change: GovernanceChange
+  epoch: u64                # of the next block
 }
 
 event assets.issued = {

@@ -8,7 +8,7 @@ import { Cluster } from '../../support/cluster.ts';
 import { deliverTo, settle, signed } from '../../support/cluster-steps.ts';
 import { Forge } from '../../support/forge.ts';
 
-const ORDERED = { digest: sha256(Uint8Array.of(1)), view: 0 };
+const ORDERED = { epoch: 0, digest: sha256(Uint8Array.of(1)), view: 0 };
 
 /** Member 3 has the certificate of height 1, and no block; its machine then makes another state of it. */
 function divergedAtOne() {

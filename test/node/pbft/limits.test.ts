@@ -18,7 +18,7 @@ const batchAt = (height: number, name: string) => ({ height, timestamp: 1_000_00
 
 /** A VIEW-CHANGE as if it had been verified: what the core does with many does not depend on signatures. */
 function asking(sender: number, view: number): Verified<Message> {
-  const body = { epoch: 0, view, stable: { kind: 'genesis' as const, value: {} }, prepared: [] };
+  const body = { epoch: 0, view, stable: { kind: 'beginning' as const, value: {} }, prepared: [] };
   const value: ViewChange = { sender, body, signature: digestOf('signature') };
   return { kind: 'viewChange', value } as unknown as Verified<Message>;
 }

@@ -226,7 +226,7 @@ describe('snapshots (R7, R8)', () => {
     cluster.deliverOne(sent);
     const slot = state.slots.get(2);
     assert(slot !== undefined);
-    state.ordered.set(2, { digest: sha256(Uint8Array.of(2)), view: 0 });
+    state.ordered.set(2, { epoch: 0, digest: sha256(Uint8Array.of(2)), view: 0 });
     const head = { ...state.executed, height: 1 };
     state.low = 1;
     cluster.feed(1, { type: 'executed', head, transactions: 1, ordered: undefined });

@@ -80,7 +80,7 @@ describe('VIEW-CHANGE (V4, V7: every nested certificate is verified)', () => {
       forge.viewChange(2, 1),
     ];
     for (const value of changes) assert.equal(forge.judge({ kind: 'viewChange', value }), 'ok');
-    const carry = carryOf(0, 1, changes);
+    const carry = carryOf(0, 1, changes, 0);
     assert.equal(carry.base, 5);
     assert.deepEqual(carry.votes, [forge.vote(1, 6, digestOf('six'))]);
     const forged = [forge.certificate(forge.checkpoint(9), [0, 1]), otherChain.certificate(forge.checkpoint(9))];
@@ -108,7 +108,7 @@ describe('NEW-VIEW (V6, V7, V8)', () => {
     forge.viewChange(1, 2, { prepared: [high, third] }),
     forge.viewChange(3, 2),
   ];
-  const carry = carryOf(0, 2, changes).votes;
+  const carry = carryOf(0, 2, changes, 0).votes;
   const judgeNew = (viewChanges: readonly ViewChange[], votes: readonly Vote[] = carry): string =>
     forge.judge({ kind: 'newView', value: forge.newView(2, viewChanges, votes) });
   const replaced = (at: number, digest: Uint8Array): Vote[] => carry.with(at, { ...carry[at]!, digest }).slice();
@@ -164,7 +164,7 @@ describe('NEW-VIEW (V6, V7, V8)', () => {
   };
   for (const [what, viewChanges] of Object.entries(sets)) {
     it(`L23: one on ${what} is misconduct of its leader`, () => {
-      assert.match(judgeNew(viewChanges, carryOf(0, 2, viewChanges).votes), /^misconduct/);
+      assert.match(judgeNew(viewChanges, carryOf(0, 2, viewChanges, 0).votes), /^misconduct/);
     });
   }
 

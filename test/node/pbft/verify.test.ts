@@ -60,7 +60,7 @@ describe('what a signature is for (S6, N1)', () => {
     for (const message of everyMessage()) assert.equal(forge.judge(message), 'ok', message.kind);
   });
 
-  it('R07: the same messages signed for another genesis are refused, and so are those of another epoch', () => {
+  it('R07, R27: the same messages signed for another genesis are refused, and so are those of another epoch', () => {
     for (const message of everyMessage(OTHER_CHAIN)) assert.notEqual(forge.judge(message), 'ok', message.kind);
     for (const message of everyMessage()) {
       assert.notEqual(forge.judge(message, { genesisId: OTHER_CHAIN }), 'ok', message.kind);

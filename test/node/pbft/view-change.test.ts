@@ -39,7 +39,7 @@ describe('what a view takes over (V7)', () => {
     return {
       sender,
       signature: digestOf(''),
-      body: { epoch: 0, view, stable: { kind: 'genesis', value: {} }, prepared },
+      body: { epoch: 0, view, stable: { kind: 'beginning', value: {} }, prepared },
     };
   };
 
@@ -69,7 +69,7 @@ describe('what a view takes over (V7)', () => {
             return viewChange(member, 2, own === undefined ? second : [own, ...second]);
           });
           for (const chosen of subsets(changes, q)) {
-            const [vote, next, ...more] = carryOf(0, 2, chosen).votes;
+            const [vote, next, ...more] = carryOf(0, 2, chosen, 0).votes;
             assert.deepEqual(vote!.digest, committed, `${chosen.map(({ sender }) => sender)} without ${faulty}`);
             // What one member prepared may be carried or not: another quorum has it or null, never a third.
             if (next !== undefined) assert.deepEqual(next.digest, single);
@@ -81,7 +81,7 @@ describe('what a view takes over (V7)', () => {
       assert.equal(checked, { 4: 4 * 3 * 4, 7: 21 * 10 * 21 }[n]);
       // Where nobody prepared anything, null is due from every quorum.
       const hole = members.map((member) => viewChange(member, 2, [certificate(1, 2, single!)]));
-      for (const chosen of subsets(hole, q)) assert.deepEqual(carryOf(0, 2, chosen).votes[0]!.digest, null1);
+      for (const chosen of subsets(hole, q)) assert.deepEqual(carryOf(0, 2, chosen, 0).votes[0]!.digest, null1);
     });
 
     it(`L24: each of the NEW-VIEWs that ${n} members allow is accepted, and all carry what was committed`, () => {
@@ -116,7 +116,7 @@ describe('a leader that is left (V1 to V9)', () => {
     cluster.crash(0);
     until(cluster, () => othersAre(cluster, heights, 2), 'the gap is filled');
     assert.deepEqual(views(cluster).slice(1), [1, 1, 1]);
-    const filled = executeBatch(genesisHead(cluster.genesisId), nullBatch(1));
+    const filled = executeBatch(genesisHead(cluster.genesisId, cluster.validators), nullBatch(1));
     assert.deepEqual(cluster.chain(2)[1]!.blockHash, filled.blockHash);
   });
 
@@ -243,7 +243,7 @@ describe('a leader that is left (V1 to V9)', () => {
     // And a heartbeat follows, which is due long since.
     until(cluster, () => othersAre(cluster, heights, 2), 'it is carried');
     assert(othersAre(cluster, views, 1));
-    const expected = executeBatch(genesisHead(cluster.genesisId), batch!);
+    const expected = executeBatch(genesisHead(cluster.genesisId, cluster.validators), batch!);
     for (const member of [1, 2, 3]) {
       assert.deepEqual(cluster.chain(member)[1]!.blockHash, expected.blockHash);
       assert.equal(cluster.chain(member)[1]!.timestamp, batch!.timestamp, 'not stamped again');

@@ -42,7 +42,7 @@ function oneKnows(): Attack {
     ),
     happened: both(did('hidden'), left, () => known!.height > others),
     holds(_, nodes) {
-      for (const node of nodes.filter(({ member }) => member !== 2)) {
+      for (const node of nodes.filter(({ machine }) => machine !== 2)) {
         if (!node.isUp()) continue;
         const row = node.disk.rows.get(
           Buffer.concat([Uint8Array.of(KINDS.block), heightKey(known!.height)]).toString('latin1'),

@@ -16,18 +16,25 @@ function relayed(): Attack {
       sent = 0;
       const { genesis, crypto, parameters } = world.chain;
       const { id: genesisId, validators } = genesis;
-      const context = { genesisId, epoch: 0, validators, verify: crypto.verify, window: parameters.window };
+      const context = {
+        genesisId,
+        epoch: 0,
+        validators,
+        verify: crypto.verify,
+        beginning: 0,
+        window: parameters.window,
+      };
       const { corrupt } = world.network;
       at(300, isolate(0))(world);
       at(2_000, reunite)(world);
       world.network.corrupt = (from, to, frame) => {
         const decoded = frame[0] === FRAME_MESSAGE ? tryDecode(messageCodec, frame.subarray(1)) : undefined;
-        if (from.member !== 1 && decoded?.ok) {
+        if (from.machine !== 1 && decoded?.ok) {
           sent++;
           const judged = verifyMessage(decoded.value, context);
           // Proof of misconduct is passed on, being what it is.
           if (!judged.ok && judged.reject.code !== 'misconduct')
-            world.checker.fail('I24', `member ${from.member} sends ${decoded.value.kind}: ${judged.reject.detail}`);
+            world.checker.fail('I24', `machine ${from.machine} sends ${decoded.value.kind}: ${judged.reject.detail}`);
         }
         return corrupt(from, to, frame);
       };

@@ -240,7 +240,7 @@ const LEADER: readonly Attack[] = [
     title: 'L27: a leader that forgets what it proposed (a copy of it proposes something else) is convicted',
     plan: { twins: [0] },
     happened: both(did('twins'), left, (_, nodes) =>
-      nodes.some(({ member, validator }) => member !== 0 && (validator?.state.evidence.get(0)?.length ?? 0) > 0),
+      nodes.some((node) => node.machine !== 0 && node.evidenceAgainst(0).length > 0),
     ),
     seeds: [3, 4, 5],
   },

@@ -136,7 +136,7 @@ export class Describe {
   }
 
   #viewChange({ view, stable, prepared }: ViewChangeBody): string {
-    const base = stable.kind === 'genesis' ? 0 : stable.value.checkpoint.height;
+    const base = stable.kind === 'beginning' ? 0 : stable.value.checkpoint.height;
     const certificates = prepared.map(({ vote }) => this.vote(vote)).join(', ') || 'nothing';
     return `VIEW-CHANGE ${view} (stable ${base}, prepared ${certificates})`;
   }

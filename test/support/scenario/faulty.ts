@@ -58,7 +58,7 @@ function checkpointOf(cluster: Cluster, words: Words): Unsigned {
   return { kind: 'checkpoint', checkpoint };
 }
 
-const GENESIS = { kind: 'genesis', value: {} } as const;
+const GENESIS = { kind: 'beginning', value: {} } as const;
 
 /** `NEW-VIEW 1 of v0 v1 v2 carries 1/1 {a} 1/2 null`; the VIEW-CHANGEs are those that these members have sent. */
 function newViewOf(cluster: Cluster, names: Names, sent: readonly ViewChange[], words: Words): Unsigned {
