@@ -30,17 +30,17 @@ export function signingIn({ number, validators }: Epoch, peerKey: Uint8Array, si
 }
 
 /**
- * Whom the node with this peer key talks to in an epoch, also when it has no vote there. E6: members of the epoch before go on being served as guests while `isFresh`: until a
- * block of this epoch is stable. `genesis` has hints where to find those that were there from the beginning.
+ * Whom the node with this peer key talks to in an epoch, also when it has no vote there. E6: members of the epoch before go on
+ * being served as guests while `servesLeaving`. `genesis` has hints where to find those that were there from the beginning.
  */
 export function peerSetOf(
   { number, validators }: Epoch,
   peerKey: Uint8Array,
   { previous, guests }: Membership,
-  isFresh: boolean,
+  servesLeaving: boolean,
   genesis: Pick<Genesis, 'validators' | 'addresses'>,
 ): PeerSet {
-  const leaving = isFresh && previous !== undefined && previous.number === number - 1 ? previous.validators : [];
+  const leaving = servesLeaving && previous !== undefined && previous.number === number - 1 ? previous.validators : [];
   const index = indexIn(validators, { peerKey });
   return {
     epoch: number,

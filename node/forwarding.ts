@@ -10,8 +10,10 @@ export interface ForwardingContext {
   /** Own index in the set; NO_MEMBER for a node without a vote. */
   self(): number;
   broadcast(frame: Uint8Array): void;
-  /** Without a vote: hands packed transactions to a member, which admits them. */
-  submit(packed: Uint8Array): void;
+  /** Without a vote: hands packed transactions to so many members, which admit them. */
+  submit(packed: Uint8Array, members: number): void;
+  /** f + 1: one of so many members is honest. */
+  enough(): number;
   send(to: number, frame: Uint8Array): void;
   leader(): number;
   /** These are pending for two rounds or more. */
@@ -53,6 +55,12 @@ export class Forwarding {
     this.#offerToLeader([...this.#context.pool.pending()].slice(0, OFFERED_MAX));
   }
 
+  /** E6: what a node without a vote holds is handed on while it is served; it may just have become one. */
+  enteredEpoch(): void {
+    const { self, pool, enough } = this.#context;
+    if (self() === NO_MEMBER) this.#submit([...pool.pending()].slice(0, OFFERED_MAX), enough());
+  }
+
   close(): void {
     this.#stop();
   }
@@ -65,9 +73,14 @@ export class Forwarding {
   }
 
   #send(entries: readonly PoolEntry[]): void {
-    const { self, broadcast, submit } = this.#context;
-    const isMember = self() !== NO_MEMBER;
-    for (const packed of packedParts(entries)) isMember ? broadcast(transactionsFrame(packed)) : submit(packed);
+    const { self, broadcast } = this.#context;
+    if (self() === NO_MEMBER) return this.#submit(entries, 1);
+    for (const packed of packedParts(entries)) broadcast(transactionsFrame(packed));
+    this.#handed(entries);
+  }
+
+  #submit(entries: readonly PoolEntry[], members: number): void {
+    for (const packed of packedParts(entries)) this.#context.submit(packed, members);
     this.#handed(entries);
   }
 

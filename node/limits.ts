@@ -69,5 +69,7 @@ export const FOLLOW_BLOCKS_MAX = 256;
 export const HANDOFF_RETRY_MS = 1_000;
 /** How long it counts that a node knew all that a member knew, and how far behind in block time it may be for that. */
 export const CURRENT_MS = 3_000;
+/** E6: how long those that have left are served after the first final block of the epoch. */
+export const LEAVING_MS = 60_000;
 /** How often one member is told that its epoch has ended. */
 export const HANDOFF_TOLD_MS = 250;

@@ -60,12 +60,12 @@ export class PeerClient {
     return undefined;
   }
 
-  /** T9: hands packed transactions to one member after the other, which admits them. */
-  submit(transactions: Uint8Array): void {
+  /** T9: hands packed transactions to so many members, which admit them; the next time to the next ones. */
+  submit(transactions: Uint8Array, copies: number): void {
     const members = this.#context.network.connected();
-    const member = members[this.#turn++ % members.length];
-    if (member === undefined) return;
-    void this.ask(member, encode(requestCodec, { kind: 'submit', value: { transactions } }));
+    const request = encode(requestCodec, { kind: 'submit', value: { transactions } });
+    for (let i = Math.min(copies, members.length); i > 0; i--)
+      void this.ask(members[this.#turn++ % members.length]!, request);
   }
 
   /** The answer of a member, or undefined when it can't be reached or refuses. */

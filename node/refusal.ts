@@ -15,10 +15,10 @@ export function refusalOf(
   connected: number,
 ): Refusal | undefined {
   if (mode === 'halted') return { code: 'halted', detail: reason, retryAfter: 60 };
-  if (mode === 'behind' || mode === 'starting') return { code: 'syncing', detail: reason, retryAfter: 1 };
+  if (mode === 'behind') return { code: 'syncing', detail: reason, retryAfter: 1 };
   if (mode === 'observing' && low > executed.height + FOLLOW_BLOCKS_MAX)
     return { code: 'syncing', detail: reason, retryAfter: 1 };
-  // Without a vote it hands on what it gets: it needs somebody who takes it.
+  // Whoever does not vote, or not yet (R6), hands on what it gets: it needs somebody who takes it.
   const needed = mode === 'observing' ? 2 : quorum;
   if (connected >= needed) return undefined;
   const detail = `${connected} of ${needed} validators needed are connected`;

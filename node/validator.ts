@@ -5,10 +5,9 @@ import { parametersProblem } from '../ledger/parameters.ts';
 import type { SignedReady } from '../ledger/ready.ts';
 import type { Reply, SignedReply } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
-import type { PeerSet } from '../p2p/index.ts';
 import { Bodies } from './bodies.ts';
 import { CatchUp } from './catch-up.ts';
-import { type Checks, configOf, contextOf, indexIn, peerSetOf, renewed, signingIn, startingEpoch } from './epochs.ts';
+import { type Checks, configOf, contextOf, indexIn, renewed, signingIn, startingEpoch } from './epochs.ts';
 import { Execution } from './execution.ts';
 import { FollowEpochs } from './follow-epochs.ts';
 import { Forwarding } from './forwarding.ts';
@@ -37,6 +36,7 @@ import { isHeld } from './pbft/useful.ts';
 import type { MessageContext } from './pbft/verify.ts';
 import { PeerClient } from './peer-client.ts';
 import { answerPeer } from './peer-server.ts';
+import { PeerSets } from './peer-sets.ts';
 import { NO_MEMBER, type PoolEntry, staticProblem } from './pool-entry.ts';
 import type { Head, Installed, JournalEntry, Membership } from './ports.ts';
 import { signReady } from './ready.ts';
@@ -69,13 +69,11 @@ export class Validator {
   readonly pool: Mempool;
   readonly intake: Intake;
   readonly counters = { blamed: 0, evidence: 0, refusedBatches: 0, viewChanges: 0, epochs: 0 };
-  #membership: Membership;
+  readonly #peerSets: PeerSets;
   /** Of every message, in whatever epoch. */
   readonly #checks: Checks;
   #context: MessageContext;
   #signing: Signing;
-  /** E6: no block of the epoch is final yet, so members that have left it are still served. */
-  #isFresh = true;
   /** E3: an epoch is being entered. */
   #entering = false;
   #observer: Observer | undefined;
@@ -84,7 +82,6 @@ export class Validator {
     const scheduler = onceOnly(options.scheduler);
     this.#options = { ...options, scheduler };
     const { genesis, opened, application, network, log, fatal } = options;
-    this.#membership = opened.membership;
     const epoch = startingEpoch(opened);
     const signing = signingIn(epoch, options.peerKey, options.signers);
     this.#checks = {
@@ -117,6 +114,8 @@ export class Validator {
       blame: (member: number, reason: string) => this.#blame(member, reason),
       fatal,
     };
+    const isFresh = finalHeight < epoch.firstHeight;
+    this.#peerSets = new PeerSets({ ...options, ...common }, opened.membership, isFresh);
     this.#peers = new PeerClient({
       ...common,
       isKnown: (key) => this.#bodies.body(key) !== undefined || this.#recent.has(key) || this.intake.isArriving(key),
@@ -170,7 +169,8 @@ export class Validator {
       ...common,
       pool: this.pool,
       broadcast: (frame) => network.broadcast(frame),
-      submit: (packed) => this.#peers.submit(packed),
+      submit: (packed, members) => this.#peers.submit(packed, members),
+      enough: () => this.state.faults + 1,
       send: (to, frame) => void network.send(to, frame),
       leader: () => leaderOf(this.state),
       stale: (entries) => this.#ordering.dropExecuted(entries),
@@ -202,7 +202,6 @@ export class Validator {
       executedAmong: (ids) => options.ledger.query('executedAmong', { ids }),
       added: (entries, own) => this.#added(entries, own),
     });
-    this.#isFresh = finalHeight < epoch.firstHeight;
     this.#execution = new Execution({
       ...common,
       ledger: options.ledger,
@@ -216,8 +215,8 @@ export class Validator {
       skipsBlocks: opened.base > 0,
       finalHeight,
       observer: () => this.#observer,
-      membershipChanged: () => void this.#admit().catch(fatal),
-      final: (height) => this.#outlive(height),
+      membershipChanged: () => void this.#peerSets.admit().catch(fatal),
+      final: (height) => this.#peerSets.final(height),
     });
     this.#refit((index) => index);
   }
@@ -297,7 +296,7 @@ export class Validator {
   /** What a node does that begins, or begins anew in another epoch. */
   #begin(uncertified: readonly UncertifiedHead[]): void {
     const { network } = this.#options;
-    network.update(this.#peerSet());
+    this.#peerSets.update();
     this.#runner.dispatch({ type: 'started', uncertified });
     for (const member of network.connected()) this.#runner.dispatch({ type: 'channel', member, open: true });
     for (const { peerKey, connected } of network.guests())
@@ -392,7 +391,7 @@ export class Validator {
     const { head, recentIds, membership } = installed;
     const certificate = decode(certificateCodec, installed.certificate);
     if (certificate.checkpoint.epoch === this.state.config.epoch) {
-      this.#membership = membership;
+      this.#peerSets.replace(membership);
       this.#runner.dispatch({ type: 'executed', head, transactions: recentIds.length / 32, ordered: undefined });
     } else {
       // E7: hand-offs have led here; the blocks of the epochs between were never executed.
@@ -400,13 +399,6 @@ export class Validator {
     }
     this.#execution.final();
     this.#ordering.announce();
-  }
-
-  /** E6: a block of the epoch is final, so whoever has left it is served no more. */
-  #outlive(height: number): void {
-    if (!this.#isFresh || height < this.state.config.firstHeight) return;
-    this.#isFresh = false;
-    this.#options.network.update(this.#peerSet());
   }
 
   /** E3: the last block of the epoch is executed and stable here. */
@@ -452,12 +444,11 @@ export class Validator {
     if (this.#abort.signal.aborted || number <= this.state.config.epoch) return;
     const before = this.state;
     const config = configOf(epoch, signing.self, genesis.id);
-    this.#membership = membership;
+    this.#peerSets.enter(membership, head.height < epoch.firstHeight);
     this.#context = contextOf(epoch, this.#checks);
     this.#guard.enter(signing);
     this.#signing = signing;
     this.#guard.forget(head.height);
-    this.#isFresh = head.height < epoch.firstHeight;
     this.#runner.enter(restoreState(config, { head, stable: certificate, records: allEvidence(before) }, now()));
     this.#bodies.dropAbove(head.height);
     this.#refit((index) => indexIn(epoch.validators, before.config.validators[index]));
@@ -466,6 +457,7 @@ export class Validator {
     log.info({ epoch: number, height: head.height, index: signing.self }, 'epoch entered');
     this.#begin([]);
     this.#follow.entered();
+    this.#forwarding.enteredEpoch();
     this.#execution.final();
   }
 
@@ -477,19 +469,6 @@ export class Validator {
       const decoded = decodeTransaction(genesis.id, bytes);
       return decoded.ok && staticProblem(decoded.value, application, parameters) === undefined;
     });
-  }
-
-  /** Somebody else is admitted; if the epoch has ended too, entering the next one says so. */
-  async #admit(): Promise<void> {
-    this.#membership = await this.#options.ledger.query('membership', {});
-    if (!this.#abort.signal.aborted) this.#options.network.update(this.#peerSet());
-  }
-
-  #peerSet(): PeerSet {
-    const { current, previous } = this.#membership;
-    const { genesis, peerKey } = this.#options;
-    const epoch = this.state.config.epoch === current.number ? current : previous!;
-    return peerSetOf(epoch, peerKey, this.#membership, this.#isFresh, genesis);
   }
 
   #blame(member: number, reason: string): void {

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { sha256 } from '../../ledger/hash.ts';
 import type { Unsigned } from '../../node/pbft/messages.ts';
+import { restoreState } from '../../node/pbft/restore.ts';
 import type { Verified } from '../../node/pbft/verify.ts';
 import { Runner, type RunnerPorts } from '../../node/runner.ts';
 import { Cluster } from '../support/cluster.ts';
+
+const NOW = { wall: 0, monotonic: 0 };
 
 /** A runner whose journal says that a group is durable only when it is told to; what it signed then. */
 function held() {
@@ -44,7 +47,7 @@ function held() {
     await new Promise((resolve) => setImmediate(resolve));
     return signed.map(({ kind }) => kind).filter((kind) => kind !== 'status');
   };
-  return { state, digest: message.value.vote.digest, durable };
+  return { state, runner, guard, digest: message.value.vote.digest, durable };
 }
 
 it('S1: a vote is signed when its record is durable, and not before', async () => {
@@ -64,4 +67,12 @@ it('rule N11: it is signed when just this digest was executed', async () => {
   state.executed = { ...state.executed, height: 1 };
   state.ordered.set(1, { epoch: 0, digest, view: 0 });
   assert.deepEqual(await durable(), ['prepare']);
+});
+
+it('E3: a vote whose record becomes durable when its epoch is over is never signed', async () => {
+  const { state, runner, guard, durable } = held();
+  const config = { ...state.config, epoch: 1, firstHeight: 1 };
+  guard.enter({ epoch: 1, self: 1, signer: undefined });
+  runner.enter(restoreState(config, { head: state.executed, stable: undefined, records: [] }, NOW));
+  assert.deepEqual(await durable(), []);
 });

@@ -331,8 +331,10 @@ export class Checker {
   #showsItsCommits(node: SimNode, epoch: Epoch): void {
     const body = node.validator?.state.asking;
     if (body === undefined) return;
-    const base = body.stable.kind === 'certificate' ? body.stable.value.checkpoint.height : 0;
-    const knowsEnd = this.#record(node).reached > epoch.number;
+    const stable = body.stable.kind === 'certificate' ? body.stable.value.checkpoint : undefined;
+    const base = stable?.height ?? 0;
+    // E2: whoever has not executed the last block may hold its certificate, which says that it is the last one.
+    const knowsEnd = this.#record(node).reached > epoch.number || stable?.nextEpoch === epoch.number + 1;
     for (const [height, view] of epoch.commitViewsOf(node.key)) {
       if (height <= base || view >= body.view) continue;
       if (knowsEnd && this.#epochs.isVoid(epoch.number, height)) continue;

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { toHex } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
 import { SIGN_KINDS } from '../../ledger/sign-bytes.ts';
 import { installFastHashing } from '../../node/hashing.ts';
 import { headCodec } from '../../node/ledger/records.ts';
-import { voteCodec } from '../../node/pbft/messages.ts';
 import { heightKey, KINDS } from '../../node/store/store.ts';
 import { all, at, crash, cut, directed, heightOf, type Script, split } from './directed.ts';
 import type { SimDisk } from './disk.ts';
 import type { SimNode } from './node.ts';
 import { Random } from './random.ts';
 import type { ScriptWorld } from './run.ts';
+import { KIND_AT, signedTwice } from './signed-twice.ts';
 
 /** Disks that fail, directed: at every place of the product that writes. `directed` asserts the checker's promises. */
 
@@ -218,27 +217,6 @@ function votesOf({ checker }: ScriptWorld, machine: number, votes: string[]): vo
     signed(node, bytes);
   };
 }
-
-/** I8 for a machine whose disk makes it count as faulty: slots that it has signed two contents for. */
-function signedTwice({ checker }: ScriptWorld, machine: number, twice: string[]): void {
-  const signed = checker.signed.bind(checker);
-  const first = new Map<string, string>();
-  checker.signed = (node, bytes) => {
-    const kind = bytes[KIND_AT]!;
-    const body = bytes.subarray(KIND_AT + 1 + 32);
-    const isVote = kind === SIGN_KINDS.prePrepare || kind === SIGN_KINDS.prepare || kind === SIGN_KINDS.commit;
-    if (node.machine === machine && isVote) {
-      const { view, height, digest } = decode(voteCodec, body);
-      const [slot, content] = [`${kind} ${view} ${height}`, toHex(digest)];
-      if (first.has(slot) && first.get(slot) !== content) twice.push(slot);
-      first.set(slot, content);
-    }
-    signed(node, bytes);
-  };
-}
-
-/** Where the kind stands in sign bytes. */
-const KIND_AT = 'quorate/1'.length;
 
 describe('disks that lie or were changed', { concurrency: 1 }, () => {
   for (const [what, lies, found] of [

@@ -7,6 +7,8 @@ export interface Mutant {
   readonly patches: readonly Patch[];
   /** Where it shows soonest. */
   readonly profile?: Profile;
+  /** A test file that must fail: it needs one schedule that seeds hit too rarely. */
+  readonly test?: string;
 }
 
 interface Patch {
@@ -474,6 +476,53 @@ export const MUTANTS: readonly Mutant[] = [
     'this.#self = self;',
     'epochs',
   ),
+  {
+    name: 'nobody is asked in a later epoch what it holds of the own signatures',
+    patches: [
+      patch(
+        'node/pbft/restore.ts',
+        'state.answered.size < state.quorum - 1) return;',
+        '(state.config.epoch === 0 && state.answered.size < state.quorum - 1)) return;',
+      ),
+    ],
+    test: 'test/sim/epochs.test.ts',
+  },
+  {
+    name: 'nothing is dropped above the last height of an epoch',
+    patches: [
+      patch('node/pbft/checkpoints.ts', 'state.handedOver = Math.min(state.handedOver, height);', ''),
+      patch(
+        'node/pbft/checkpoints.ts',
+        'for (const of of perHeight) for (const known of of.keys()) if (known > height) of.delete(known);',
+        'void perHeight;',
+      ),
+    ],
+    test: 'test/node/pbft/epochs.test.ts',
+  },
+  {
+    name: 'what waited for the disk is signed in the next epoch',
+    patches: [
+      patch('node/runner.ts', 'if (epochOf(unsigned) !== config.epoch) return true;', ''),
+      patch('node/guard.ts', 'assert(epoch === this.#epoch, `asked', 'assert(epoch >= 0, `asked'),
+    ],
+    test: 'test/node/runner.test.ts',
+  },
+  {
+    name: 'a candidate is added although nobody hears it',
+    patches: [
+      patch(
+        'node/ordering.ts',
+        'candidates.length === 0 || this.#context.areHeard(candidates)',
+        'candidates.length >= 0',
+      ),
+    ],
+    test: 'test/sim/epochs.test.ts',
+  },
+  {
+    name: 'who leaves keeps to itself what it has accepted',
+    patches: [patch('node/validator.ts', 'this.#forwarding.enteredEpoch();', '')],
+    test: 'test/sim/epochs.test.ts',
+  },
   of(
     'a failed fsync is not fatal',
     'node/journal/journal.ts',

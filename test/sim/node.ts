@@ -128,10 +128,10 @@ export class SimNode implements Endpoint {
     return this.#epoch;
   }
 
-  /** A new consensus key in its files: it counts from the next start, which follows if the process runs. */
+  /** A new consensus key in its files: it counts from the next start, which follows if a process runs or boots. */
   addKey(signer: Signer): void {
     this.signers.push(signer);
-    if (!this.isUp()) return;
+    if (this.#process === undefined) return;
     this.crash(false);
     this.start();
   }

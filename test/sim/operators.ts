@@ -1,14 +1,9 @@
 import { toHex } from '../../ledger/bytes.ts';
-import type { Json } from '../../ledger/codec.ts';
-import {
-  type GovernanceChange,
-  governanceProposalCodec,
-  governanceProposalId,
-} from '../../ledger/modules/governance-change.ts';
-import { readyMessage, rotationMessage, type SignedReady, signedReadyCodec } from '../../ledger/ready.ts';
+import type { GovernanceChange, GovernanceProposal } from '../../ledger/modules/governance-change.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 import { faultsTolerated } from '../../ledger/validators.ts';
 import type { SimChain } from './chain.ts';
+import { Administrators, readyOf } from './governance.ts';
 import type { Loop } from './loop.ts';
 import type { EpochSeen, SimNode } from './node.ts';
 import type { Random } from './random.ts';
@@ -39,13 +34,14 @@ const PATIENCE_MS = 6_000;
  */
 export class Operators {
   readonly #world: OperatorsWorld;
-  #nonce = 1_000_000;
+  readonly #administrators: Administrators;
   #ended = false;
   /** Changes that took effect, by kind. */
   readonly changes = new Map<string, number>();
 
   constructor(world: OperatorsWorld) {
     this.#world = world;
+    this.#administrators = new Administrators(world.chain);
   }
 
   start(): void {
@@ -104,12 +100,7 @@ export class Operators {
         const node = random.pick(nodes.filter(({ machine }) => inSet(machine) && !faulty.has(machine)));
         if (node === undefined) return undefined;
         const own = validators.find(({ peerKey }) => toHex(peerKey) === toHex(node.peerKey))!;
-        const signer = chain.newSigner(node.machine);
-        node.addKey(signer);
-        const next = { ...own, key: signer.publicKey };
-        const possession = chain.realSignerOf(signer).sign(rotationMessage(chain.genesis.id, next));
-        const value = { key: own.key, next: signer.publicKey, peerKey: own.peerKey, possession };
-        return { value: { kind, value }, candidates: [] };
+        return { value: this.#administrators.rotation(node, own), candidates: [] };
       }
       default: {
         const most1 = Math.max(1, faultsTolerated(n));
@@ -123,7 +114,7 @@ export class Operators {
         const byzantine = nodes.filter(({ machine }) => faulty.has(machine)).length;
         if (added.length + removes.length === 0 || next < 4 || faultsTolerated(next) < byzantine) return undefined;
         const value = {
-          add: added.map((node) => this.#validatorOf(node)),
+          add: added.map((node) => this.#administrators.newValidator(node)),
           remove: removes.map(({ key }) => key),
           shrinksTo: faultsTolerated(next) < faultsTolerated(n) ? next : 0,
         };
@@ -132,26 +123,15 @@ export class Operators {
     }
   }
 
-  /** E4: a key that was in a set once is in none again. */
-  #validatorOf(node: SimNode) {
-    const { chain } = this.#world;
-    const signer = chain.newSigner(node.machine);
-    node.addKey(signer);
-    const { machine } = node;
-    const organisation = chain.genesis.organisations[machine % chain.genesis.organisations.length]!.name;
-    return { name: `v${machine}-${this.#nonce}`, organisation, key: signer.publicKey, peerKey: node.peerKey };
-  }
-
   #propose(kind: string, epoch: EpochSeen, change: GovernanceChange, candidates: readonly SimNode[]): void {
     const { random, chain, loop } = this.#world;
     const proposal = { nonce: random.bytes(8), expires: this.#validUntil(), change };
-    const args = governanceProposalCodec.toJson(proposal) as Json;
     const organisations = chain.genesis.organisations.map(({ name }) => name);
     const own =
       change.kind === 'rotate' ? epoch.validators.find(({ key }) => toHex(key) === toHex(change.value.key)) : undefined;
     const needed = own === undefined ? Math.floor((2 * organisations.length) / 3) + 1 : 1;
     const voters = own === undefined ? random.shuffle(organisations).slice(0, needed) : [own.organisation];
-    const approvals = voters.map((name) => this.#transaction(name, 'approve', args));
+    const approvals = this.#administrators.approvals(proposal, voters, this.#validUntil());
     const since = loop.now;
     const look = (): void => {
       if (this.#ended) return;
@@ -163,7 +143,7 @@ export class Operators {
         return;
       }
       if (open.length === 0 && candidates.length > 0) {
-        return this.#activate(kind, epoch, governanceProposalId(proposal), voters[0]!, candidates);
+        return this.#activate(kind, epoch, proposal, voters[0]!, candidates);
       }
       if (loop.now - since < PATIENCE_MS) loop.after(LOOK_MS, look);
       else this.start();
@@ -175,11 +155,11 @@ export class Operators {
   #activate(
     kind: string,
     epoch: EpochSeen,
-    id: Uint8Array,
+    proposal: GovernanceProposal,
     organisation: string,
     candidates: readonly SimNode[],
   ): void {
-    const { loop, random, note } = this.#world;
+    const { loop, random, note, chain } = this.#world;
     for (const node of candidates) node.start();
     const since = loop.now;
     let sent: Transaction | undefined;
@@ -188,13 +168,11 @@ export class Operators {
       if (this.#ended) return;
       if (this.epoch().number > epoch.number) return this.#done(kind);
       if (loop.now - since > PATIENCE_MS) return this.start();
-      const ready = candidates.map((node) => this.#readyOf(node));
+      const ready = candidates.map((node) => readyOf(chain, node));
       const stale = sent === undefined || loop.now - sentAt > 1_500;
       if (stale && ready.every((one) => one !== undefined)) {
-        sent = this.#transaction(organisation, 'activate', {
-          proposal: toHex(id),
-          ready: ready.map((one) => signedReadyCodec.toJson(one!)),
-        });
+        const signed = ready.map((one) => one!);
+        sent = this.#administrators.activation(proposal, organisation, signed, this.#validUntil());
         sentAt = loop.now;
         // Whoever was ready may be gone when it is one of them.
         if (random.chance(0.15)) {
@@ -210,30 +188,11 @@ export class Operators {
     look();
   }
 
-  #readyOf(node: SimNode): SignedReady | undefined {
-    const { chain } = this.#world;
-    const state = node.validator?.state;
-    if (state === undefined || state.mode !== 'observing' || state.low > state.executed.height) return undefined;
-    const { parameters, epoch } = state.config;
-    const { protocolVersion, application, applicationVersion } = parameters;
-    const signer = node.signers.at(-1)!;
-    const versions = { protocolVersion, application, applicationVersion };
-    const ready = { epoch, height: state.executed.height, ...versions, key: signer.publicKey, peerKey: node.peerKey };
-    return { ready, signature: chain.realSignerOf(signer).sign(readyMessage(chain.genesis.id, ready)) };
-  }
-
   #done(kind: string): void {
     this.changes.set(kind, (this.changes.get(kind) ?? 0) + 1);
     const { number, validators } = this.epoch();
     this.#world.note(`operators: epoch ${number} has ${validators.length} members`);
     this.start();
-  }
-
-  #transaction(organisation: string, action: string, args: Json): Transaction {
-    const { chain } = this.#world;
-    const signer = chain.administratorOf(organisation);
-    const options = { nonce: this.#nonce++, validUntil: this.#validUntil(), signer };
-    return chain.sign(`admin ${organisation}`, 'governance', action, args, options);
   }
 
   #validUntil(): number {

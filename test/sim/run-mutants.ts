@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { campaign } from './campaign.ts';
 import { MUTANTS } from './mutants.ts';
@@ -9,7 +10,13 @@ const { values } = parseArgs({ options: { only: { type: 'string' }, from: { type
 const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
 const needed: number[] = [];
 const survivors: string[] = [];
-for (const { name, profile = 'all' } of chosen) {
+for (const { name, profile = 'all', test } of chosen) {
+  if (test !== undefined) {
+    if (!failsIn(test, name)) survivors.push(name);
+    console.log(`${survivors.at(-1) === name ? 'SURVIVED ' : '          '}${name}  (${test})`);
+    continue;
+  }
+
   const from = Number(values.from);
   let caught: { seed: number; why: string } | undefined;
   try {
@@ -36,10 +43,20 @@ needed.sort((a, b) => a - b);
 console.log(
   JSON.stringify({
     mutants: chosen.length,
-    caught: needed.length,
+    caught: chosen.length - survivors.length,
     survivors,
     medianSeeds: needed[Math.floor(needed.length / 2)],
     worstSeeds: needed.at(-1),
   }),
 );
 process.exitCode = survivors.length > 0 ? 1 : 0;
+
+/** Whether a test file finds the mutant. */
+function failsIn(test: string, mutant: string): boolean {
+  const { status } = spawnSync(process.execPath, ['--import', './test/sim/install-mutant.ts', test], {
+    cwd: new URL('../../', import.meta.url),
+    env: { ...process.env, QUORATE_MUTANT: mutant },
+    stdio: 'ignore',
+  });
+  return status !== 0;
+}
