@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createGenesis, possessionMessage } from '../genesis/ceremony.ts';
 import type { Genesis } from '../genesis/genesis.ts';
 import { blockHash, encodedReceipt, type Header, receiptsRoot, transactionsRoot } from '../ledger/block.ts';
-import { bundleCodec } from '../ledger/bundle.ts';
+import { bundleCodec, handoffOf } from '../ledger/bundle.ts';
 import { toHex, utf8Encode } from '../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointSignBytes } from '../ledger/checkpoint.ts';
 import { encode } from '../ledger/codec.ts';
@@ -46,6 +46,7 @@ export function genesisOf(validators: readonly Member[]): Genesis {
     {
       chain: CHAIN,
       time: START,
+      recovery: 0,
       organisations: validators.map(({ organisation }, index) => ({
         name: organisation,
         administrators: [signerOf(`administrator ${index}`).publicKey],
@@ -150,7 +151,7 @@ export function handoffBundle(pool: readonly Member[], genesis: Genesis, n: numb
   const handoffs = Array.from({ length: epochs }, (_, epoch) => {
     const next = setOf(epoch + 1).map(asValidator);
     const checkpoint = { height: 9_000 * (epoch + 1), nextEpoch: epoch + 1, nextValidatorsHash: validatorsHash(next) };
-    return { certificate: certify(setOf(epoch), genesis, epoch, checkpoint), next };
+    return handoffOf(certify(setOf(epoch), genesis, epoch, checkpoint), next);
   });
   return {
     format: 'quorate-proof-1',

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { stateProofCodec } from '../ledger/bundle.ts';
 import { concatBytes, equalBytes, utf8Encode } from '../ledger/bytes.ts';
 import { encode } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
-import { encodeStateProof, rootFromStateProof, statePath } from '../ledger/state-proof.ts';
+import { encodeStateProof, rootFromStateProof, statePath, stateProofCodec } from '../ledger/state-proof.ts';
 import { StateTree } from '../ledger/state-tree.ts';
 import { median, type Row, rounded, sizes } from './row.ts';
 

@@ -45,6 +45,8 @@ export const genesisCodec = struct({
   /** In the order of the set: the index is what bitmaps and leaders count. */
   validators: list(validatorEntryCodec, VALIDATORS_MAX, 1),
   accounts: list(accountEntryCodec, ACCOUNTS_MAX),
+  /** R10: how many of 100 organisations must sign a recovery, at least 67; 0: none is ever possible. */
+  recovery: u8,
   parameters: parametersCodec,
 });
 export type GenesisFile = CodecType<typeof genesisCodec>;

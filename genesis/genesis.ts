@@ -22,6 +22,8 @@ export interface Genesis {
   readonly addresses: readonly (readonly string[])[];
   readonly accounts: GenesisFile['accounts'];
   readonly parameters: Parameters;
+  /** R10: how many of 100 organisations must sign a recovery; 0: none is possible. */
+  readonly recovery: number;
   /** What is allowed but should be shown to whoever starts the chain. */
   readonly warnings: readonly string[];
 }
@@ -58,6 +60,7 @@ export function readGenesis(text: string, verify: VerifySignature): ReadGenesis 
       addresses: file.validators.map(({ addresses }) => addresses),
       accounts: file.accounts,
       parameters: file.parameters,
+      recovery: file.recovery,
       warnings: genesisWarnings(file),
     },
   };

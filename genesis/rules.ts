@@ -18,10 +18,14 @@ export interface RuleProblem {
     | 'bad-key'
     | 'bad-address'
     | 'bad-possession'
-    | 'bad-parameters';
+    | 'bad-parameters'
+    | 'bad-recovery';
   /** Path, what was expected, what came. */
   readonly problem: string;
 }
+
+/** R10: as many as governance needs, more than two thirds. */
+const RECOVERY_PERCENT_MIN = 67;
 
 /** End of the year 9999: what can be written as a date. */
 const TIME_MAX = 253_402_300_799_999;
@@ -168,9 +172,13 @@ function addressesProblem({ validators }: GenesisFile): RuleProblem | undefined 
   return undefined;
 }
 
-function chainProblem({ time, parameters, validators }: GenesisFile): RuleProblem | undefined {
+function chainProblem({ time, recovery, parameters, validators }: GenesisFile): RuleProblem | undefined {
   if (time > TIME_MAX) {
     return { code: 'bad-time', problem: `genesis.time: expected ms since 1970 up to ${TIME_MAX}, got ${time}` };
+  }
+  if (recovery !== 0 && (recovery < RECOVERY_PERCENT_MIN || recovery > 100)) {
+    const problem = `genesis.recovery: expected 0 or ${RECOVERY_PERCENT_MIN} to 100, got ${recovery}`;
+    return { code: 'bad-recovery', problem };
   }
   const problem = parametersProblem(parameters) ?? sizeProblem(validators.length, parameters.window);
   return problem === undefined ? undefined : { code: 'bad-parameters', problem: `genesis.parameters: ${problem}` };

@@ -1,44 +1,43 @@
 import { headerCodec, receiptCodec } from './block.ts';
-import { certificateCodec } from './checkpoint.ts';
+import { type Certificate, certificateCodec } from './checkpoint.ts';
 import { blob, bytes32, type CodecType, list, oneOf, struct, text, u32, union } from './codec.ts';
 import {
   HANDOFFS_MAX,
   LIST_PROOF_MAX,
   NAME_BYTES_MAX,
-  STATE_PROOF_MAX,
+  RECOVERY_BYTES_MAX,
   TABLE_KEY_BYTES_MAX,
   TABLE_VALUE_BYTES_MAX,
   TRANSACTION_BYTES_MAX,
   UPDATES_MAX,
 } from './limits.ts';
-import { validatorSetCodec } from './validators.ts';
+import { stateProofCodec } from './state-proof.ts';
+import { type ValidatorSet, validatorSetCodec } from './validators.ts';
 
 /**
  * The end of an epoch: the certificate of its last block, signed by the epoch's set, and the set that signs from then on,
  * whose hash the certificate names (E2). If the epoch only changed parameters, it is the same set.
  */
-export const handoffCodec = struct({ certificate: certificateCodec, next: validatorSetCodec });
+export const handoffCodec = struct({
+  certificate: certificateCodec,
+  next: validatorSetCodec,
+  /** R10: an encoded Recovery if the certificate is of scheme `recovery`, else nothing. Read by whoever has to judge it. */
+  recovery: blob(RECOVERY_BYTES_MAX),
+});
 export type Handoff = CodecType<typeof handoffCodec>;
+
+const NO_RECOVERY = new Uint8Array(0);
+
+/** By the validators of the epoch that it ends. */
+export function handoffOf(certificate: Certificate, next: ValidatorSet): Handoff {
+  return { certificate, next, recovery: NO_RECOVERY };
+}
 
 /** Hand-offs of consecutive epochs, as nodes serve them: one page. */
 export const updatesCodec = struct({ handoffs: list(handoffCodec, UPDATES_MAX) });
 
 /** Siblings of a list-tree proof, from the leaf upwards. Their number follows from index and count. */
 const listProofCodec = list(bytes32, LIST_PROOF_MAX);
-
-/** State-tree proof; see ledger/state-proof.ts. `bitmap` has one bit per level, set where the sibling is not empty. */
-export const stateProofCodec = struct({
-  depth: u32,
-  bitmap: blob(STATE_PROOF_MAX / 8),
-  siblings: list(bytes32, STATE_PROOF_MAX),
-  end: union({
-    /** The row itself, or (absence) nothing, stands at this depth. */
-    self: [0, struct({})],
-    /** Absence: another row's leaf stands where the row would be. */
-    other: [1, struct({ path: bytes32, valueHash: bytes32 })],
-  }),
-});
-export type EncodedStateProof = CodecType<typeof stateProofCodec>;
 
 export const blockFactCodec = struct({ header: headerCodec, historyProof: listProofCodec });
 

@@ -24,9 +24,12 @@ export const checkpointCodec = struct({
 });
 export type Checkpoint = CodecType<typeof checkpointCodec>;
 
-/** C2: the finality certificate: signatures of at least q members over the same checkpoint. */
+/**
+ * C2: the finality certificate: signatures of at least q members over the same checkpoint. R10: of scheme `recovery` nobody's,
+ * for the one block that a recovery puts on top of the last certified one; what shows it stands in the hand-off.
+ */
 export const certificateCodec = struct({
-  scheme: oneOf({ 'ed25519-list': 1 }),
+  scheme: oneOf({ 'ed25519-list': 1, recovery: 2 }),
   checkpoint: checkpointCodec,
   proof: multiSignatureCodec,
 });
@@ -53,7 +56,8 @@ export type Checked =
  * signatures last. `verify` is the one Ed25519 rule (S5).
  */
 export function verifyCertificate(certificate: Certificate, trust: Trust, verify: VerifySignature): Checked {
-  const { checkpoint, proof } = certificate;
+  const { scheme, checkpoint, proof } = certificate;
+  if (scheme === 'recovery') return problem('only its hand-off shows a recovery');
   if (checkpoint.epoch !== trust.epoch)
     return problem(`certificate is of epoch ${checkpoint.epoch}, expected ${trust.epoch}`);
   if (!equalBytes(checkpoint.validatorsHash, validatorsHash(trust.validators))) {

@@ -2,16 +2,10 @@ import type { Account, Application } from './application.ts';
 import { type Batch, blockTime, type Receipt } from './block.ts';
 import { compareBytes, equalBytes, toHex } from './bytes.ts';
 import { encode } from './codec.ts';
-import {
-  accountNames,
-  accounts,
-  administrators,
-  type Organisation,
-  organisationHash,
-  organisations,
-} from './modules/accounts.ts';
-import { CURRENT, epochTable, firstEpoch, parametersTable, validatorsTable } from './modules/epoch.ts';
+import { accountNames, accounts, administrators, organisationHash, organisations } from './modules/accounts.ts';
+import { epochTable, firstEpoch, parametersTable, validatorsTable } from './modules/epoch.ts';
 import { consensusKeys, summary } from './modules/node-keys.ts';
+import { CURRENT, type Organisation } from './modules/rows.ts';
 import { binaryString, Overlay, type StateChange, type StateReader } from './overlay.ts';
 import type { Parameters } from './parameters.ts';
 import { TransactionRunner } from './run-transaction.ts';

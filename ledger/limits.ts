@@ -35,6 +35,10 @@ export const GOVERNANCE_APPROVALS_MAX = 768;
 export const ROTATION_PAUSE_MS = 3_600_000;
 /** Administrators of one organisation; roles of one account. */
 export const ADMINISTRATORS_MAX = 64;
+/** R10: a recovery with the signatures of all who signed it. */
+export const RECOVERY_BYTES_MAX = 1024 * 1024;
+/** R10: why, in the words of those who recover. */
+export const RECOVERY_REASON_BYTES_MAX = 512;
 export const ROLES_MAX = 16;
 /** Approvals that one administrator has given to what is not effective yet, of its organisation and of governance each. */
 export const OPEN_APPROVALS_MAX = 32;

@@ -18,6 +18,7 @@ export const SIGN_KINDS = {
   ready: 11,
   validatorPossession: 12,
   genesisApproval: 13,
+  recovery: 14,
 } as const;
 
 export type SignKind = keyof typeof SIGN_KINDS;

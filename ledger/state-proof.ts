@@ -1,5 +1,5 @@
-import type { EncodedStateProof } from './bundle.ts';
 import { concatBytes, equalBytes, utf8Encode } from './bytes.ts';
+import { blob, bytes32, type CodecType, list, struct, u32, union } from './codec.ts';
 import { innerHash, leafHash, sha256 } from './hash.ts';
 import { STATE_PROOF_MAX } from './limits.ts';
 
@@ -16,6 +16,20 @@ export function statePath(table: string, key: Uint8Array): Uint8Array {
 export function stateLeaf(path: Uint8Array, valueHash: Uint8Array): Uint8Array {
   return leafHash(concatBytes(path, valueHash));
 }
+
+/** The wire form of a proof. `bitmap` has one bit per level, set where the sibling is not empty. */
+export const stateProofCodec = struct({
+  depth: u32,
+  bitmap: blob(STATE_PROOF_MAX / 8),
+  siblings: list(bytes32, STATE_PROOF_MAX),
+  end: union({
+    /** The row itself, or (absence) nothing, stands at this depth. */
+    self: [0, struct({})],
+    /** Absence: another row's leaf stands where the row would be. */
+    other: [1, struct({ path: bytes32, valueHash: bytes32 })],
+  }),
+});
+export type EncodedStateProof = CodecType<typeof stateProofCodec>;
 
 /** A proof of presence or absence, as the tree gives it. */
 export interface StateProof {

@@ -3,6 +3,7 @@ import type { Bundle } from '../ledger/bundle.ts';
 import type { Json } from '../ledger/codec.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { withEngine } from './engine.ts';
+import { loadRecovery } from './handoffs.ts';
 import type { Report } from './report.ts';
 import { decodeBundle, type PlanOptions, verifyRead } from './verify-bundle.ts';
 
@@ -32,10 +33,11 @@ export async function readGenesisAsync(text: string): Promise<ReadGenesis> {
 }
 
 /** A bundle by the best engine of this platform, with the genesis file that `read` reads. */
-export function verifyWith(
+export async function verifyWith(
   bundle: Bundle | string,
   read: (verify: VerifySignature) => ReadGenesis,
   options: PlanOptions,
 ): Promise<Report> {
-  return withEngine((verify) => verifyRead(bundle, read(verify), { ...options, verify }));
+  const judge = typeof bundle === 'string' ? undefined : (await loadRecovery(bundle.handoffs))?.verifyRecovery;
+  return withEngine((verify) => verifyRead(bundle, read(verify), { ...options, verify, judge }));
 }

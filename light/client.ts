@@ -7,13 +7,14 @@ import { decode } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
 import { HANDOFFS_MAX, UPDATES_MAX } from '../ledger/limits.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
+import type { EpochRecovery, RecoveryRule, RecoveryTrust } from '../ledger/recovery-rule.ts';
 import { type CheckedReplies, checkReplies } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import { readGenesisAsync, verifyBundleAsync } from './async.ts';
 import { withEngine } from './engine.ts';
 import { findFork, lastOf, newestOf, sameCheckpoint, type View } from './fork.ts';
-import { followHandoffs } from './handoffs.ts';
+import { followHandoffs, loadRecovery } from './handoffs.ts';
 import type { Facts, Report } from './report.ts';
 import { bundleOf, createSource, type Source } from './source.ts';
 import { decodeView, encodeView, type LightStore } from './store.ts';
@@ -30,6 +31,8 @@ export interface LightClientOptions {
   readonly store?: LightStore;
   /** In ms: how old the newest certificate's block time may be. None: any age, which the answers tell. */
   readonly maxAge?: number;
+  /** R10: hashes (0x hex) of recoveries that the caller was told of by people it trusts. None: every recovery is refused. */
+  readonly acceptRecovery?: readonly string[];
   /** In ms, for one request. Default 10,000. */
   readonly timeout?: number;
   readonly fetch?: typeof fetch;
@@ -47,6 +50,8 @@ export interface Position {
   readonly ageMs: number;
   /** The certificate known before is shown to be on this chain; true if there was none. */
   readonly continues: boolean;
+  /** R10: epochs on the way from genesis that were ended by a recovery, which the caller accepts. */
+  readonly recoveries: readonly EpochRecovery[];
   /** What each node had, in the order of `urls`. `compared`: its block is shown to be on the chain of `certificate`. */
   readonly sources: readonly SourceState[];
 }
@@ -193,7 +198,8 @@ class Client implements LightClient {
     const { epoch, validators } = await this.#trustOf(best.view.handoffs);
     const certificate = newestOf(best.view)!;
     const ageMs = this.#age(certificate.checkpoint.timestamp);
-    this.position = { epoch, validators, certificate, ageMs, continues: onChain.has(known), sources };
+    const recoveries = (await loadRecovery(best.view.handoffs))?.recoveriesOf(best.view.handoffs) ?? [];
+    this.position = { epoch, validators, certificate, ageMs, continues: onChain.has(known), recoveries, sources };
     return this.position;
   }
 
@@ -203,12 +209,13 @@ class Client implements LightClient {
       // One hand-off again: whoever is on another chain since then shows it.
       const known = this.#view.handoffs.slice(0, -1);
       let handoffs = known;
-      let trust = await this.#trustOf(known);
+      let trust: RecoveryTrust = await this.#trustOf(known);
       for (let page = UPDATES_MAX; page === UPDATES_MAX; ) {
         const more = await source.updates(trust.epoch);
+        const rule = await this.#rule(more);
         page = more.length;
         const from = trust;
-        const next = await withEngine((verify) => followHandoffs(more, from, verify));
+        const next = await withEngine((verify) => followHandoffs(more, from, verify, rule));
         if (typeof next === 'string') return next;
         trust = next;
         handoffs = [...handoffs, ...more];
@@ -219,6 +226,10 @@ class Client implements LightClient {
       // Of an earlier epoch where the last one has just ended, or a node is behind.
       const { epoch } = certificate.checkpoint;
       const view = { handoffs: handoffs.slice(0, epoch), certificate };
+      const end = handoffs[epoch]?.certificate;
+      // R10: nobody signs a certificate by recovery; the hand-off shows it.
+      if (certificate.scheme === 'recovery' && end !== undefined && sameCheckpoint(end, certificate))
+        return { source, view: { handoffs, certificate: undefined } };
       const reached = await this.#trustOf(view.handoffs);
       const checked = await withEngine((verify) => verifyCertificate(certificate, reached, verify));
       if (!checked.ok) return checked.problem;
@@ -233,10 +244,24 @@ class Client implements LightClient {
     }
   }
 
-  async #trustOf(handoffs: View['handoffs']): Promise<Trust> {
+  async #trustOf(handoffs: View['handoffs']): Promise<RecoveryTrust> {
     const { id: genesisId, validators } = await this.#readGenesis();
-    const last = handoffs.at(-1);
-    return { genesisId, epoch: handoffs.length, validators: last?.next ?? validators };
+    const of = (epoch: number): Trust => ({
+      genesisId,
+      epoch,
+      validators: handoffs[epoch - 1]?.next ?? validators,
+    });
+    const epoch = handoffs.length;
+    return { ...of(epoch), previous: epoch === 0 ? undefined : of(epoch - 1) };
+  }
+
+  async #rule(handoffs: View['handoffs'], genesis?: Genesis): Promise<RecoveryRule> {
+    const { recovery: percent } = genesis ?? (await this.#readGenesis());
+    return {
+      percent,
+      accepted: this.#options.acceptRecovery ?? [],
+      judge: (await loadRecovery(handoffs))?.verifyRecovery,
+    };
   }
 
   /**
@@ -280,7 +305,9 @@ class Client implements LightClient {
   }
 
   #forked(fork: ForkEvidence): LightError {
-    this.#fork = new LightError('fork', describeFork(fork), fork);
+    // R10: who signed a recovery are not the validators, so it shows nothing against them.
+    const isRecovery = fork.first.scheme === 'recovery' || fork.second.scheme === 'recovery';
+    this.#fork = new LightError('fork', describeFork(fork), isRecovery ? undefined : fork);
     return this.#fork;
   }
 
@@ -298,7 +325,10 @@ class Client implements LightClient {
       try {
         const proof = await ask(source);
         if (proof === undefined) continue;
-        const report = await verifyBundleAsync(proof, genesis, { question });
+        const report = await verifyBundleAsync(proof, genesis, {
+          question,
+          acceptRecovery: this.#options.acceptRecovery ?? [],
+        });
         if (report.facts === undefined) {
           problems.push(`${source.url}: ${failedStep(report)}`);
           continue;
@@ -373,11 +403,13 @@ class Client implements LightClient {
     }
   }
 
-  async #checkStored(stored: Uint8Array, { id: genesisId, validators }: Genesis): Promise<View> {
+  async #checkStored(stored: Uint8Array, genesis: Genesis): Promise<View> {
+    const { id: genesisId, validators } = genesis;
     const view = decodeView(genesisId, stored);
     if (typeof view === 'string') throw new LightError('store', view);
+    const rule = await this.#rule(view.handoffs, genesis);
     const problem = await withEngine((verify) => {
-      const trust = followHandoffs(view.handoffs, { genesisId, epoch: 0, validators }, verify);
+      const trust = followHandoffs(view.handoffs, { genesisId, epoch: 0, validators }, verify, rule);
       if (typeof trust === 'string') return trust;
       const checked = view.certificate && verifyCertificate(view.certificate, trust, verify);
       return checked?.ok === false ? checked.problem : undefined;
@@ -415,6 +447,11 @@ function failedStep({ steps }: Report): string {
 }
 
 function describeFork({ first, second, conflict }: ForkEvidence): string {
+  const recovery = [first, second].find(({ scheme }) => scheme === 'recovery');
+  if (recovery !== undefined) {
+    const { epoch, height } = recovery.checkpoint;
+    return `epoch ${epoch} was ended by a recovery at height ${height}, and its validators certified another block: they had a quorum after all`;
+  }
   const heights = `heights ${first.checkpoint.height} and ${second.checkpoint.height}`;
   return `two certificates can not both be of one chain (${conflict.kind}, ${heights}): more than f validators signed both`;
 }

@@ -1,4 +1,5 @@
 import type { Header, Receipt } from '../ledger/block.ts';
+import type { EpochRecovery } from '../ledger/recovery-rule.ts';
 
 /** One check of a verification. `not-reached`: an earlier one failed. */
 export interface Step {
@@ -32,6 +33,8 @@ export interface Facts {
   readonly signedBy: readonly string[];
   readonly validators: number;
   readonly certified: { readonly height: number; readonly time: number; readonly epoch: number };
+  /** R10: epochs on the way from genesis that their validators did not end. */
+  readonly recoveries: readonly EpochRecovery[];
   readonly block?: {
     readonly height: number;
     readonly time: number;

@@ -1,5 +1,6 @@
 import type { Genesis } from '../genesis/genesis.ts';
 import type { Json } from '../ledger/codec.ts';
+import { verifyRecovery } from '../ledger/recovery.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { answering, type SignatureCheck } from './engine.ts';
 import type { Report } from './report.ts';
@@ -25,7 +26,7 @@ export function verifyBundle(
   genesis: string | Genesis,
   options: VerifyOptions,
 ): Report {
-  return verifyRead(readBundle(proof), genesisOf(genesis, options.verify), options);
+  return verifyRead(readBundle(proof), genesisOf(genesis, options.verify), { ...options, judge: verifyRecovery });
 }
 
 /** `verifyBundle` of what shows the value of a row, or that it does not exist, and of nothing else. */
@@ -47,7 +48,7 @@ export function planBundle(
   // Read once and copied: what the caller does with the proof in between must not come under these verdicts.
   const bundle = readBundle(proof instanceof Uint8Array ? proof.slice() : proof);
   const walk = (verify: VerifySignature): Report =>
-    verifyRead(bundle, genesisOf(genesis, verify), { ...options, verify });
+    verifyRead(bundle, genesisOf(genesis, verify), { ...options, verify, judge: verifyRecovery });
   const checks: SignatureCheck[] = [];
   walk((signature, message, publicKey) => {
     checks.push({ signature, message, publicKey });

@@ -8,7 +8,9 @@ import { readAs } from './read.ts';
 import type { Report } from './report.ts';
 import type { PlanOptions } from './verify-bundle.ts';
 
-// What reads texts: genesis files, and proofs as JSON. Browsers load it only when they have one.
+// What reads texts: genesis files, proofs as JSON, and recoveries (R10). Browsers load it only when they have one.
+
+export { recoveriesOf, verifyRecovery } from '../ledger/recovery.ts';
 
 /** A bundle from any of its forms, or what is wrong with it. */
 export function readBundle(proof: Uint8Array | string | Json): Bundle | string {

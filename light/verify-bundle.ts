@@ -6,6 +6,7 @@ import { type Certificate, type Checkpoint, verifyCertificate } from '../ledger/
 import { tryDecode } from '../ledger/codec.ts';
 import { sha256 } from '../ledger/hash.ts';
 import { type ListProof, listRootFromProof } from '../ledger/list-tree.ts';
+import type { VerifyRecovery } from '../ledger/recovery-rule.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { decodeStateProof, rootFromStateProof, statePath } from '../ledger/state-proof.ts';
 import { decodeTransaction, signedMessage } from '../ledger/transaction.ts';
@@ -18,6 +19,8 @@ export interface PlanOptions {
   readonly freshness?: { readonly nowMs: number; readonly maxAgeMs: number };
   /** What was asked for: a sound proof of something else fails at the step `question`. */
   readonly question?: Question;
+  /** R10: hashes (0x hex) of recoveries that the reader was told of, and accepts. */
+  readonly acceptRecovery?: readonly string[];
 }
 
 export type Question =
@@ -28,6 +31,11 @@ export type Question =
 export interface VerifyOptions extends PlanOptions {
   /** The rule S5 over some engine. */
   readonly verify: VerifySignature;
+}
+
+/** With what judges recoveries, if the proof has one (R10). */
+export interface ReadOptions extends VerifyOptions {
+  readonly judge: VerifyRecovery | undefined;
 }
 
 const COMMON: readonly StepName[] = ['genesis', 'format', 'chain', 'epochs', 'certificate'];
@@ -41,7 +49,7 @@ const STEPS = {
  * Checks a proof that `readBundle` has read, or says why it could not, with a genesis file that `readGenesis` has read, or
  * says why it refused it.
  */
-export function verifyRead(bundle: Bundle | string, read: ReadGenesis, options: VerifyOptions): Report {
+export function verifyRead(bundle: Bundle | string, read: ReadGenesis, options: ReadOptions): Report {
   const report = verifyFact(bundle, read, options);
   const { question } = options;
   if (question === undefined) return report;
@@ -68,7 +76,7 @@ function otherAnswer(question: Question, { transaction, block, state }: Facts): 
   }
 }
 
-function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyOptions): Report {
+function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: ReadOptions): Report {
   const steps = new Steps(COMMON);
   if (!read.ok) return steps.failed('genesis', read.problem);
   const { genesis } = read;
@@ -87,9 +95,14 @@ function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyO
   steps.passed('chain', 'the proof is of the chain of this genesis file');
 
   const origin = { genesisId: genesis.id, epoch: 0, validators: genesis.validators };
-  const trust = followHandoffs(bundle.handoffs, origin, options.verify);
+  const rule = { percent: genesis.recovery, accepted: options.acceptRecovery ?? [], judge: options.judge };
+  const trust = followHandoffs(bundle.handoffs, origin, options.verify, rule);
   if (typeof trust === 'string') return steps.failed('epochs', trust);
-  steps.passed('epochs', trust.epoch === 0 ? 'the set of genesis signs' : `${trust.epoch} hand-offs from genesis`);
+  const recovered = trust.recoveries.map(({ text }) => `; ${text}`).join('');
+  steps.passed(
+    'epochs',
+    trust.epoch === 0 ? 'the set of genesis signs' : `${trust.epoch} hand-offs from genesis${recovered}`,
+  );
 
   const { certificate } = bundle;
   const checked = verifyCertificate(certificate, trust, options.verify);
@@ -110,6 +123,7 @@ function verifyFact(bundle: Bundle | string, read: ReadGenesis, options: VerifyO
     signedBy,
     validators: n,
     certified: { height: checkpoint.height, time: checkpoint.timestamp, epoch: checkpoint.epoch },
+    recoveries: trust.recoveries,
   };
   if (fact.kind === 'state') return verifyState(steps, fact.value, checkpoint, facts);
   const { header, historyProof } = fact.value;

@@ -4,6 +4,7 @@ import { verifyCertificate } from '../ledger/checkpoint.ts';
 import type { Json } from '../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../ledger/fork.ts';
 import { listRootFromProof } from '../ledger/list-tree.ts';
+import { verifyRecovery } from '../ledger/recovery.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Validator } from '../ledger/validators.ts';
 import { sameCheckpoint } from './fork.ts';
@@ -29,7 +30,14 @@ const STEPS: readonly StepName[] = ['genesis', 'format', 'chain', 'epochs', 'fir
 export function verifyForkEvidence(
   evidence: Uint8Array | string | Json,
   genesis: string | Genesis,
-  { verify }: { readonly verify: VerifySignature },
+  {
+    verify,
+    acceptRecovery = [],
+  }: {
+    readonly verify: VerifySignature;
+    /** R10: hashes (0x hex) of recoveries that the reader accepts. */
+    readonly acceptRecovery?: readonly string[];
+  },
 ): ForkReport {
   const steps = new Steps(STEPS);
   const fail = (name: StepName, detail: string): ForkReport => {
@@ -38,14 +46,15 @@ export function verifyForkEvidence(
   };
   const read = genesisOf(genesis, verify);
   if (!read.ok) return fail('genesis', read.problem);
-  const { id: genesisId, validators } = read.genesis;
+  const { id: genesisId, validators, recovery: percent } = read.genesis;
   steps.passed('genesis', `chain ${read.genesis.chain}, id ${toHex(genesisId)}`);
   const decoded = readAs(forkEvidenceCodec, evidence, 'evidence');
   if (typeof decoded === 'string') return fail('format', decoded);
   steps.passed('format', 'two certificates and how they contradict each other');
   if (!equalBytes(decoded.genesisId, genesisId)) return fail('chain', `of chain ${toHex(decoded.genesisId)}`);
   steps.passed('chain', 'of the chain of this genesis file');
-  const trust = followHandoffs(decoded.handoffs, { genesisId, epoch: 0, validators }, verify);
+  const rule = { percent, accepted: acceptRecovery, judge: verifyRecovery };
+  const trust = followHandoffs(decoded.handoffs, { genesisId, epoch: 0, validators }, verify, rule);
   if (typeof trust === 'string') return fail('epochs', trust);
   steps.passed('epochs', `the set of epoch ${trust.epoch} signed`);
   const signers: number[][] = [];

@@ -38,6 +38,12 @@ const fileSchema = z.strictObject({
       archive: z.boolean().default(false),
     })
     .prefault({}),
+  recovery: z
+    .strictObject({
+      /** R10: hashes of recoveries that this node follows, of which its operator was told by people. */
+      accept: z.array(z.string().regex(/^0x[0-9a-f]{64}$/, 'expected 0x and 64 hex digits')).default([]),
+    })
+    .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
   threads: z
     .strictObject({
@@ -62,6 +68,7 @@ export interface ConfigOverrides {
   readonly verifyThreads?: number;
   readonly archive?: boolean;
   readonly observer?: boolean;
+  readonly acceptRecovery?: readonly string[];
 }
 
 /** Reads a node's TOML file; flags > environment (QUORATE_…) > file > defaults. Throws ConfigError. */
@@ -123,6 +130,7 @@ function merge(config: NodeConfig, overrides: ConfigOverrides): unknown {
     api: { host: overrides.apiHost ?? config.api.host, port: overrides.apiPort ?? config.api.port },
     observer: overrides.observer ?? config.observer,
     ledger: { archive: overrides.archive ?? config.ledger.archive },
+    recovery: { accept: overrides.acceptRecovery ?? config.recovery.accept },
     log: { level: overrides.logLevel ?? config.log.level },
     threads: { verify: overrides.verifyThreads ?? config.threads.verify },
   };
@@ -144,6 +152,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
     verifyThreads: number(environment.QUORATE_VERIFY_THREADS),
     archive: flag(environment.QUORATE_ARCHIVE),
     observer: flag(environment.QUORATE_OBSERVER),
+    acceptRecovery: list(environment.QUORATE_ACCEPT_RECOVERY),
   });
 }
 

@@ -1,9 +1,10 @@
 import { type Handoff, updatesCodec } from '../ledger/bundle.ts';
-import type { Certificate, Trust } from '../ledger/checkpoint.ts';
-import { decode, encode, tryDecode } from '../ledger/codec.ts';
+import { type Certificate, type Checkpoint, checkpointCodec, type Trust } from '../ledger/checkpoint.ts';
+import { decode, encode, sameEncoding, tryDecode } from '../ledger/codec.ts';
 import { UPDATES_MAX } from '../ledger/limits.ts';
+import type { RecoveryRule, RecoveryTrust } from '../ledger/recovery-rule.ts';
 import { followHandoffs } from '../light/handoffs.ts';
-import type { Network } from '../p2p/index.ts';
+import type { Log, Network } from '../p2p/index.ts';
 import { CURRENT_MS, FOLLOW_INTERVAL_MS, HANDOFF_RETRY_MS, HANDOFF_TOLD_MS } from './limits.ts';
 import type { Event, Now } from './pbft/events.ts';
 import type { Message } from './pbft/messages.ts';
@@ -17,18 +18,26 @@ export interface FollowContext {
   readonly network: Network;
   readonly peers: PeerClient;
   readonly ledger: LedgerPort;
+  readonly log: Log;
   readonly scheduler: Scheduler;
   readonly signal: AbortSignal;
   messages(): MessageContext;
+  /** The epoch before, as far as the ledger knows it. */
+  previous(): Trust | undefined;
   state(): ReplicaState;
   now(): Now;
   dispatch(event: Event): void;
   blame(member: number, reason: string): void;
   fatal(error: unknown): void;
+  /** R10: what this chain allows, and this node was told to accept. */
+  readonly recoveryRule: RecoveryRule;
 }
 
+/** Recoveries that the log tells of. */
+const REFUSED_MAX = 16;
+
 /** The set of a later epoch, and the certificate that hands over to it. */
-interface Known extends Trust {
+interface Known extends RecoveryTrust {
   readonly certificate: Certificate;
 }
 
@@ -41,6 +50,10 @@ export class FollowEpochs {
   readonly #context: FollowContext;
   /** Sets of later epochs than ours that hand-offs have led to, by epoch. */
   readonly #known = new Map<number, Known>();
+  /** R10: ends of epochs by recoveries that were verified and accepted, by epoch. */
+  readonly #recovered = new Map<number, Checkpoint>();
+  /** R10: recoveries that the log has told of, since they are not accepted here. */
+  readonly #refused = new Set<string>();
   /** The height at which the newest of them begins. */
   #newest = 0;
   /** When members were told that their epoch is over, on the monotonic clock. */
@@ -115,8 +128,19 @@ export class FollowEpochs {
     const messages = this.#context.messages();
     const trust = epoch === messages.epoch ? messages : this.#known.get(epoch);
     if (trust === undefined) return `a certificate of epoch ${epoch}, known are ${messages.epoch} and its successors`;
+    if (value.scheme === 'recovery') return this.#verifyRecovered(value);
     const judged = verifyMessage({ kind: 'certificate', value }, { ...messages, ...trust });
     return judged.ok ? judged.message : judged.reject.detail;
+  }
+
+  /** R10: nobody signs it; a hand-off that was verified has shown it. */
+  #verifyRecovered(value: Certificate): Verified<Message> | string {
+    const { checkpoint, proof } = value;
+    const shown = this.#recovered.get(checkpoint.epoch);
+    const isShown = shown !== undefined && sameEncoding(checkpointCodec, shown, checkpoint);
+    if (!isShown || proof.signatures.length > 0)
+      return `block ${checkpoint.height} by a recovery that is not known here`;
+    return { kind: 'certificate', value } as Verified<Message>;
   }
 
   /** Hands a certificate to the core, if it is one. */
@@ -165,7 +189,10 @@ export class FollowEpochs {
   /** One page of hand-offs from the newest known epoch on; true if there may be more. */
   async #askHandoffs(member: number): Promise<boolean> {
     const { peers, ledger, messages, blame, signal } = this.#context;
-    const trust: Trust = this.#known.get(Math.max(...this.#known.keys())) ?? messages();
+    const trust: RecoveryTrust = this.#known.get(Math.max(...this.#known.keys())) ?? {
+      ...messages(),
+      previous: this.#context.previous(),
+    };
     const answer = await peers.ask(member, encode(requestCodec, { kind: 'handoffs', value: { from: trust.epoch } }));
     if (answer === undefined || signal.aborted) return false;
     const decoded = tryDecode(updatesCodec, answer);
@@ -177,23 +204,38 @@ export class FollowEpochs {
     const [first] = handoffs;
     if (first === undefined) return false;
     const { genesisId, verify } = messages();
-    let reached = { genesisId, epoch: trust.epoch, validators: trust.validators };
+    const { epoch, validators, previous } = trust;
+    let reached: RecoveryTrust = { genesisId, epoch, validators, previous };
+    const learned: [Known, Handoff][] = [];
     for (const handoff of handoffs) {
-      const next = followHandoffs([handoff], reached, verify);
+      const next = followHandoffs([handoff], reached, verify, this.#context.recoveryRule);
       if (typeof next === 'string') {
-        blame(member, next);
-        return false;
+        this.#refuse(member, next, handoff);
+        break;
       }
-      reached = { genesisId, epoch: next.epoch, validators: next.validators };
-      this.#learn(reached, handoff);
+      reached = next;
+      learned.push([{ ...next, certificate: handoff.certificate }, handoff]);
     }
-    await ledger.storeHandoffs(answer);
-    return handoffs.length === UPDATES_MAX;
+    if (learned.length === 0) return false;
+    // First: a block that a recovery put there is executed by what its hand-off says.
+    await ledger.storeHandoffs(encode(updatesCodec, { handoffs: learned.map(([, handoff]) => handoff) }));
+    for (const [known, handoff] of learned) this.#learn(known, handoff);
+    return learned.length === UPDATES_MAX;
   }
 
-  #learn(reached: Trust, { certificate }: Handoff): void {
+  /** R10: that a recovery was not accepted is for the operator to know, once, and nobody's fault. */
+  #refuse(member: number, problem: string, { certificate }: Handoff): void {
+    const { log, blame } = this.#context;
+    if (certificate.scheme !== 'recovery') return blame(member, problem);
+    if (this.#refused.size >= REFUSED_MAX || this.#refused.has(problem)) return;
+    this.#refused.add(problem);
+    log.error({ problem }, 'a recovery that this node does not take: it stays in the epoch before');
+  }
+
+  #learn(known: Known, { certificate }: Handoff): void {
     this.#newest = Math.max(this.#newest, certificate.checkpoint.height);
-    if (reached.epoch > this.#context.messages().epoch) this.#known.set(reached.epoch, { ...reached, certificate });
+    if (certificate.scheme === 'recovery') this.#recovered.set(certificate.checkpoint.epoch, certificate.checkpoint);
+    if (known.epoch > this.#context.messages().epoch) this.#known.set(known.epoch, known);
     this.take(certificate);
   }
 

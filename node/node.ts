@@ -20,6 +20,7 @@ import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
 import type { Membership } from './ports.ts';
 import { readText } from './read-text.ts';
+import { applyRecovery, readRecovery } from './recovery.ts';
 import { processScheduler } from './scheduler.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
@@ -31,6 +32,8 @@ export interface NodeOptions {
   /** Of the package. */
   readonly version: string;
   readonly log: Log;
+  /** R10: path of a recovery that is to be taken, if its hash is accepted. */
+  readonly recovery?: string | undefined;
   /** Stands between this validator and the network; tests put a faulty one there. */
   readonly wrapNetwork?: (network: PeerNetwork) => PeerNetwork;
   /** Disk, ledger or a thread failed: the process must end, and starts again from what is durable. Called once. */
@@ -61,7 +64,7 @@ export class StartError extends Error {
 
 /** Starts one validator from its files; rejects with an error that has a `code` if anything does not fit. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, version, log, onFatal, wrapNetwork = (network) => network } = options;
+  const { config, version, log, onFatal, recovery, wrapNetwork = (network) => network } = options;
   let failed = false;
   const fatal = (error: unknown): void => {
     if (failed) return;
@@ -89,7 +92,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     for (const close of closing.splice(0).reverse()) await close();
   };
   try {
-    const opened = await ledger.open();
+    let opened = await ledger.open();
+    if (recovery !== undefined) {
+      const file = readRecovery(await readText(recovery), recovery);
+      opened = await applyRecovery(ledger, opened, file, { genesis, accepted: config.recovery.accept, verify, log });
+    }
     const epoch = startingEpoch(opened);
     checkVersions(epoch.parameters);
     checkIdentity(epoch, peerKey, signers, config.observer);
@@ -125,6 +132,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       records,
       doubt: doubt?.reason,
       network,
+      acceptRecovery: config.recovery.accept,
       log,
       scheduler: processScheduler,
       now: () => ({ wall: Date.now(), monotonic: performance.now() }),

@@ -1,4 +1,5 @@
 import type { Genesis } from '../genesis/genesis.ts';
+import type { Trust } from '../ledger/checkpoint.ts';
 import type { PeerNetwork } from '../p2p/index.ts';
 import { peerSetOf } from './epochs.ts';
 import { LEAVING_MS } from './limits.ts';
@@ -60,6 +61,18 @@ export class PeerSets {
       this.#servesLeaving = false;
       if (!signal.aborted) this.update();
     });
+  }
+
+  /** The epoch before the node's, as far as the rows of its newest block tell. */
+  previous(): Trust | undefined {
+    const { previous } = this.#membership;
+    const { config } = this.#context.state();
+    if (previous?.number !== config.epoch - 1) return undefined;
+    return { genesisId: config.genesisId, epoch: previous.number, validators: previous.validators };
+  }
+
+  close(): void {
+    this.#stop?.();
   }
 
   update(): void {

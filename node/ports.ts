@@ -1,3 +1,4 @@
+import type { ValidatorSet } from '../ledger/validators.ts';
 /**
  * What the replica needs from the world, as interfaces: production wires threads, sockets and disks behind them, the
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
@@ -106,6 +107,13 @@ export interface SyncBlock {
 }
 
 /** Sole owner of LevelDB, state tree and application code (S4: one owner of execution). In a worker in production. */
+/** R10: what a recovery is to say. `time` in ms of block time. */
+export interface RecoveryDraft {
+  readonly next: ValidatorSet;
+  readonly reason: string;
+  readonly time: number;
+}
+
 export interface LedgerPort {
   open(): Promise<OpenedLedger>;
   /**
@@ -137,6 +145,11 @@ export interface LedgerPort {
   stage(step: SnapshotStep): Promise<SnapshotProgress>;
   /** R8: the complete snapshot becomes the state, in one synced batch; undefined if the own height has reached it. */
   install(mark: JournalMark): Promise<Installed | undefined>;
+  /**
+   * R10: executes the block of a verified and accepted recovery (encoded `handoffCodec`) on top of the newest one. What is
+   * open from then on; rejects with `DIVERGED`, and changes nothing, if it is not what the recovery says.
+   */
+  recover(handoff: Uint8Array, mark: JournalMark | undefined): Promise<OpenedLedger>;
   query<Q extends keyof LedgerQueries>(name: Q, args: LedgerQueries[Q]['args']): Promise<LedgerQueries[Q]['result']>;
   close(): Promise<void>;
 }

@@ -23,6 +23,8 @@ export interface ValidatorOptions {
   /** Why the journal can't be trusted, if it can't (R1). */
   readonly doubt: string | undefined;
   readonly network: PeerNetwork;
+  /** R10: hashes (0x hex) of recoveries that the operator accepts. */
+  readonly acceptRecovery?: readonly string[];
   readonly log: Log;
   readonly scheduler: Scheduler;
   /** R8: how many blocks behind a certificate a snapshot is taken instead. */

@@ -3,6 +3,7 @@ import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { decode, encode } from '../ledger/codec.ts';
 import { parametersProblem } from '../ledger/parameters.ts';
 import type { SignedReady } from '../ledger/ready.ts';
+import { verifyRecovery } from '../ledger/recovery.ts';
 import type { Reply, SignedReply } from '../ledger/reply.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import { Bodies } from './bodies.ts';
@@ -126,6 +127,8 @@ export class Validator {
       peers: this.#peers,
       ledger: options.ledger,
       now: () => options.now(),
+      previous: () => this.#peerSets.previous(),
+      recoveryRule: { percent: genesis.recovery, accepted: options.acceptRecovery ?? [], judge: verifyRecovery },
     });
     this.#own = new OwnSignatures({
       ...common,
@@ -310,6 +313,7 @@ export class Validator {
     this.#runner.close();
     this.#bodies.close();
     this.#forwarding.close();
+    this.#peerSets.close();
   }
 
   #ports(): ConstructorParameters<typeof Runner>[1] {

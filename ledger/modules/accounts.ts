@@ -1,24 +1,14 @@
 import type { Account, Context } from '../application.ts';
 import { utf8Encode } from '../bytes.ts';
-import { bool, bytes32, type Codec, type CodecType, list, struct, text, u8, u64 } from '../codec.ts';
+import { bool, bytes32, type Codec, list, struct, text, u64 } from '../codec.ts';
 import { sha256 } from '../hash.ts';
-import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, OPEN_APPROVALS_MAX, ROLES_MAX } from '../limits.ts';
+import { NAME_BYTES_MAX, OPEN_APPROVALS_MAX, ROLES_MAX } from '../limits.ts';
 import { bytesPart, defineTable, textPart } from '../table.ts';
+import { EXPELLED, ORGANISATIONS, organisationCodec } from './rows.ts';
 
 /** Who acts and for whom: the tables of module `members` that say so, and how they are read. */
 
 const name = text(NAME_BYTES_MAX, 1);
-
-export const organisationCodec = struct({
-  /** `threshold` of them act for the organisation. */
-  administrators: list(bytes32, ADMINISTRATORS_MAX, 1),
-  threshold: u8,
-  /** What it may give to its accounts; genesis says so. */
-  roles: list(name, ROLES_MAX),
-  /** How many changes of it have taken effect: the number of the newest one. */
-  changes: u64,
-});
-export type Organisation = CodecType<typeof organisationCodec>;
 
 export const accountCodec: Codec<Account> = struct({
   id: bytes32,
@@ -37,7 +27,7 @@ const administratorCodec = struct({
 });
 
 /** Organisation name to its administrators. */
-export const organisations = defineTable('members.organisations', [textPart(NAME_BYTES_MAX)], organisationCodec);
+export const organisations = defineTable(ORGANISATIONS, [textPart(NAME_BYTES_MAX)], organisationCodec);
 /** Public key to the account that it is of, or was of: a key has a row for ever. */
 export const accounts = defineTable('members.accounts', [bytesPart(32)], accountCodec);
 /** Public key to the organisation that it administers. */
@@ -52,7 +42,7 @@ export const accountNames = defineTable(
 export const currentKeys = defineTable('members.keys', [bytesPart(32)], struct({ key: bytes32 }));
 
 /** Organisations that can do nothing any more, nor their accounts; the number of the change (`governance.history`). */
-export const expelled = defineTable('members.expelled', [textPart(NAME_BYTES_MAX)], struct({ number: u64 }));
+export const expelled = defineTable(EXPELLED, [textPart(NAME_BYTES_MAX)], struct({ number: u64 }));
 
 /** An organisation in the first part of a key, so that its rows can be listed. */
 export function organisationHash(organisation: string): Uint8Array {

@@ -18,16 +18,9 @@ import { sha256 } from '../hash.ts';
 import { ADMINISTRATORS_MAX, NAME_BYTES_MAX, ROLES_MAX } from '../limits.ts';
 import { isReadableName } from '../name.ts';
 import { bytesPart, defineTable } from '../table.ts';
-import {
-  accountNames,
-  accountOf,
-  accounts,
-  administrators,
-  currentKeys,
-  type Organisation,
-  organisationHash,
-} from './accounts.ts';
+import { accountNames, accountOf, accounts, administrators, currentKeys, organisationHash } from './accounts.ts';
 import { areFree } from './node-keys.ts';
+import type { Organisation } from './rows.ts';
 
 /** What an organisation may change about itself, what a change needs, and what it does. */
 

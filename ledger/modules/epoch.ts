@@ -5,11 +5,11 @@ import type { StateReader } from '../overlay.ts';
 import { type Parameters, parametersCodec } from '../parameters.ts';
 import { defineTable, textPart } from '../table.ts';
 import { type ValidatorSet, validatorSetCodec } from '../validators.ts';
+import { CURRENT } from './rows.ts';
 
 /** What an epoch is made of (E1), as provable state. Written by genesis and by `governance`. */
 
 /** The keys of each table: the epoch of the next block, and the one before it (R8), which epoch 0 has not. */
-export const CURRENT = 'current';
 export const PREVIOUS = 'previous';
 const key = [textPart(PREVIOUS.length)] as const;
 

@@ -14,7 +14,7 @@ import {
   union,
 } from '../codec.ts';
 import { sha256 } from '../hash.ts';
-import { CHANGED_MEMBERS_MAX, GOVERNANCE_APPROVALS_MAX, NAME_BYTES_MAX } from '../limits.ts';
+import { CHANGED_MEMBERS_MAX, GOVERNANCE_APPROVALS_MAX, NAME_BYTES_MAX, RECOVERY_REASON_BYTES_MAX } from '../limits.ts';
 import { parametersCodec } from '../parameters.ts';
 import { bytesPart, defineTable } from '../table.ts';
 import { administration, nameCodec, repeatedKey, roleList } from './changes.ts';
@@ -116,5 +116,17 @@ export const governanceHistory = defineTable(
     height: u64,
     time: u64,
     by: bytes32,
+  }),
+);
+
+/** R10: number of an epoch that was ended by a recovery to what it said. */
+export const recoveries = defineTable(
+  'governance.recoveries',
+  [bytesPart(8)],
+  struct({
+    /** Of the empty block that it put on top of the last certified one. */
+    height: u64,
+    time: u64,
+    reason: text(RECOVERY_REASON_BYTES_MAX, 1),
   }),
 );

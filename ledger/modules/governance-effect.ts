@@ -5,10 +5,10 @@ import { ORGANISATIONS_MAX, ROTATION_PAUSE_MS, VALIDATORS_MAX } from '../limits.
 import { type Parameters, parametersCodec, rangesProblem, sizeProblem } from '../parameters.ts';
 import { portableVerify } from '../portable.ts';
 import { rotationMessage } from '../ready.ts';
-import { faultsTolerated } from '../validators.ts';
+import { faultsTolerated, type ValidatorSet } from '../validators.ts';
 import { administrators, expelled, organisations } from './accounts.ts';
-import { dismiss } from './changes.ts';
-import { CURRENT, currentEpoch, type Epoch, endEpoch } from './epoch.ts';
+import { dismiss, repeatedKey } from './changes.ts';
+import { currentEpoch, type Epoch, endEpoch } from './epoch.ts';
 import type { ChangeOf, GovernanceChange } from './governance-change.ts';
 import {
   addGuest,
@@ -22,6 +22,7 @@ import {
   summary,
   summaryOf,
 } from './node-keys.ts';
+import { CURRENT } from './rows.ts';
 
 type Reading = Pick<Context, 'get' | 'has' | 'fail' | 'height' | 'time' | 'genesisId' | 'organisation'>;
 type Writing = Reading & Pick<Context, 'set' | 'delete'>;
@@ -176,6 +177,30 @@ function prepareObserver(ctx: Reading, { name, organisation, peerKey }: ChangeOf
 function prepareRemoveObserver(ctx: Reading, { peerKey }: ChangeOf<'removeObserver'>): Effect {
   if (guestOf(ctx, peerKey)?.kind !== 'observer') ctx.fail('no-such-observer');
   return (ctx) => removeGuest(ctx, peerKey);
+}
+
+/**
+ * R10: a recovery puts this set in the place of the one that has lost its quorum. Who stays keeps both keys; whoever else is
+ * in it is new, or has a new consensus key. Ends with the reason if that can not be.
+ */
+export function prepareRecovery(ctx: Reading, next: ValidatorSet): Effect {
+  const epoch = currentEpoch(ctx);
+  const { validators, parameters } = epoch;
+  const size = next.length;
+  if (size === 0) ctx.fail('no-validators');
+  if (size > VALIDATORS_MAX || sizeProblem(size, parameters.window) !== undefined) ctx.fail('too-many-validators');
+  if (new Set(next.map(({ name }) => name)).size !== size) ctx.fail('name-taken');
+  if (repeatedKey(next.flatMap(({ key, peerKey }) => [key, peerKey])) !== undefined) ctx.fail('key-taken');
+  for (const { organisation, key, peerKey } of next) {
+    isThere(ctx, organisation);
+    const old = validators.find((one) => equalBytes(one.peerKey, peerKey));
+    if (old === undefined) mayConnect(ctx, peerKey, organisation, true);
+    else if (old.organisation !== organisation) ctx.fail('other-organisation');
+    if (old !== undefined && equalBytes(old.key, key)) continue;
+    if (isTaken(ctx, key)) ctx.fail('key-taken');
+    areSound(ctx, [key, peerKey]);
+  }
+  return (ctx) => begin(ctx, epoch, { validators: next, parameters });
 }
 
 /** Ends the epoch, with what is to be known of keys for ever. Guests who become members are guests no more. */

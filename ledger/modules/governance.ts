@@ -8,7 +8,7 @@ import type { Validator } from '../validators.ts';
 import { administrators, expelled, organisations } from './accounts.ts';
 import { dropApproval, isTimely, keepApproval, numberKey } from './approvals.ts';
 import { proposals } from './changes.ts';
-import { CURRENT, currentEpoch, epochTable, parametersTable, validatorsTable } from './epoch.ts';
+import { currentEpoch, epochTable, parametersTable, validatorsTable } from './epoch.ts';
 import {
   type GovernanceApproval,
   type GovernanceChange,
@@ -21,6 +21,7 @@ import {
 } from './governance-change.ts';
 import { prepareChange } from './governance-effect.ts';
 import { addGuest, consensusKeys, guestOf, guests, summary, summaryOf } from './node-keys.ts';
+import { CURRENT } from './rows.ts';
 
 const organisation = text(NAME_BYTES_MAX, 1);
 

@@ -1,11 +1,12 @@
 import type { Context } from '../application.ts';
 import { equalBytes } from '../bytes.ts';
-import { bytes32, type CodecType, list, oneOf, struct, text, u16, u64 } from '../codec.ts';
+import { type CodecType, oneOf, struct, text, u64 } from '../codec.ts';
 import { GUESTS_MAX, NAME_BYTES_MAX } from '../limits.ts';
 import { publicKeyProblem } from '../public-key.ts';
 import { bytesPart, defineTable, textPart } from '../table.ts';
 import { accounts, administrators } from './accounts.ts';
-import { CURRENT, validatorsTable } from './epoch.ts';
+import { validatorsTable } from './epoch.ts';
+import { CURRENT, SUMMARY, summaryCodec } from './rows.ts';
 
 /** Keys of nodes: which have one, which ever had one, and that no key has two uses. */
 
@@ -36,18 +37,7 @@ export type Guest = CodecType<typeof guestCodec>;
 export const guests = defineTable('governance.guests', [bytesPart(32)], guestCodec);
 
 /** Under `current`: what else would have to be counted over whole tables. */
-export const summary = defineTable(
-  'governance.summary',
-  [textPart(CURRENT.length)],
-  struct({
-    /** That are not expelled. */
-    organisations: u16,
-    /** How many changes have taken effect: the number of the newest one in `governance.history`. */
-    changes: u64,
-    /** Peer keys of all rows of `governance.guests`. */
-    guests: list(bytes32, GUESTS_MAX),
-  }),
-);
+export const summary = defineTable(SUMMARY, [textPart(CURRENT.length)], summaryCodec);
 
 type Reading = Pick<Context, 'get' | 'has' | 'time' | 'fail'>;
 

@@ -57,6 +57,7 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
     {
       chain,
       time: Date.now(),
+      recovery: 67,
       organisations: names.map((name) => ({
         name,
         administrators: [createSigner(devAdministrator(name).seed).publicKey],

@@ -18,6 +18,7 @@ export interface FollowOptions {
   readonly url: readonly string[];
   readonly maxAge?: number;
   readonly store?: string;
+  readonly acceptRecovery?: readonly string[];
   readonly evidence: string;
   readonly json: boolean;
 }
@@ -28,12 +29,14 @@ const EXITS = { unreachable: EXIT.unreachable, unproven: EXIT.notVerified, fork:
  * `quorate follow`: from the genesis file to the newest certificate of several nodes, compared. Exit 4 when they show a
  * fork, whose evidence is written to a file; 1 when the newest is older than asked for.
  */
-export async function follow({ genesis, url, maxAge, store, evidence, json }: FollowOptions): Promise<number> {
+export async function follow(options: FollowOptions): Promise<number> {
+  const { genesis, url, maxAge, store, evidence, acceptRecovery = [], json } = options;
   const read = readGenesis(await readInput(genesis), chooseSignatures().verify);
   if (!read.ok) throw new CliError(EXIT.usage, 'GENESIS', `genesis file ${genesis}: ${read.problem}`);
   const client = createLightClient({
     genesis: read.genesis,
     urls: url,
+    acceptRecovery,
     ...(maxAge !== undefined && { maxAge }),
     ...(store !== undefined && { store: fileStore(store) }),
   });
@@ -48,6 +51,7 @@ export async function follow({ genesis, url, maxAge, store, evidence, json }: Fo
     throw new CliError(exit, error.code.toUpperCase(), `${error.message}${more}`, { cause: error });
   }
   const { epoch, validators, certificate, ageMs, continues, sources } = position;
+  const recoveries = position.recoveries.map((one) => ({ ...one, hash: toHex(one.hash) }));
   const { height, timestamp, blockHash, stateRoot } = certificate.checkpoint;
   const rows = sources.map((one) => [
     one.url,
@@ -55,12 +59,16 @@ export async function follow({ genesis, url, maxAge, store, evidence, json }: Fo
     one.compared ? 'yes' : (one.problem ?? 'it does not show its link to the newest'),
   ]);
   const found = { height, timestamp, ageMs, blockHash: toHex(blockHash), stateRoot: toHex(stateRoot) };
-  print(json, { chain: read.genesis.chain, epoch, ...found, continues, sources }, [
+  print(json, { chain: read.genesis.chain, epoch, ...found, continues, recoveries, sources }, [
     `chain      ${read.genesis.chain}, ${toHex(read.genesis.id)}`,
     `epoch      ${epoch}: ${validators.map(({ name }) => name).join(', ')}`,
     `certified  block ${height} of ${new Date(timestamp).toISOString()}, ${Math.round(ageMs / 1_000)} s ago`,
     `block      ${toHex(blockHash)}`,
     `state      ${toHex(stateRoot)}`,
+    ...recoveries.map(({ epoch: ended, height: at, reason, hash }) => {
+      const what = `epoch ${ended} was ended above block ${at - 1} by a recovery that you accept`;
+      return `note       ${what}: ${reason} (${hash})`;
+    }),
     ...(continues ? [] : ['note       nothing shows that this goes on from what was stored']),
     '',
     ...table(['node', 'height', 'on this chain'], rows),

@@ -78,6 +78,8 @@ export interface BuildOptions {
   readonly chain: string;
   /** Each `name:organisation:0xkey:role,role`. */
   readonly account: readonly string[];
+  /** R10: how many of 100 organisations must sign a recovery; 0: none is possible. */
+  readonly recovery: number;
   readonly out: string;
   readonly json: boolean;
 }
@@ -108,6 +110,7 @@ export function buildGenesis(files: readonly string[], options: BuildOptions): n
       organisations: [...organisations.values()],
       validators: joins.map(({ validator }) => validator),
       accounts: options.account.map(readAccount),
+      recovery: options.recovery,
       parameters: defaultParameters,
     },
     chooseSignatures().verify,

@@ -1,8 +1,9 @@
 import { fromHex, toHex } from '../../ledger/bytes.ts';
 import { type Json, tryFromJson } from '../../ledger/codec.ts';
-import { CURRENT, parametersTable, validatorsTable } from '../../ledger/modules/epoch.ts';
+import { parametersTable, validatorsTable } from '../../ledger/modules/epoch.ts';
 import { type GovernanceChange, governanceChangeCodec } from '../../ledger/modules/governance-change.ts';
 import { guests, summary } from '../../ledger/modules/node-keys.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { rotationMessage } from '../../ledger/ready.ts';
 import type { ValidatorSet } from '../../ledger/validators.ts';

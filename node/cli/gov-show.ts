@@ -3,7 +3,7 @@ import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import type { CodecType, Json } from '../../ledger/codec.ts';
 import { administrators } from '../../ledger/modules/accounts.ts';
 import { numberKey } from '../../ledger/modules/approvals.ts';
-import { CURRENT, parametersTable, validatorsTable } from '../../ledger/modules/epoch.ts';
+import { parametersTable, validatorsTable } from '../../ledger/modules/epoch.ts';
 import {
   type GovernanceApproval,
   governanceHistory,
@@ -11,6 +11,7 @@ import {
 } from '../../ledger/modules/governance-change.ts';
 import { afterChange } from '../../ledger/modules/governance-effect.ts';
 import { summary } from '../../ledger/modules/node-keys.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { CliError, EXIT } from './errors.ts';
 import { approvalLines, type Basis, describeNow, descriptionJson, descriptionLines, inWords } from './gov-words.ts';
 import { ask, askChain } from './http.ts';

@@ -4,6 +4,7 @@ import { CliError, EXIT } from './errors.ts';
 import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
 import { addMembers } from './members-commands.ts';
+import { addRecover } from './recover-commands.ts';
 import { version } from './version.ts';
 
 /** Runs one command line; resolves to the exit code. Commands load what they need when they run. */
@@ -35,6 +36,8 @@ function createProgram(done: (exit: number) => void): Command {
     .enablePositionalOptions();
   const url = () => new Option('--url <url>', 'API of a node').default(DEFAULT_URL);
   const urls = () => new Option('--url <url...>', 'API of one node or more').default([DEFAULT_URL]);
+  const accepted = () =>
+    new Option('--accept-recovery <hash...>', 'recoveries that you were told of by people, and accept');
   const json = () => new Option('--json', 'print JSON for scripts').default(false);
 
   program
@@ -64,12 +67,14 @@ function createProgram(done: (exit: number) => void): Command {
     .option('--verify-threads <n>', 'threads that verify client signatures', integer)
     .option('--archive', 'keep the state provable at every height from now on')
     .option('--observer', 'start also without a vote: follow, and vote as soon as the set names this node')
+    .option('--recovery <file>', 'take a recovery after a lost quorum, with --accept-recovery')
+    .option('--accept-recovery <hash...>', 'recoveries that this node follows: their hashes, as people told you')
     .option('--log-file <file>', 'instead of stderr')
     .option('--ready-file <file>', 'write a JSON object when ready')
     .addOption(new Option('--with-parent', 'stop when stdin ends').default(false).hideHelp())
-    .action(async ({ config, readyFile, logFile, withParent, ...overrides }) => {
+    .action(async ({ config, readyFile, logFile, recovery, withParent, ...overrides }) => {
       const { start } = await import('./start.ts');
-      done(await start({ config, overrides, readyFile, logFile, withParent }));
+      done(await start({ config, overrides, readyFile, logFile, recovery, withParent }));
     });
 
   program
@@ -122,6 +127,7 @@ function createProgram(done: (exit: number) => void): Command {
     .argument('<file>')
     .requiredOption('--genesis <file>', 'genesis file')
     .option('--max-age <ms>', 'how old the certificate may be', integer)
+    .addOption(accepted())
     .addOption(json())
     .action(async (file, options) => {
       const { verify } = await import('./proofs.ts');
@@ -133,6 +139,7 @@ function createProgram(done: (exit: number) => void): Command {
     .description('follow the chain from its genesis file to the newest certificate, comparing nodes')
     .requiredOption('--genesis <file>', 'genesis file')
     .option('--max-age <ms>', 'how old the newest certificate may be', integer)
+    .addOption(accepted())
     .option('--store <file>', 'keeps what was followed, for the next time')
     .option('--evidence <file>', 'where evidence of a fork is written', 'evidence.fork.json')
     .addOption(urls())
@@ -154,6 +161,7 @@ function createProgram(done: (exit: number) => void): Command {
 
   addMembers(program, { url, json, integer, done });
   addGov(program, { url, json, integer, done });
+  addRecover(program, { json, done });
   addQueries(program, url, json, done);
   addFiles(program, json, done);
   return program;
@@ -221,6 +229,12 @@ function addFiles(program: Command, json: () => Option, done: (exit: number) => 
     .argument('<files...>', 'one for each validator, in the order of the set')
     .requiredOption('--chain <name>', 'name of the chain')
     .option('--account <account...>', 'name:organisation:0xkey:role,role', [])
+    .option(
+      '--recovery <percent>',
+      'of the organisations that must sign a recovery after a lost quorum, at least 67; 0: none is ever possible',
+      integer,
+      0,
+    )
     .requiredOption('--out <file>', 'the genesis file')
     .addOption(json())
     .action(async (files, options) => {

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import type { VerifySignature } from '../../ledger/signature.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
 import { verifyBundle } from '../../light/sync.ts';
 import { verifyForkEvidence } from '../../light/verify-fork.ts';
@@ -35,19 +34,23 @@ export async function proof(id: string, options: { url: string; out?: string }):
 /** `quorate verify <file> --genesis <file>`: no network; every step is printed. Exit 4 if one fails. */
 export async function verify(
   file: string,
-  options: { genesis: string; maxAge?: number; json: boolean },
+  options: { genesis: string; maxAge?: number; acceptRecovery?: readonly string[]; json: boolean },
 ): Promise<number> {
+  const { acceptRecovery = [] } = options;
   const [given, genesisText] = await Promise.all([readProof(file), readInput(options.genesis)]);
   const { verify: rule } = chooseSignatures();
-  if (typeof given === 'string' && isForkEvidence(given)) return verifyFork(given, genesisText, rule, options.json);
+  if (typeof given === 'string' && isForkEvidence(given))
+    return verifyFork(given, genesisText, { verify: rule, acceptRecovery }, options.json);
   const freshness = options.maxAge === undefined ? undefined : { nowMs: Date.now(), maxAgeMs: options.maxAge };
-  const report = verifyBundle(given, genesisText, { verify: rule, ...(freshness && { freshness }) });
+  const report = verifyBundle(given, genesisText, { verify: rule, acceptRecovery, ...(freshness && { freshness }) });
   const { ok, steps, facts } = report;
   print(options.json, { ok, steps, facts: facts && factsJson(facts) }, [
     ...[...printSteps(report), '', ...conclusion(report)].map(visible),
   ]);
   return ok ? EXIT.ok : EXIT.notVerified;
 }
+
+type ForkOptions = Parameters<typeof verifyForkEvidence>[2];
 
 function isForkEvidence(text: string): boolean {
   try {
@@ -57,8 +60,8 @@ function isForkEvidence(text: string): boolean {
   }
 }
 
-function verifyFork(text: string, genesisText: string, rule: VerifySignature, json: boolean): number {
-  const report = verifyForkEvidence(text, genesisText, { verify: rule });
+function verifyFork(text: string, genesisText: string, options: ForkOptions, json: boolean): number {
+  const report = verifyForkEvidence(text, genesisText, options);
   const { ok, steps, culprits } = report;
   const named = culprits?.map(({ name, organisation, key }) => ({ name, organisation, key: toHex(key) }));
   const failed = steps.find(({ status }) => status === 'failed')?.name;
@@ -106,7 +109,9 @@ function conclusion({ facts, steps }: Report): string[] {
     return [`NOT VERIFIED: step ${failed?.name} failed`];
   }
   const lines = ['VERIFIED with the genesis file alone'];
-  const { transaction, block, state } = facts;
+  const { transaction, block, state, recoveries } = facts;
+  for (const { epoch, height, reason } of recoveries)
+    lines.push(`note     epoch ${epoch} was ended above block ${height - 1} by a recovery that you accept: ${reason}`);
   if (block !== undefined) lines.push(`when     block ${block.height}, ${moment(block.time)}`);
   if (transaction !== undefined) {
     const { calls, sender, receipt } = transaction;

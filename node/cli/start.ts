@@ -11,6 +11,8 @@ export interface StartOptions {
   readonly overrides: ConfigOverrides;
   readonly readyFile: string | undefined;
   readonly logFile: string | undefined;
+  /** R10: a file that `quorate recover` made. */
+  readonly recovery: string | undefined;
   /** End when stdin does: the parent holds the other end. */
   readonly withParent: boolean;
 }
@@ -21,6 +23,7 @@ export async function start({
   overrides,
   readyFile,
   logFile,
+  recovery,
   withParent,
 }: StartOptions): Promise<number> {
   const config = await readConfig(path, overrides);
@@ -28,6 +31,7 @@ export async function start({
   const ended = Promise.withResolvers<number>();
   const node = await startNode({
     config,
+    recovery,
     version: version(),
     log,
     onFatal(error) {

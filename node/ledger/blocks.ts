@@ -1,10 +1,21 @@
-import { blockHash, type Header } from '../../ledger/block.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
+import {
+  type Batch,
+  blockHash,
+  genesisHeader,
+  type Header,
+  headerCodec,
+  receiptsRoot,
+  transactionsRoot,
+} from '../../ledger/block.ts';
+import { equalBytes } from '../../ledger/bytes.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import type { BatchResult } from '../../ledger/execution.ts';
+import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
 import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../../ledger/transaction.ts';
 import type { UncertifiedHead } from '../pbft/events.ts';
-import type { Head, JournalMark } from '../ports.ts';
-import { heightKey, type Store, type StoreBatch } from '../store/store.ts';
+import type { Head, JournalMark, SyncBlock } from '../ports.ts';
+import { heightKey, historyKey, type Store, type StoreBatch } from '../store/store.ts';
 import { LedgerError } from './error.ts';
 import type { Epochs } from './membership.ts';
 import { NO_KEY } from './opening.ts';
@@ -12,14 +23,23 @@ import { type BlockRecord, blockCodec, headCodec, placeCodec } from './records.t
 
 /** Blocks as records of the store. */
 
+/** Of a block that no journal group came before. */
+export const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
 export const CAUGHT_UP = { kind: 'caughtUp', value: {} } as const;
+
+/** Of the block that executing a batch gives. */
+export function headerOf(height: number, parent: Uint8Array, { timestamp, executed, receipts }: BatchResult): Header {
+  const ids = executed.map(({ id }) => id);
+  const roots = { transactionsRoot: transactionsRoot(ids), receiptsRoot: receiptsRoot(receipts) };
+  return { height, parent, timestamp, ...roots, count: ids.length };
+}
 
 /** Everything that is kept of an executed block, as one part of its batch (R3). */
 export function putBlock(
   stored: StoreBatch,
   header: Header,
   head: Head,
-  { executed, receipts }: BatchResult,
+  { executed, receipts }: Pick<BatchResult, 'executed' | 'receipts'>,
   ordered: BlockRecord['ordered'],
   mark: JournalMark,
 ): void {
@@ -86,4 +106,34 @@ export function decodeTransactions(genesisId: Uint8Array, packed: Uint8Array): r
     if (!decoded.ok) throw new LedgerError('BAD_INPUT', decoded.problem);
     return decoded.value;
   });
+}
+
+/** Block 0 and its place in the history; its head. */
+export function putGenesis(
+  stored: StoreBatch,
+  { id, time }: Pick<Genesis, 'id' | 'time'>,
+  stateRoot: Uint8Array,
+  following: Pick<Head, 'nextEpoch' | 'nextValidatorsHash'>,
+): Head {
+  const header = genesisHeader(id, time);
+  const hash = blockHash(header);
+  const { next, nodes } = appendHistory(emptyHistory, hash);
+  const { timestamp } = header;
+  const head = { height: 0, blockHash: hash, stateRoot, historyRoot: historyRoot(next), timestamp, ...following };
+  for (const node of nodes) stored.put('history', historyKey(node.level, node.index), node.hash);
+  putBlock(stored, header, head, { executed: [], receipts: [] }, CAUGHT_UP, NO_MARK);
+  return head;
+}
+
+/** What a peer's block is made of; throws LedgerError if it does not follow, or its transactions are not those of its header. */
+export function decodeSynced(block: SyncBlock, head: Head, genesisId: Uint8Array) {
+  const header = decode(headerCodec, block.header);
+  const transactions = decodeTransactions(genesisId, block.transactions);
+  const ids = transactions.map(({ id }) => id);
+  if (header.height !== head.height + 1 || !equalBytes(header.parent, head.blockHash))
+    throw new LedgerError('BAD_BLOCK', `block ${header.height} does not follow block ${head.height}`);
+  if (ids.length !== header.count || !equalBytes(transactionsRoot(ids), header.transactionsRoot))
+    throw new LedgerError('BAD_BLOCK', `the transactions of block ${header.height} are not those of its header`);
+  const batch: Batch = { height: header.height, timestamp: header.timestamp, transactions: ids };
+  return { header, batch, transactions };
 }

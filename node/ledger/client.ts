@@ -59,6 +59,7 @@ export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => v
     blocksAbove: (above, bytesMax) => call('blocksAbove', above, bytesMax),
     stage: (step) => call('stage', step),
     install: (mark) => call('install', mark),
+    recover: (handoff, mark) => call('recover', handoff, mark),
     query: <Q extends keyof LedgerQueries>(name: Q, args: LedgerQueries[Q]['args']) =>
       call<LedgerQueries[Q]['result']>('query', name, args),
     async close() {

@@ -1,10 +1,12 @@
-import { blockHash, type Header } from '../../ledger/block.ts';
+import { type Header, blockHash as hashOf } from '../../ledger/block.ts';
 import { equalBytes, toHex } from '../../ledger/bytes.ts';
+import type { Checkpoint } from '../../ledger/checkpoint.ts';
 import { decode } from '../../ledger/codec.ts';
 import { perfectSubtrees } from '../../ledger/history.ts';
 import type { Head } from '../ports.ts';
 import { heightKey, historyKey, type Store } from '../store/store.ts';
 import { blockIdsCodec } from '../wire.ts';
+import { LedgerError } from './error.ts';
 import type { Staging } from './staging.ts';
 
 /** What differs between the header that execution made and a certified one, if anything does. */
@@ -40,7 +42,21 @@ export function chainDifference({ certificate, peaks }: Staging, own: Head, stor
       return `history ${level}/${index} is ${toHex(known)} here, certified ${toHex(peaks[i]!)}`;
   }
   const carried = store.get('blockIds', heightKey(own.height));
-  const hash = carried && blockHash(decode(blockIdsCodec, carried).header);
+  const hash = carried && hashOf(decode(blockIdsCodec, carried).header);
   if (hash === undefined || equalBytes(hash, own.blockHash)) return undefined;
   return `block ${own.height} is ${toHex(own.blockHash)} here, certified ${toHex(hash)}`;
+}
+
+/** Throws LedgerError if a block came out otherwise than a checkpoint says. */
+export function isHead(expected: Head): (head: Head) => void {
+  return (head) => {
+    const difference = headDifference(head, expected);
+    if (difference !== undefined) throw new LedgerError('DIVERGED', `block ${head.height}: ${difference}`);
+  };
+}
+
+/** What a checkpoint says of its block. */
+export function headOf(checkpoint: Checkpoint): Head {
+  const { height, blockHash, stateRoot, historyRoot, timestamp, nextEpoch, nextValidatorsHash } = checkpoint;
+  return { height, blockHash, stateRoot, historyRoot, timestamp, nextEpoch, nextValidatorsHash };
 }

@@ -1,20 +1,29 @@
-import { type Handoff, handoffCodec, updatesCodec } from '../../ledger/bundle.ts';
+import { type Handoff, handoffCodec, handoffOf, updatesCodec } from '../../ledger/bundle.ts';
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
-import type { Certificate } from '../../ledger/checkpoint.ts';
+import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
-import { CURRENT, validatorsTable } from '../../ledger/modules/epoch.ts';
+import { validatorsTable } from '../../ledger/modules/epoch.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { type ValidatorSet, validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
 import { heightKey, type Store, type StoreBatch } from '../store/store.ts';
 import { LedgerError } from './error.ts';
 import type { LedgerState } from './state.ts';
 
-/** E2: the certificate of an epoch's last block, and the set that its execution gave. */
+/** E2: the certificate of an epoch's last block, and the set that its execution gave. R10: with a recovery it is there already. */
 export function putHandoff(batch: StoreBatch, certificate: Certificate, next: ValidatorSet): void {
+  if (certificate.scheme === 'recovery') return;
   const { epoch, height, nextValidatorsHash } = certificate.checkpoint;
   if (!equalBytes(validatorsHash(next), nextValidatorsHash)) {
     throw new LedgerError('DIVERGED', `the set after height ${height} is not the one that its certificate names`);
   }
-  batch.put('handoff', heightKey(epoch), encode(handoffCodec, { certificate, next }));
+  batch.put('handoff', heightKey(epoch), encode(handoffCodec, handoffOf(certificate, next)));
+}
+
+/** R10: a recovery with the certificate that stands for its block. */
+export function putRecovery(batch: StoreBatch, handoff: Handoff): void {
+  const { epoch, height } = handoff.certificate.checkpoint;
+  batch.put('handoff', heightKey(epoch), encode(handoffCodec, handoff));
+  batch.put('certificate', heightKey(height), encode(certificateCodec, handoff.certificate));
 }
 
 /** Hand-offs that were verified one by one, of epochs whose blocks may lack here: encoded `updatesCodec`. */

@@ -1,14 +1,5 @@
-import {
-  type Batch,
-  batchCodec,
-  blockHash,
-  blockTime,
-  genesisHeader,
-  type Header,
-  headerCodec,
-  receiptsRoot,
-  transactionsRoot,
-} from '../../ledger/block.ts';
+import { type Batch, batchCodec, blockHash, blockTime, type Header } from '../../ledger/block.ts';
+import { type Handoff, handoffCodec } from '../../ledger/bundle.ts';
 import { equalBytes } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
@@ -21,6 +12,8 @@ import {
   historyRoot,
   perfectSubtrees,
 } from '../../ledger/history.ts';
+import type { StateChange } from '../../ledger/overlay.ts';
+import type { RecoveryFile } from '../../ledger/recovery-form.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_KEPT_MS } from '../limits.ts';
 import type { Ordered, UncertifiedHead } from '../pbft/events.ts';
@@ -32,6 +25,7 @@ import type {
   LedgerPort,
   LedgerQueries,
   OpenedLedger,
+  RecoveryDraft,
   SnapshotProgress,
   SnapshotStep,
   SyncAnswer,
@@ -39,22 +33,32 @@ import type {
 } from '../ports.ts';
 import { heightKey, historyKey, Store, stateKey } from '../store/store.ts';
 import { Archive } from './archive.ts';
-import { CAUGHT_UP, decodeTransactions, newestBlocks, putBlock, uncertifiedHead } from './blocks.ts';
-import { chainDifference, headDifference, headerDifference } from './difference.ts';
+import {
+  CAUGHT_UP,
+  decodeSynced,
+  decodeTransactions,
+  headerOf,
+  NO_MARK,
+  newestBlocks,
+  putBlock,
+  putGenesis,
+  uncertifiedHead,
+} from './blocks.ts';
+import { chainDifference, headDifference, headerDifference, headOf, isHead } from './difference.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
-import { putHandoff, setAfter, writeHandoffs } from './handoffs.ts';
+import { putHandoff, putRecovery, setAfter, writeHandoffs } from './handoffs.ts';
 import { changesMembership, Epochs, readerOf } from './membership.ts';
 import { carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind, sawAllSince } from './opening.ts';
 import { LedgerQuery } from './queries.ts';
 import { type Base, type BlockRecord, baseCodec, headCodec, metaCodec, STORE_FORMAT } from './records.ts';
+import { draftRecovery, recoveredResult, recoveryOf } from './recovery.ts';
 import { allSenders, changedSenders } from './senders.ts';
 import { NO_SNAPSHOT, ServedSnapshot, type SnapshotOptions } from './served-snapshot.ts';
 import { Staging } from './staging.ts';
 import { LedgerState } from './state.ts';
 
 const OUTCOMES = { ok: 0, failed: 1, skipped: 2 } as const;
-const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
 const NO_BASE: Base = { height: 0, rows: 'state', idsSince: 0 };
 const SNAPSHOTS: SnapshotOptions = { chunkBytes: SNAPSHOT_CHUNK_BYTES, keptMs: SNAPSHOT_KEPT_MS };
 
@@ -114,7 +118,14 @@ export class Ledger implements LedgerPort {
     const certificate = await this.#newestCertificate();
     this.#finalHeight = certificate?.checkpoint.height ?? 0;
     this.#attach();
-    const uncertified = await this.#restoreBlocks();
+    return this.#opened(certificate, await this.#restoreBlocks(), mark);
+  }
+
+  async #opened(
+    certificate: Certificate | undefined,
+    uncertified: readonly UncertifiedHead[],
+    mark: JournalMark | undefined,
+  ): Promise<OpenedLedger> {
     return {
       head: this.#head,
       uncertified,
@@ -160,16 +171,7 @@ export class Ledger implements LedgerPort {
 
   executeSynced(block: SyncBlock, expected: Head | undefined, mark: JournalMark): Promise<Executed> {
     return this.#inOrder(async () => {
-      const header = decode(headerCodec, block.header);
-      const transactions = decodeTransactions(this.#options.genesis.id, block.transactions);
-      const ids = transactions.map(({ id }) => id);
-      if (header.height !== this.#head.height + 1 || !equalBytes(header.parent, this.#head.blockHash)) {
-        throw new LedgerError('BAD_BLOCK', `block ${header.height} does not follow block ${this.#head.height}`);
-      }
-      if (ids.length !== header.count || !equalBytes(transactionsRoot(ids), header.transactionsRoot)) {
-        throw new LedgerError('BAD_BLOCK', `the transactions of block ${header.height} are not those of its header`);
-      }
-      const batch: Batch = { height: header.height, timestamp: header.timestamp, transactions: ids };
+      const { header, batch, transactions } = decodeSynced(block, this.#head, this.#options.genesis.id);
       return this.#commit(batch, transactions, CAUGHT_UP, mark, (head, made) => {
         const difference = headerDifference(made, header) ?? (expected && headDifference(head, expected));
         if (difference !== undefined) throw new LedgerError('DIVERGED', `block ${header.height}: ${difference}`);
@@ -222,6 +224,30 @@ export class Ledger implements LedgerPort {
     });
   }
 
+  recover(handoff: Uint8Array, mark: JournalMark | undefined): Promise<OpenedLedger> {
+    return this.#inOrder(async () => {
+      const recovery = decode(handoffCodec, handoff);
+      const { checkpoint } = recovery.certificate;
+      const { height, timestamp } = checkpoint;
+      if (height !== this.#head.height + 1)
+        throw new LedgerError('BAD_INPUT', `a recovery at height ${height} after ${this.#head.height}`);
+      const batch: Batch = { height, timestamp, transactions: [] };
+      await this.#commit(batch, [], CAUGHT_UP, mark ?? NO_MARK, isHead(checkpoint), recovery);
+      this.#finalHeight = height;
+      this.#state.release(height);
+      return this.#opened(recovery.certificate, [], mark);
+    });
+  }
+
+  /** R10: see `draftRecovery`. The ledger can only be closed afterwards. */
+  draftRecovery(draft: RecoveryDraft): Promise<RecoveryFile> {
+    return this.#inOrder(async () => {
+      const [store, state, history, epochs, head] = [this.#store, this.#state, this.#history, this.#epochs, this.#head];
+      const newest = { store, state, history, epochs, head, certificate: await this.#newestCertificate() };
+      return draftRecovery({ ...newest, genesisId: this.#options.genesis.id }, draft);
+    });
+  }
+
   async query<Q extends keyof LedgerQueries>(
     name: Q,
     args: LedgerQueries[Q]['args'],
@@ -268,17 +294,8 @@ export class Ledger implements LedgerPort {
   async #install(staging: Staging, mark: JournalMark): Promise<Installed> {
     const { certificate, peaks, tree, rowsKind } = staging;
     const { checkpoint } = certificate;
-    const { height, stateRoot, timestamp } = checkpoint;
-    const { blockHash: hash, historyRoot: root, nextEpoch, nextValidatorsHash } = checkpoint;
-    const head: Head = {
-      height,
-      blockHash: hash,
-      stateRoot,
-      historyRoot: root,
-      timestamp,
-      nextEpoch,
-      nextValidatorsHash,
-    };
+    const { height, stateRoot } = checkpoint;
+    const head = headOf(checkpoint);
     if (!equalBytes(tree.root(), stateRoot)) throw new LedgerError('STATE_DAMAGED', 'staged rows have another root');
     const difference = chainDifference(staging, this.#head, this.#store);
     if (difference !== undefined) throw new LedgerError('DIVERGED', difference);
@@ -295,8 +312,8 @@ export class Ledger implements LedgerPort {
     await batch.write({ sync: true });
     await this.#served.drop();
     const ids = new ExecutedIds();
-    for (const block of await carriedIds(this.#store, base, staging.idsSince))
-      ids.add(block.header.timestamp, block.ids);
+    for (const { header, ids: own } of await carriedIds(this.#store, base, staging.idsSince))
+      ids.add(header.timestamp, own);
     // All at once, for whoever reads meanwhile (C4).
     const left = this.#base.rows;
     this.#base = base;
@@ -360,29 +377,27 @@ export class Ledger implements LedgerPort {
     ordered: BlockRecord['ordered'],
     mark: JournalMark,
     check: (head: Head, header: Header) => void,
+    recovered?: Handoff,
   ): Promise<Executed> {
-    const { application } = this.#options;
+    const { application, genesis } = this.#options;
     const before = this.#epochs;
-    const result = executeBatch({
-      application,
-      parameters: before.current.parameters,
-      idHorizonMs: before.idHorizonAt(blockTime(batch, this.#head.timestamp)),
-      genesisId: this.#options.genesis.id,
-      state: this.#state,
-      parentTimestamp: this.#head.timestamp,
-      batch,
-      transactions,
-      executedBefore: (id) => this.#ids.has(id),
-    });
+    const recovery = recovered ?? recoveryOf(this.#store, before.current.number, batch.height);
+    const result =
+      recovery !== undefined
+        ? recoveredResult(recovery, this.#state, genesis.id)
+        : executeBatch({
+            application,
+            parameters: before.current.parameters,
+            idHorizonMs: before.idHorizonAt(blockTime(batch, this.#head.timestamp)),
+            genesisId: genesis.id,
+            state: this.#state,
+            parentTimestamp: this.#head.timestamp,
+            batch,
+            transactions,
+            executedBefore: (id) => this.#ids.has(id),
+          });
     const ids = result.executed.map(({ id }) => id);
-    const header: Header = {
-      height: batch.height,
-      parent: this.#head.blockHash,
-      timestamp: result.timestamp,
-      transactionsRoot: transactionsRoot(ids),
-      receiptsRoot: receiptsRoot(result.receipts),
-      count: ids.length,
-    };
+    const header = headerOf(batch.height, this.#head.blockHash, result);
     const hash = blockHash(header);
     const stored = this.#store.batch();
     const stateRoot = this.#state.prepare(result.changes, stored);
@@ -399,6 +414,7 @@ export class Ledger implements LedgerPort {
     };
     check(head, header);
     putBlock(stored, header, head, result, ordered, mark);
+    if (recovered !== undefined) putRecovery(stored, recovered);
     await stored.write({ sync: true });
     this.#state.commit(result.changes);
     this.#history = next;
@@ -411,26 +427,11 @@ export class Ledger implements LedgerPort {
     return { ...head, outcomes, senders, membership: changesMembership(result.changes) };
   }
 
-  async #writeGenesis(changes: ReturnType<typeof genesisState>): Promise<void> {
+  async #writeGenesis(changes: readonly StateChange[]): Promise<void> {
     const { genesis, peerKey } = this.#options;
-    const header = genesisHeader(genesis.id, genesis.time);
-    const hash = blockHash(header);
-    const { next, nodes } = appendHistory(emptyHistory, hash);
-    const stateRoot = this.#state.root;
-    const root = historyRoot(next);
-    const { timestamp } = header;
-    this.#head = { height: 0, blockHash: hash, stateRoot, historyRoot: root, timestamp, ...this.#epochs.next };
     const stored = this.#store.batch();
     for (const { table, key, value } of changes) stored.put(this.#base.rows, stateKey(table, key), value!);
-    for (const node of nodes) stored.put('history', historyKey(node.level, node.index), node.hash);
-    putBlock(
-      stored,
-      header,
-      this.#head,
-      { timestamp: header.timestamp, executed: [], receipts: [], changes, outcomes: [] },
-      CAUGHT_UP,
-      NO_MARK,
-    );
+    this.#head = putGenesis(stored, genesis, this.#state.root, this.#epochs.next);
     stored.put('meta', NO_KEY, encode(metaCodec, { format: STORE_FORMAT, genesisId: genesis.id, peerKey }));
     await stored.write({ sync: true });
   }

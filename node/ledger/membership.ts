@@ -1,7 +1,8 @@
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
-import { CURRENT, type Epoch, epochTable, idHorizonAt, PREVIOUS, readEpoch } from '../../ledger/modules/epoch.ts';
+import { type Epoch, epochTable, idHorizonAt, PREVIOUS, readEpoch } from '../../ledger/modules/epoch.ts';
 import { guests, summary } from '../../ledger/modules/node-keys.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
 import { validatorsHash } from '../../ledger/validators.ts';
 import type { Guest, Head, Membership } from '../ports.ts';

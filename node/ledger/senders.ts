@@ -41,7 +41,8 @@ export async function changedSenders(
   return packSenders([...keys.values()].map((key) => ({ key, sends: sendsOf(state, key) })));
 }
 
-async function* rowsOf(store: Store, kind: RowsKind, table: string) {
+/** Key and value of every row of a table. */
+export async function* rowsOf(store: Store, kind: RowsKind, table: string) {
   const from = stateKey(table, NO_KEY);
   const to = from.with(from.length - 1, 1);
   for await (const { key, value } of store.range(kind, { from, to })) yield { key: key.slice(from.length), value };

@@ -42,6 +42,7 @@ const content = (n = 4): GenesisContent => ({
     { name: 'ann', organisation: 'org-0', key: keyOf('ann'), roles: ['writer', 'issuer'] },
     { name: 'ben', organisation: 'org-0', key: keyOf('ben'), roles: [] },
   ],
+  recovery: 75,
   parameters: defaultParameters,
 });
 const VALIDATORS = Array.from({ length: 7 }, (_, index) => validator(index));

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { encode } from '../../ledger/codec.ts';
 import {
-  CURRENT,
   type Epoch,
   epochTable,
   firstEpoch,
@@ -14,6 +13,7 @@ import {
   readEpoch,
   validatorsTable,
 } from '../../ledger/modules/epoch.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
 import { keyOf, MemoryState, TestChain } from '../support/execution.ts';
 

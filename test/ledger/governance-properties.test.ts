@@ -5,7 +5,7 @@ import { toHex } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
 import { accounts, administrators, expelled, organisations } from '../../ledger/modules/accounts.ts';
 import { type Change, proposalCodec } from '../../ledger/modules/changes.ts';
-import { CURRENT, idHorizonAt, PREVIOUS, readEpoch } from '../../ledger/modules/epoch.ts';
+import { idHorizonAt, PREVIOUS, readEpoch } from '../../ledger/modules/epoch.ts';
 import {
   type GovernanceChange,
   governanceHistory,
@@ -13,6 +13,7 @@ import {
   governanceProposals,
 } from '../../ledger/modules/governance-change.ts';
 import { consensusKeys, guests, summary } from '../../ledger/modules/node-keys.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { parametersProblem } from '../../ledger/parameters.ts';
 import type { Table, TableKey } from '../../ledger/table.ts';
 import { faultsTolerated } from '../../ledger/validators.ts';

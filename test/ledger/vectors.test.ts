@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { genesisId } from '../../genesis/file.ts';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { batchCodec, batchDigest, blockHash, headerCodec } from '../../ledger/block.ts';
-import { bundleCodec, stateProofCodec } from '../../ledger/bundle.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
 import { fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec, checkpointSignBytes, type Trust, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { type Codec, type Decoded, decode, encode, type Json, tryDecode, tryFromJson } from '../../ledger/codec.ts';
@@ -17,7 +17,13 @@ import { proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
 import { governanceProposalCodec, governanceProposalId } from '../../ledger/modules/governance-change.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
-import { decodeStateProof, rootFromStateProof, stateLeaf, statePath } from '../../ledger/state-proof.ts';
+import {
+  decodeStateProof,
+  rootFromStateProof,
+  stateLeaf,
+  statePath,
+  stateProofCodec,
+} from '../../ledger/state-proof.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 import { tableKeyToText } from '../../ledger/table.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { blockHash, encodedReceipt, type Header, receiptsRoot, transactionsRoot } from '../../ledger/block.ts';
-import { type Bundle, bundleCodec, type TransactionFact } from '../../ledger/bundle.ts';
+import { type Bundle, bundleCodec, handoffOf, type TransactionFact } from '../../ledger/bundle.ts';
 import { concatBytes } from '../../ledger/bytes.ts';
 import { type Certificate, checkpointSignBytes, type Trust, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { decode, encode, u64 } from '../../ledger/codec.ts';
@@ -200,7 +200,7 @@ describe('V03: only sets that were certified from genesis on', () => {
     const signatures = new Map([0, 1, 2].map((index) => [index, signEd25519(message, evil[index]!.seed)]));
     const certificate = { scheme: 'ed25519-list', checkpoint, proof: multiSignature(4, signatures) } as const;
     const bundle = forged.blockBundle(6);
-    assert.equal(ends({ ...bundle, handoffs: [{ certificate, next: evil.map(toValidator) }] }), 'epochs');
+    assert.equal(ends({ ...bundle, handoffs: [handoffOf(certificate, evil.map(toValidator))] }), 'epochs');
   });
 
   test('a certified hand-off with another set beside it', () => {
@@ -216,7 +216,7 @@ describe('V03: only sets that were certified from genesis on', () => {
     const [handoff] = sound.handoffs;
     assert.equal(ends({ ...bundle, handoffs: [] }), 'certificate');
     assert.equal(ends({ ...bundle, handoffs: [handoff!, handoff!] }), 'epochs');
-    const ordinary = { certificate: chain.certify(4), next: chain.members.map(toValidator) };
+    const ordinary = handoffOf(chain.certify(4), chain.members.map(toValidator));
     assert.equal(ends({ ...bundle, handoffs: [ordinary] }), 'epochs');
   });
 
@@ -246,7 +246,7 @@ describe('V03: only sets that were certified from genesis on', () => {
       const certificate = chain.certify(5, { checkpoint });
       assert.equal(ends(withCertificate(certificate)), 'certificate');
       assert.equal(
-        ends({ ...sound.blockBundle(6), handoffs: [{ certificate, next: evil.map(toValidator) }] }),
+        ends({ ...sound.blockBundle(6), handoffs: [handoffOf(certificate, evil.map(toValidator))] }),
         'epochs',
       );
     }

@@ -95,6 +95,7 @@ test('the report of a transaction says who signed, when and what', () => {
     signedBy: ['node-0', 'node-1', 'node-2'],
     validators: 4,
     certified: { height: 5, time: GENESIS_TIME + 5_000, epoch: 0 },
+    recoveries: [],
     block: { height: 2, time: GENESIS_TIME + 2_000, hash: blockHash(header), header },
     transaction: {
       id: transactions[3]!.id,

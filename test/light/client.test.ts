@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { blockHash } from '../../ledger/block.ts';
+import { handoffOf } from '../../ledger/bundle.ts';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { encode } from '../../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../../ledger/fork.ts';
@@ -343,7 +344,7 @@ describe('forks', () => {
       ['first', { ...sound, first: a.certify(low.checkpoint.height, { genesisId: new Uint8Array(32) }) }],
       ['second', { ...sound, second: b.certify(b.height, { signers: [2, 3] }) }],
       ['second', { ...sound, second: b.certify(b.height, { checkpoint: { epoch: 1, nextEpoch: 1 } }) }],
-      ['epochs', { ...sound, handoffs: [{ certificate: low, next: a.genesis.validators }] }],
+      ['epochs', { ...sound, handoffs: [handoffOf(low, a.genesis.validators)] }],
     ];
     const stepOf = (evidence: Uint8Array | string) =>
       verifyForkEvidence(evidence, a.genesis.text, { verify }).steps.find(({ status }) => status === 'failed')?.name;

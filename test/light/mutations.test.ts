@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Bundle, bundleCodec, type StateFact } from '../../ledger/bundle.ts';
+import { type Bundle, bundleCodec, handoffOf, type StateFact } from '../../ledger/bundle.ts';
 import { decode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { balances } from '../../ledger/modules/assets.ts';
@@ -118,7 +118,7 @@ function forgeries(chain: Chain, bundle: Bundle): Mutation[] {
     mutation(`certificate ${name}`, { ...bundle, certificate: chain.certify(40, forgery) }, 'certificate'),
   );
   // It ends no epoch: with its own set beside it, it would change nothing, and be noise in what is kept.
-  const ordinary = { certificate: plain.certify(3), next: plain.genesis.validators };
+  const ordinary = handoffOf(plain.certify(3), plain.genesis.validators);
   forged.push(
     mutation('an ordinary certificate as hand-off', { ...bundle, handoffs: [ordinary, ...bundle.handoffs] }, 'epochs'),
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { updatesCodec } from '../../ledger/bundle.ts';
+import { handoffOf, updatesCodec } from '../../ledger/bundle.ts';
 import { utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { encode } from '../../ledger/codec.ts';
@@ -338,7 +338,7 @@ describe('what a light client is given', () => {
     const proof = { signers: new Uint8Array(16), signatures: next.map(() => new Uint8Array(64)) };
     const certificate = { ...chain.certify(), proof };
     assert(encode(certificateCodec, certificate).length <= CERTIFICATE_BYTES_MAX);
-    const handoffs = Array.from({ length: 64 }, () => ({ certificate, next }));
+    const handoffs = Array.from({ length: 64 }, () => handoffOf(certificate, next));
     assert(encode(updatesCodec, { handoffs }).length <= UPDATES_BYTES_MAX);
   });
 });

@@ -355,6 +355,7 @@ export class SimNode implements Endpoint {
           if (isAlive() && installed !== undefined) tap.installed(this, installed.head);
           return installed;
         }),
+      recover: (handoff, mark) => inOrder(() => ledger.recover(handoff, mark)),
       storeHandoffs: (updates) => inOrder(() => ledger.storeHandoffs(updates)),
       blocksAbove: (above, bytesMax) => later(() => ledger.blocksAbove(above, bytesMax)),
       query: (name, args) => later(() => ledger.query(name, args)),

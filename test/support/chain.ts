@@ -10,7 +10,7 @@ import {
   receiptsRoot,
   transactionsRoot,
 } from '../../ledger/block.ts';
-import { type Bundle, bundleCodec } from '../../ledger/bundle.ts';
+import { type Bundle, bundleCodec, type Handoff, handoffOf } from '../../ledger/bundle.ts';
 import { equalBytes, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { type Certificate, type Checkpoint, checkpointSignBytes } from '../../ledger/checkpoint.ts';
 import { encode, type Json } from '../../ledger/codec.ts';
@@ -87,7 +87,7 @@ export interface Forgery {
 export class Chain {
   readonly genesis: Genesis;
   readonly blocks: Block[] = [];
-  readonly handoffs: { readonly certificate: Certificate; readonly next: readonly Validator[] }[] = [];
+  readonly handoffs: Handoff[] = [];
   members: readonly Member[];
   epoch = 0;
   readonly #state = new MemoryState();
@@ -186,7 +186,7 @@ export class Chain {
   handOver(next: readonly Member[]): void {
     const validators = next.map(toValidator);
     const change = { nextEpoch: this.epoch + 1, nextValidatorsHash: validatorsHash(validators) };
-    this.handoffs.push({ certificate: this.certify(this.height, { checkpoint: change }), next: validators });
+    this.handoffs.push(handoffOf(this.certify(this.height, { checkpoint: change }), validators));
     this.members = next;
     this.epoch += 1;
   }
@@ -377,6 +377,7 @@ function genesisOf(chain: string, members: readonly Member[]): Genesis {
     {
       chain,
       time: GENESIS_TIME,
+      recovery: 67,
       organisations: [
         {
           name: 'acme',

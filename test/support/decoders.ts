@@ -5,16 +5,17 @@ import { parseStrictJson } from '../../api/strict-json.ts';
 import { genesisCodec, printGenesis } from '../../genesis/file.ts';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { batchCodec, eventCodec, headerCodec, receiptCodec } from '../../ledger/block.ts';
-import { bundleCodec, stateProofCodec } from '../../ledger/bundle.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
 import { equalBytes, fromHex, toHex, utf8Decode, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import { type Codec, CodecError, decode, encode, tryDecode } from '../../ledger/codec.ts';
-import { CURRENT, parametersTable } from '../../ledger/modules/epoch.ts';
+import { parametersTable } from '../../ledger/modules/epoch.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { entries } from '../../ledger/modules/records.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { publicKeyProblem } from '../../ledger/public-key.ts';
-import { decodeStateProof, encodeStateProof } from '../../ledger/state-proof.ts';
+import { decodeStateProof, encodeStateProof, stateProofCodec } from '../../ledger/state-proof.ts';
 import { tableKeyFromText, tableKeyToText } from '../../ledger/table.ts';
 import {
   decodeTransaction,

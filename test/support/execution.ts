@@ -12,8 +12,9 @@ import {
   type StateReader,
 } from '../../ledger/execution.ts';
 import { sha256 } from '../../ledger/hash.ts';
-import { CURRENT, idHorizonAt, readEpoch } from '../../ledger/modules/epoch.ts';
+import { idHorizonAt, readEpoch } from '../../ledger/modules/epoch.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import { defaultParameters, type Parameters } from '../../ledger/parameters.ts';
 import type { Table, TableKey } from '../../ledger/table.ts';
 import { type Call, decodeTransaction, type Transaction, transactionBodyCodec } from '../../ledger/transaction.ts';

@@ -70,6 +70,7 @@ export function testGenesis(n = 4, parameters: Partial<Parameters> = {}): TestGe
           roles: roles as string[],
         };
       }),
+      recovery: 67,
       parameters: { ...defaultParameters, ...parameters },
     },
     verify,

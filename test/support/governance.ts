@@ -2,7 +2,7 @@ import type { Receipt } from '../../ledger/block.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { signEd25519 } from '../../ledger/ed25519.ts';
 import type { GenesisPieces } from '../../ledger/execution.ts';
-import { CURRENT, type Epoch, readEpoch } from '../../ledger/modules/epoch.ts';
+import { type Epoch, readEpoch } from '../../ledger/modules/epoch.ts';
 import {
   type GovernanceChange,
   type GovernanceProposal,
@@ -10,6 +10,7 @@ import {
   governanceProposalId,
 } from '../../ledger/modules/governance-change.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import { CURRENT } from '../../ledger/modules/rows.ts';
 import type { Parameters } from '../../ledger/parameters.ts';
 import { type Ready, readyMessage, rotationMessage, type SignedReady, signedReadyCodec } from '../../ledger/ready.ts';
 import type { Transaction } from '../../ledger/transaction.ts';

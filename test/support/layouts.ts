@@ -5,7 +5,6 @@ import {
   bundleCodec,
   handoffCodec,
   stateFactCodec,
-  stateProofCodec,
   transactionFactCodec,
   updatesCodec,
 } from '../../ledger/bundle.ts';
@@ -22,7 +21,9 @@ import {
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { readyCodec, signedReadyCodec } from '../../ledger/ready.ts';
+import { recoveryBodyCodec, recoveryCodec } from '../../ledger/recovery-form.ts';
 import { replyCodec, signedReplyCodec } from '../../ledger/reply.ts';
+import { stateProofCodec } from '../../ledger/state-proof.ts';
 import { callCodec, transactionBodyCodec } from '../../ledger/transaction.ts';
 import { multiSignatureCodec, validatorCodec, validatorSetCodec } from '../../ledger/validators.ts';
 import {
@@ -72,6 +73,8 @@ const NAMED: readonly (readonly [string, Codec<unknown>])[] = [
   ['StateFact', stateFactCodec],
   ['Handoff', handoffCodec],
   ['Updates', updatesCodec],
+  ['RecoveryBody', recoveryBodyCodec],
+  ['Recovery', recoveryCodec],
   ['Bundle', bundleCodec],
   ['Reply', replyCodec],
   ['SignedReply', signedReplyCodec],

@@ -3,14 +3,21 @@ import { isDeepStrictEqual } from 'node:util';
 import { genesisCodec, genesisId, printGenesis } from '../../genesis/file.ts';
 import { type Genesis, readGenesis } from '../../genesis/genesis.ts';
 import { blockHash } from '../../ledger/block.ts';
-import { bundleCodec, type EncodedStateProof, stateProofCodec } from '../../ledger/bundle.ts';
+import { bundleCodec } from '../../ledger/bundle.ts';
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import { certificateCodec, checkpointSignBytes, verifyCertificate } from '../../ledger/checkpoint.ts';
 import { blob, bytes32, type Codec, decode, encode, type Json, struct, u8, u64 } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { type ListProof, listRootFromProof } from '../../ledger/list-tree.ts';
 import type { VerifySignature } from '../../ledger/signature.ts';
-import { decodeStateProof, encodeStateProof, rootFromStateProof, statePath } from '../../ledger/state-proof.ts';
+import {
+  decodeStateProof,
+  type EncodedStateProof,
+  encodeStateProof,
+  rootFromStateProof,
+  statePath,
+  stateProofCodec,
+} from '../../ledger/state-proof.ts';
 import {
   checkMultiSignature,
   multiSignature,

@@ -1,5 +1,12 @@
 import { blockHash, encodedReceipt, receiptsRoot, transactionsRoot } from '../../ledger/block.ts';
-import { type Bundle, blockFactCodec, bundleCodec, type StateFact, type TransactionFact } from '../../ledger/bundle.ts';
+import {
+  type Bundle,
+  blockFactCodec,
+  bundleCodec,
+  handoffOf,
+  type StateFact,
+  type TransactionFact,
+} from '../../ledger/bundle.ts';
 import { concatBytes, toHex } from '../../ledger/bytes.ts';
 import { type Certificate, checkpointSignBytes } from '../../ledger/checkpoint.ts';
 import { encode, type Json } from '../../ledger/codec.ts';
@@ -181,10 +188,7 @@ function badHandoffs(chain: Chain, grown: Chain): readonly BadCase[] {
   const evil = [0, 1, 2, 3].map((index) => memberOf(`evil-${index}`));
   const message = checkpointSignBytes(chain.genesis.id, first.certificate.checkpoint);
   const signatures = new Map([0, 1, 2].map((index) => [index, signEd25519(message, evil[index]!.seed)]));
-  const forged = {
-    certificate: { ...first.certificate, proof: multiSignature(4, signatures) },
-    next: evil.map(toValidator),
-  };
+  const forged = handoffOf({ ...first.certificate, proof: multiSignature(4, signatures) }, evil.map(toValidator));
   const withHandoffs = (...handoffs: Bundle['handoffs']): Uint8Array => encodeBundle({ ...bundle, handoffs });
   return [
     ['a hand-off signed by the set it hands over to', 'epochs', withHandoffs(forged, second)],
@@ -200,11 +204,7 @@ function badHandoffs(chain: Chain, grown: Chain): readonly BadCase[] {
     ],
     ['the first hand-off left out', 'epochs', withHandoffs(second)],
     ['a hand-off twice', 'epochs', withHandoffs(first, first, second)],
-    [
-      'a certificate that ends no epoch',
-      'epochs',
-      withHandoffs({ certificate: chain.certify(4), next: chain.genesis.validators }),
-    ],
+    ['a certificate that ends no epoch', 'epochs', withHandoffs(handoffOf(chain.certify(4), chain.genesis.validators))],
     ['hand-offs in the wrong order', 'epochs', withHandoffs(second, first)],
     ['a hand-off signed by one too few', 'epochs', withHandoffs(resigned(chain, first, [0, 1]), second)],
     ['a hand-off signed for another chain', 'epochs', withHandoffs(resigned(other, first, [0, 1, 2]), second)],

@@ -239,6 +239,10 @@ const BAD_FILES: Readonly<Record<string, Readonly<Record<string, Change>>>> = {
   'bad-time': {
     'after the year 9999': (file) => Object.assign(file, { time: 253_402_300_800_000 }),
   },
+  'bad-recovery': {
+    'less than two thirds': (file) => Object.assign(file, { recovery: 66 }),
+    'more than all': (file) => Object.assign(file, { recovery: 101 }),
+  },
   'bad-parameters': {
     ...outside('protocolVersion', 0, 2),
     ...outside('window', 0, 65),

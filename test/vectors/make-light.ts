@@ -1,5 +1,5 @@
 import { blockHash } from '../../ledger/block.ts';
-import { type Handoff, handoffCodec } from '../../ledger/bundle.ts';
+import { type Handoff, handoffCodec, handoffOf } from '../../ledger/bundle.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { encode, type Json } from '../../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../../ledger/fork.ts';
@@ -33,7 +33,7 @@ export function handoffVectors(): Json {
     'signed by one too few': ['certificate', ending({ signers: [1, 3] })],
     'signed for another chain': ['certificate', other.handoffs[0]!],
     'a next epoch two further': ['certificate', ending({ checkpoint: { nextEpoch: 2 } })],
-    'a certificate that ends no epoch': ['end', { certificate: chain.certify(), next: chain.genesis.validators }],
+    'a certificate that ends no epoch': ['end', handoffOf(chain.certify(), chain.genesis.validators)],
     'another set than the certified one': ['set', { ...sound, next: chain.genesis.validators }],
     'the set in another order': ['set', { ...sound, next: sound.next.toReversed() }],
     'the set without its last member': ['set', { ...sound, next: sound.next.slice(0, -1) }],
@@ -137,10 +137,7 @@ export function forkVectors(): Json {
   const later = laterFork();
   const bad: Record<string, readonly [step: string, ForkEvidence]> = {
     'of another chain': ['chain', { ...sameHeight, genesisId: other.genesis.id }],
-    'a hand-off that is none': [
-      'epochs',
-      { ...sameHeight, handoffs: [{ certificate: low, next: a.genesis.validators }] },
-    ],
+    'a hand-off that is none': ['epochs', { ...sameHeight, handoffs: [handoffOf(low, a.genesis.validators)] }],
     'hand-offs that lack': ['first', { ...later, handoffs: [] }],
     'a first one with too few signatures': ['first', { ...sameHeight, first: a.certify(6, { signers: [0, 1] }) }],
     'a first one for another chain': ['first', { ...sameHeight, first: a.certify(6, { genesisId: other.genesis.id }) }],

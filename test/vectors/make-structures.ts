@@ -1,5 +1,5 @@
 import { batchCodec, batchDigest, blockHash, eventCodec, headerCodec, receiptCodec } from '../../ledger/block.ts';
-import { blockFactCodec, stateFactCodec, stateProofCodec, transactionFactCodec } from '../../ledger/bundle.ts';
+import { blockFactCodec, stateFactCodec, transactionFactCodec } from '../../ledger/bundle.ts';
 import { concatBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import { certificateCodec, checkpointCodec } from '../../ledger/checkpoint.ts';
 import { type Codec, encode, type Json } from '../../ledger/codec.ts';
@@ -10,6 +10,7 @@ import { parametersCodec } from '../../ledger/parameters.ts';
 import { publicKeyProblem } from '../../ledger/public-key.ts';
 import { SIGN_KINDS, type SignKind, signBytes } from '../../ledger/sign-bytes.ts';
 import { signatureProblem } from '../../ledger/signature.ts';
+import { stateProofCodec } from '../../ledger/state-proof.ts';
 import { callCodec, type Transaction, transactionBodyCodec, transactionSignBytes } from '../../ledger/transaction.ts';
 import { multiSignatureCodec, validatorCodec, validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
 import { ACCOUNTS, seedOf, smallChain } from '../support/chain.ts';
@@ -148,7 +149,7 @@ function badStructures(): Readonly<Record<string, Readonly<Record<string, Uint8A
     },
     Certificate: {
       'scheme 0': joined('00', certificate.subarray(1)),
-      'scheme 2': joined('02', certificate.subarray(1)),
+      'scheme 3': joined('03', certificate.subarray(1)),
       'an epoch above 2^53 - 1': tooLarge(certificate, 1),
     },
     StateProof: {

@@ -1,10 +1,9 @@
-import { stateProofCodec } from '../../ledger/bundle.ts';
 import { concatBytes, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { leafHash, sha256 } from '../../ledger/hash.ts';
 import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
 import { listProof, listRoot, listRootFromProof } from '../../ledger/list-tree.ts';
-import { encodeStateProof, stateLeaf, statePath } from '../../ledger/state-proof.ts';
+import { encodeStateProof, stateLeaf, statePath, stateProofCodec } from '../../ledger/state-proof.ts';
 import { StateTree } from '../../ledger/state-tree.ts';
 
 const COUNTS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17];

@@ -15,6 +15,9 @@ def quorum(members):
 def check_certificate(genesis_id, epoch, validators, certificate):
     """Refuses a certificate that is not valid for a trusted epoch and validator set. Returns the validators that signed."""
     checkpoint = certificate.checkpoint
+    if certificate.scheme != 'ed25519-list':
+        # Only for whoever was told by people to accept it, which this verifier can not be.
+        raise Refused('recovery', f'epoch {checkpoint.epoch} was ended by a recovery at height {checkpoint.height}')
     if checkpoint.epoch != epoch:
         raise Refused('epoch', f'of epoch {checkpoint.epoch}, expected {epoch}')
     if checkpoint.validatorsHash != validators_hash(validators):

@@ -24,6 +24,8 @@ def facts_of(case):
             'time': case.checkpoint.timestamp,
             'epoch': case.checkpoint.epoch,
         },
+        # A proof with one is refused here.
+        'recoveries': [],
     }
     facts.update(SHOWN[case.bundle.fact.kind](case))
     return facts

@@ -37,6 +37,8 @@ def read_genesis(data):
     _check_keys(file)
     _check_addresses(file)
     _check_time(file)
+    if file.recovery != 0 and not 67 <= file.recovery <= 100:
+        raise Refused('bad-recovery', f'recovery {file.recovery} is neither 0 nor 67 to 100')
     _check_parameters(file.parameters, len(file.validators))
     _check_possession(file)
     return SimpleNamespace(id=sha256(data), file=file, validators=file.validators)

@@ -8,6 +8,8 @@ from .hashes import validators_hash
 def check_handoff(genesis_id, epoch, validators, handoff):
     """Refuses a hand-off that does not lead from a trusted epoch and validator set to the next ones. Returns the next set."""
     checkpoint = handoff.certificate.checkpoint
+    if handoff.certificate.scheme == 'ed25519-list' and handoff.recovery:
+        raise Refused('recovery', 'a recovery beside a certificate by validators')
     try:
         check_certificate(genesis_id, epoch, validators, handoff.certificate)
     except Refused as refused:

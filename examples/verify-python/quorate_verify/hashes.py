@@ -21,6 +21,7 @@ KINDS = {
     'ready': 11,
     'validator possession': 12,
     'genesis approval': 13,
+    'recovery': 14,
 }
 
 

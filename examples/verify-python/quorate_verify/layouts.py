@@ -85,7 +85,7 @@ Checkpoint = {
 }
 
 Certificate = {
-  scheme: tag<1 ed25519-list>
+  scheme: tag<1 ed25519-list | 2 recovery>
   checkpoint: Checkpoint
   proof: MultiSignature
 }
@@ -93,6 +93,7 @@ Certificate = {
 Handoff = {
   certificate: Certificate
   next: ValidatorSet
+  recovery: blob<0..1048576>  # an encoded Recovery, or nothing
 }
 
 Updates = {
@@ -180,6 +181,7 @@ GenesisFile = {
     key: bytes32
     roles: list<text<1..32>, 0..16>
   }, 0..8192>
+  recovery: u8              # of 100 organisations that must sign a recovery, 67 to 100; 0: none is possible
   parameters: Parameters
 }
 
