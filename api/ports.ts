@@ -65,7 +65,7 @@ export type SubmitOutcome =
       readonly id: Uint8Array | undefined;
       readonly code: RefusalCode;
       readonly detail: string;
-      /** Seconds after which trying again makes sense; for `overloaded` and `syncing`. */
+      /** Seconds after which trying again makes sense; for what another moment changes. */
       readonly retryAfter?: number;
     };
 
@@ -82,6 +82,9 @@ export type RefusalCode =
   | 'too-late'
   | 'expiry-too-far'
   | 'overloaded'
+  /** Of this account, by its role. */
+  | 'too-many-pending'
+  | 'too-fast'
   | 'syncing'
   | 'no-quorum'
   | 'halted'

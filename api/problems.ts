@@ -123,6 +123,22 @@ export const PROBLEMS = {
     retryAfter: 1,
     description: 'The pool of this node is full. Send the same bytes again after `Retry-After`.',
   },
+  'too-many-pending': {
+    status: 429,
+    title: 'Too many transactions of this account are pending',
+    retry: 'same',
+    retryAfter: 1,
+    description:
+      'This node has admitted as many transactions of the account as its roles allow (`governance.limits`) that are neither executed nor expired; `detail` has both numbers. Other accounts are served. Send the same bytes again after `Retry-After`.',
+  },
+  'too-fast': {
+    status: 429,
+    title: 'This account sends too fast',
+    retry: 'same',
+    retryAfter: 1,
+    description:
+      'This node has admitted as many transactions of the account in a second, or at once, as its roles allow (`governance.limits`); `detail` has the numbers. What is refused counts for nothing. Send the same bytes again after `Retry-After`.',
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are too large',

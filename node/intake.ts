@@ -2,13 +2,14 @@ import type { RefusalCode, SubmitOutcome } from '../api/ports.ts';
 import type { Application } from '../ledger/application.ts';
 import type { Parameters } from '../ledger/parameters.ts';
 import { decodeTransaction, signedMessage, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
+import { AccountLimits } from './account-limits.ts';
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool } from './mempool.ts';
 import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
-import { Senders } from './senders.ts';
+import { type Sender, Senders } from './senders.ts';
 import { packChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
@@ -50,6 +51,7 @@ export class Intake {
   /** Follows the executed state. */
   readonly senders: Senders;
   readonly #context: IntakeContext;
+  readonly #limits: AccountLimits;
   #verifying = 0;
   /** Keys of transactions whose signatures are being verified, and how many copies of each. */
   readonly #arriving = new Map<string, number>();
@@ -57,6 +59,7 @@ export class Intake {
   constructor(context: IntakeContext) {
     this.#context = context;
     this.senders = new Senders(context.senders);
+    this.#limits = new AccountLimits(context.pool);
   }
 
   /** A copy of this transaction is being verified: it is here in a moment, unless its signature is bad. */
@@ -64,8 +67,11 @@ export class Intake {
     return this.#arriving.has(key);
   }
 
-  /** What clients of this node submit: one outcome each, same order. */
-  async fromClient(submitted: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]> {
+  /**
+   * What clients of this node submit: one outcome each, same order. `viaNode`: clients of a node without a vote, which has
+   * asked for their rate itself, and sends again what has no room yet.
+   */
+  async fromClient(submitted: readonly Uint8Array[], viaNode = false): Promise<readonly SubmitOutcome[]> {
     const outcomes: (SubmitOutcome | undefined)[] = submitted.map(() => undefined);
     const open: { readonly at: number; readonly transaction: Transaction }[] = [];
     const { application, pool, parameters } = this.#context;
@@ -87,15 +93,22 @@ export class Intake {
     }
     await this.#markExecuted(open, outcomes);
     const checked: { readonly at: number; readonly transaction: Transaction }[] = [];
+    /** How many of each account are in `checked`: nothing is verified for what there is no room for anyway. */
+    const ahead = new Map<string, number>();
     for (const { at, transaction } of open) {
       if (outcomes[at] !== undefined) continue;
       outcomes[at] =
         refusal === undefined ? this.#problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
       if (outcomes[at] !== undefined) continue;
+      const sender = this.senders.of(transaction.body.sender)!;
+      const before = ahead.get(sender.account) ?? 0;
+      outcomes[at] = this.#tooMuch(transaction, sender, before, viaNode);
+      if (outcomes[at] !== undefined) continue;
       if (this.#verifying >= VERIFYING_MAX || !pool.hasRoom(this.#context.self(), transaction.bytes.length, true)) {
         outcomes[at] = { ...refused(transaction.id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
         continue;
       }
+      ahead.set(sender.account, before + 1);
       checked.push({ at, transaction });
     }
     const valid = await this.#verify(checked.map(({ transaction }) => transaction));
@@ -111,8 +124,11 @@ export class Intake {
         outcomes[at] = { kind: 'known', id };
         continue;
       }
-      // The epoch may have changed meanwhile.
-      outcomes[at] = parameters() === inForce ? undefined : this.#problem(transaction);
+      // The epoch, or who sends, may be another one meanwhile, and others may have taken the room.
+      const sender = this.senders.of(transaction.body.sender);
+      outcomes[at] =
+        (parameters() === inForce && sender !== undefined ? undefined : this.#problem(transaction)) ??
+        this.#tooMuch(transaction, sender!, 0, viaNode);
       if (outcomes[at] !== undefined) continue;
       const self = this.#context.self();
       if (!pool.hasRoom(self, bytes.length, true)) {
@@ -120,7 +136,8 @@ export class Intake {
         continue;
       }
       outcomes[at] = { kind: 'accepted', id };
-      const entry = poolEntry(transaction, self, application);
+      const entry = poolEntry(transaction, self, application, sender!.account);
+      if (!viaNode) this.#limits.take(sender!, this.#context.now());
       pool.add(entry, this.#context.now());
       entries.push(entry);
     }
@@ -250,6 +267,14 @@ export class Intake {
       );
     }
     return undefined;
+  }
+
+  /** T9: more of this account than this node may admit, behind `ahead` others of it. */
+  #tooMuch({ id }: Transaction, sender: Sender, ahead: number, viaNode: boolean): SubmitOutcome | undefined {
+    const problem =
+      this.#limits.pendingProblem(sender, ahead) ??
+      (viaNode ? undefined : this.#limits.rateProblem(sender, ahead, this.#context.now()));
+    return problem && { kind: 'refused', id, ...problem };
   }
 
   async #markExecuted(

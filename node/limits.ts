@@ -1,3 +1,5 @@
+import type { SenderLimits } from './senders.ts';
+
 /** Limits of one process that are no parameters of the chain: what it keeps, asks and answers. */
 
 /** Pending transactions and their bytes, all origins together. */
@@ -7,6 +9,10 @@ export const POOL_BYTES_MAX = 128 * 1024 * 1024;
 export const FORWARD_BYTES_MAX = 256 * 1024;
 /** Transactions of one peer or one client call that may wait for the verify threads. */
 export const VERIFYING_MAX = 20_000;
+/** T9: an account of which `governance.limits` says nothing, and an administrator: as many pending, as fast as it can. */
+export const NO_ROW_LIMITS: SenderLimits = { pending: 10_000, rate: undefined };
+/** Accounts that were slowed down lately are kept in mind up to here before it is asked whether they still need it. */
+export const BUCKETS_SWEPT_MIN = 1_024;
 /** Ids of executed and of expired transactions remembered for quick answers. */
 export const RECENT_IDS_MAX = 100_000;
 /** Bytes of bodies in one answer to a peer. */

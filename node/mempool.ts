@@ -40,6 +40,8 @@ export class Mempool {
   #overdue: string | undefined;
   /** By origin. */
   readonly #shares = new Map<number, Share>();
+  /** T9: of those that clients gave to this node, by account. */
+  readonly #accounts = new Map<string, number>();
   #members: number;
   #bytes = 0;
   /** Of the entries: how many, and how many bytes, are in an accepted batch. */
@@ -108,6 +110,11 @@ export class Mempool {
     );
   }
 
+  /** T9: how many transactions of an account, of those that clients gave to this node, are here. */
+  pendingOf(account: string): number {
+    return this.#accounts.get(account) ?? 0;
+  }
+
   /** The origin that an index names, if it still names one. */
   originOf(member: number): number {
     return member >= 0 && member < this.#members ? member : NO_MEMBER;
@@ -121,6 +128,7 @@ export class Mempool {
     this.#entries.set(entry.key, { entry, unfit: false, arrivedAt, handedAt: undefined });
     this.#bytes += entry.bytes.length;
     this.#count(entry, 1);
+    this.#countAccount(entry, 1);
     if (entry.candidates.length > 0) this.#additions++;
     if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, 1);
   }
@@ -284,6 +292,14 @@ export class Mempool {
     this.#bytes -= entry.bytes.length;
     if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, -1);
     this.#count(entry, -1);
+    this.#countAccount(entry, -1);
+  }
+
+  #countAccount({ account }: PoolEntry, sign: 1 | -1): void {
+    if (account === undefined) return;
+    const count = this.pendingOf(account) + sign;
+    if (count === 0) this.#accounts.delete(account);
+    else this.#accounts.set(account, count);
   }
 
   #count({ origin, bytes }: PoolEntry, sign: 1 | -1): void {

@@ -11,6 +11,8 @@ export interface PoolEntry {
   readonly validUntil: number;
   /** Index of the member that admitted it from a client; NO_MEMBER if that is none now. */
   readonly origin: number;
+  /** T9: the account (`idKey` of its id) of whose pending transactions it is one, if a client gave it to this node. */
+  readonly account: string | undefined;
   /** N12: it may end the epoch. */
   readonly governs: boolean;
   /** E5: peer keys of those that it would make members. */
@@ -20,13 +22,19 @@ export interface PoolEntry {
 /** An origin that is no member: this node, while it has no vote, or a member that was removed. */
 export const NO_MEMBER = -1;
 
-export function poolEntry({ id, bytes, body }: Transaction, origin: number, application: Application): PoolEntry {
+export function poolEntry(
+  { id, bytes, body }: Transaction,
+  origin: number,
+  application: Application,
+  account?: string,
+): PoolEntry {
   return {
     id,
     key: idKey(id),
     bytes,
     validUntil: body.validUntil,
     origin,
+    account,
     governs: application.endsEpoch(body),
     candidates: application.candidates(body),
   };

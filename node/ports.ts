@@ -4,6 +4,7 @@ import type { ValidatorSet } from '../ledger/validators.ts';
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
  */
 
+import type { RoleLimits } from '../ledger/modules/account-limits.ts';
 import type { Epoch } from '../ledger/modules/epoch.ts';
 import type { Head, Ordered, UncertifiedHead } from './pbft/events.ts';
 
@@ -24,8 +25,13 @@ export interface JournalMark {
   readonly chain: Uint8Array;
 }
 
-/** Public keys with what each may send: 32 bytes and one byte (node/senders.ts), one after the other. */
-export type PackedSenders = Uint8Array;
+/** Who may send, and how much. */
+export interface PackedSenders {
+  /** Public keys with what each may send and for whom (node/senders.ts), one after the other. */
+  readonly entries: Uint8Array;
+  /** Rows of `governance.limits`; undefined: it is gone. */
+  readonly limits: readonly { readonly role: string; readonly limits: RoleLimits | undefined }[];
+}
 
 export interface Executed extends Head {
   /** One byte per position of the batch: 0 ok, 1 failed, 2 skipped (N9). */

@@ -280,7 +280,7 @@ export class Validator {
         body: (key) => this.#bodies.body(key),
         batch: (height, digest) => heldBatch(this.state, height, digest),
         state: () => this.state,
-        submitted: (transactions) => void this.intake.fromClient(transactions).catch(fatal),
+        submitted: (transactions) => void this.intake.fromClient(transactions, true).catch(fatal),
       });
     network.onFrame((from, frame) => takeFrame(from, frame, inbox));
     network.onRequest((_from, body) => answer(body));

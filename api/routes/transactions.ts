@@ -42,6 +42,8 @@ const REFUSALS: readonly ProblemCode[] = [
   'too-late',
   'expiry-too-far',
   'overloaded',
+  'too-many-pending',
+  'too-fast',
   'syncing',
   'no-quorum',
   'draining',

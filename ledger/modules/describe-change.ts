@@ -4,8 +4,9 @@ import type { StateReader } from '../overlay.ts';
 import { type Parameters, parametersCodec } from '../parameters.ts';
 import type { Table, TableKey } from '../table.ts';
 import { faultsTolerated, quorum, type ValidatorSet } from '../validators.ts';
+import { accountLimits, limitsCodec } from './account-limits.ts';
 import { currentEpoch } from './epoch.ts';
-import type { GovernanceChange } from './governance-change.ts';
+import type { ChangeOf, GovernanceChange } from './governance-change.ts';
 import { afterChange, nextParametersProblem, prepareChange } from './governance-effect.ts';
 
 /** What a change would do to a set. */
@@ -19,6 +20,8 @@ export interface ChangeDescription {
   readonly before: Sizes;
   readonly after: Sizes;
   readonly parameters: readonly { readonly name: string; readonly old: Json; readonly new: Json }[];
+  /** Of the role that the change is about; null: no row says anything of it. */
+  readonly limits: { readonly role: string; readonly old: Json; readonly new: Json } | undefined;
   /** The code with which it would fail now, or undefined. */
   readonly problem: string | undefined;
   /** More about it, where there is more to say. */
@@ -42,6 +45,7 @@ export function describeChange(
     before: sizesOf(epoch.validators),
     after: sizesOf(next.validators),
     parameters: changedParameters(epoch.parameters, next.parameters),
+    limits: change.kind === 'limits' ? changedLimits(reading, change.value) : undefined,
     problem: problemOf(() => prepareChange(reading, change)),
     detail,
   };
@@ -59,6 +63,18 @@ function changedParameters(old: Parameters, next: Parameters): ChangeDescription
   return Object.keys(before)
     .filter((name) => before[name] !== after[name])
     .map((name) => ({ name, old: before[name]!, new: after[name]! }));
+}
+
+function changedLimits(
+  { get }: Pick<Context, 'get'>,
+  { role, limits }: ChangeOf<'limits'>,
+): NonNullable<ChangeDescription['limits']> {
+  const old = get(accountLimits, [role]);
+  return {
+    role,
+    old: old === undefined ? null : limitsCodec.toJson(old),
+    new: limits.kind === 'none' ? null : limitsCodec.toJson(limits.value),
+  };
 }
 
 class Refused {

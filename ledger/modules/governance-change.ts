@@ -17,6 +17,7 @@ import { sha256 } from '../hash.ts';
 import { CHANGED_MEMBERS_MAX, GOVERNANCE_APPROVALS_MAX, NAME_BYTES_MAX, RECOVERY_REASON_BYTES_MAX } from '../limits.ts';
 import { parametersCodec } from '../parameters.ts';
 import { bytesPart, defineTable } from '../table.ts';
+import { chosenLimits } from './account-limits.ts';
 import { administration, nameCodec, repeatedKey, roleList } from './changes.ts';
 
 /** What organisations decide together, and what is kept of it. */
@@ -61,6 +62,8 @@ export const governanceChangeCodec = union({
   expel: [5, struct({ organisation: nameCodec })],
   observer: [6, struct({ name: nameCodec, organisation: nameCodec, peerKey: bytes32 })],
   removeObserver: [7, struct({ peerKey: bytes32 })],
+  /** How much an account with this role may send at one node; `none`: as if nothing had ever been said of it. */
+  limits: [8, struct({ role: nameCodec, limits: union({ none: [1, struct({})], these: [2, chosenLimits] }) })],
 });
 export type GovernanceChange = CodecType<typeof governanceChangeCodec>;
 export type ChangeOf<K extends GovernanceChange['kind']> = Extract<GovernanceChange, { readonly kind: K }>['value'];

@@ -6,6 +6,7 @@ import { type Parameters, parametersCodec, rangesProblem, sizeProblem } from '..
 import { portableVerify } from '../portable.ts';
 import { rotationMessage } from '../ready.ts';
 import { faultsTolerated, type ValidatorSet } from '../validators.ts';
+import { prepareLimits } from './account-limits.ts';
 import { administrators, expelled, organisations } from './accounts.ts';
 import { dismiss, repeatedKey } from './changes.ts';
 import { currentEpoch, type Epoch, endEpoch } from './epoch.ts';
@@ -53,6 +54,8 @@ export function prepareChange(ctx: Reading, change: GovernanceChange, ready = fa
       return prepareObserver(ctx, change.value);
     case 'removeObserver':
       return prepareRemoveObserver(ctx, change.value);
+    case 'limits':
+      return prepareLimits(ctx, change.value);
   }
 }
 

@@ -5,6 +5,7 @@ import { CHANGED_MEMBERS_MAX, GOVERNANCE_APPROVALS_MAX, NAME_BYTES_MAX } from '.
 import { portableVerify } from '../portable.ts';
 import { readyMessage, type SignedReady, signedReadyCodec } from '../ready.ts';
 import type { Validator } from '../validators.ts';
+import { accountLimits } from './account-limits.ts';
 import { administrators, expelled, organisations } from './accounts.ts';
 import { dropApproval, isTimely, keepApproval, numberKey } from './approvals.ts';
 import { proposals } from './changes.ts';
@@ -61,6 +62,7 @@ export const governance = defineModule({
     summary,
     consensusKeys,
     guests,
+    accountLimits,
     governanceProposals,
     governanceHistory,
   ],

@@ -28,7 +28,7 @@ export type AskedChange =
   | { readonly kind: 'rotate'; readonly name: string; readonly nextKey: string; readonly peerKey: string | undefined }
   /** By name or peer key. */
   | { readonly kind: 'removeObserver'; readonly observer: string }
-  | { readonly kind: 'admit' | 'expel' | 'observer'; readonly value: { readonly [name: string]: Json } };
+  | { readonly kind: 'admit' | 'expel' | 'observer' | 'limits'; readonly value: { readonly [name: string]: Json } };
 
 /** The change in full, by what is in force now. */
 export async function readChange(url: string, asked: AskedChange): Promise<GovernanceChange> {

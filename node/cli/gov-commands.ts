@@ -1,4 +1,6 @@
 import { type Command, Option } from 'commander';
+import type { Json } from '../../ledger/codec.ts';
+import { CliError, EXIT } from './errors.ts';
 import type { GovOptions, ProposeOptions } from './gov.ts';
 import type { AskedChange } from './gov-changes.ts';
 import { type Shared, sending } from './members-commands.ts';
@@ -13,6 +15,10 @@ type Given = ProposeOptions & {
   readonly admin?: readonly string[];
   readonly threshold?: number;
   readonly role?: readonly string[];
+  readonly pending?: number;
+  readonly perSecond?: number;
+  readonly burst?: number;
+  readonly none?: true;
 };
 
 interface ProposeCommand {
@@ -94,6 +100,7 @@ function proposeCommands(integer: (text: string) => number): readonly ProposeCom
     new Option('--shrinks-to <n>', 'how many validators are left, if fewer than 4 or if fewer faults are tolerated')
       .argParser(integer)
       .default(0);
+  const count = (flags: string, description: string) => new Option(flags, description).argParser(integer);
   return [
     {
       name: 'parameters',
@@ -174,5 +181,24 @@ function proposeCommands(integer: (text: string) => number): readonly ProposeCom
       options: [],
       asked: ([observer]) => ({ kind: 'removeObserver', observer: observer as string }),
     },
+    {
+      name: 'limits',
+      description: 'how much an account with a role may send at one node; * is for accounts whose roles have no limits',
+      args: ['<role>'],
+      options: [
+        count('--pending <n>', 'transactions that are accepted and not executed yet'),
+        count('--per-second <n>', 'transactions a second, in the long run'),
+        count('--burst <n>', 'transactions at once, after a pause'),
+        new Option('--none', 'no limits of this role any more').conflicts(['pending', 'perSecond', 'burst']),
+      ],
+      asked: ([role], given) => ({ kind: 'limits', value: { role: role as string, limits: limitsOf(given) } }),
+    },
   ];
+}
+
+function limitsOf({ pending, perSecond, burst, none }: Given): Json {
+  if (none) return { kind: 'none', value: {} };
+  if (pending === undefined || perSecond === undefined || burst === undefined)
+    throw new CliError(EXIT.usage, 'USAGE', 'expected --pending, --per-second and --burst, or --none');
+  return { kind: 'these', value: { pending, perSecond, burst } };
 }

@@ -1,5 +1,6 @@
 import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
+import { limitsCodec, OTHER_ROLES, type RoleLimits } from '../../ledger/modules/account-limits.ts';
 import { type ChangeDescription, describeChange } from '../../ledger/modules/describe-change.ts';
 import type { Epoch } from '../../ledger/modules/epoch.ts';
 import type { GovernanceApproval, GovernanceChange } from '../../ledger/modules/governance-change.ts';
@@ -45,7 +46,16 @@ export function inWords(change: GovernanceChange, { parameters, validators }: Ba
     }
     case 'removeObserver':
       return `remove observer: peer key ${toHex(change.value.peerKey)}`;
+    case 'limits': {
+      const { role, limits } = change.value;
+      const who = role === OTHER_ROLES ? 'accounts whose roles have no limits' : `accounts with role ${role}`;
+      return `limits: ${who}; ${limits.kind === 'none' ? 'none' : limitsInWords(limits.value)}`;
+    }
   }
+}
+
+function limitsInWords({ pending, perSecond, burst }: RoleLimits): string {
+  return `${pending} pending, ${perSecond} per second, ${burst} at once`;
 }
 
 function memberOf(validators: ValidatorSet, key: Uint8Array): string {
@@ -103,25 +113,28 @@ export async function describeNow(
   }
 }
 
-export function descriptionJson({ before, after, parameters, problem, detail }: ChangeDescription): {
+export function descriptionJson({ before, after, parameters, limits, problem, detail }: ChangeDescription): {
   readonly [name: string]: Json;
 } {
   return {
     before: { ...before },
     after: { ...after },
     parameters: parameters.map((one) => ({ ...one })),
+    ...(limits !== undefined && { limits: { ...limits } }),
     ...(problem !== undefined && { problem }),
     ...(detail !== undefined && { detail }),
   };
 }
 
-export function descriptionLines({ before, after, parameters, problem, detail }: ChangeDescription): string[] {
+export function descriptionLines({ before, after, parameters, limits, problem, detail }: ChangeDescription): string[] {
   const sizes = ({ n, f, quorum }: typeof before): string =>
     `${n} validators, up to ${f} may be malicious, ${quorum} make a quorum`;
+  const said = (json: Json): string => (json === null ? 'none' : limitsInWords(limitsCodec.fromJson(json)));
   return [
     `now      ${sizes(before)}`,
     `then     ${sizes(after)}`,
     ...parameters.map((one) => `         ${one.name}: ${one.old} -> ${one.new}`),
+    ...(limits === undefined ? [] : [`         limits of ${limits.role}: ${said(limits.old)} -> ${said(limits.new)}`]),
     problem === undefined
       ? 'possible yes, if it were decided now'
       : `possible no: ${problem}${detail === undefined ? '' : ` (${detail})`}`,

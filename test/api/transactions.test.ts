@@ -130,7 +130,13 @@ describe('transactions over REST', () => {
   });
 
   it('a refusal of the node has its own status and says when to come back', async () => {
-    for (const code of ['bad-signature', 'not-permitted', 'expired', 'overloaded', 'syncing', 'halted'] as const) {
+    const statuses = { 'too-many-pending': 429, 'too-fast': 429, overloaded: 429 };
+    for (const [code, status] of Object.entries(statuses)) {
+      const problem = PROBLEMS[code as keyof typeof statuses];
+      assert.deepEqual([problem.status, problem.retry, problem.retryAfter], [status, 'same', 1]);
+    }
+    const others = ['bad-signature', 'not-permitted', 'expired', 'syncing', 'halted'] as const;
+    for (const code of [...others, 'overloaded', 'too-many-pending', 'too-fast'] as const) {
       api.node.refusal = { kind: 'refused', id: one.id, code, detail: 'because', retryAfter: 3 };
       const { status, headers, json } = await api.call('/v1/transactions', postBytes(one.bytes));
       assert.deepEqual([status, json.code, json.detail], [PROBLEMS[code].status, code, 'because']);

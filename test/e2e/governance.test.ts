@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { toHex } from '../../ledger/bytes.ts';
-import type { Transaction } from '../../ledger/transaction.ts';
+import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { parseConfig } from '../../node/config.ts';
 import {
   assertSameChain,
@@ -223,6 +223,66 @@ describe('governance over real processes', () => {
       const { code, stdout } = await quorate('verify', proof, '--genesis', dev.ready.genesisFile);
       assert.equal(code, 0, stdout);
     }
+  });
+
+  it('T9: limits that the organisations gave a role hold at the door of the node, and are told to clients', async () => {
+    // Four of the five that there are now.
+    const four = ['admin:acme', 'admin:globex', 'admin:initech', 'admin:umbrella'];
+    const limits = ['--pending', '20', '--per-second', '1000', '--burst', '1000'];
+    const propose = ['gov', 'propose', 'limits', 'writer', '--as', 'admin:acme', '--dry-run'];
+    type Dry = { limits: { role: string; old: unknown; new: { pending: number } | null }; problem?: string };
+    assert.equal((await run<Dry>(1, ...propose, '--none')).problem, 'no-change');
+    const dry = await run<Dry>(0, ...propose, ...limits);
+    assert.deepEqual(dry.limits, { role: 'writer', old: null, new: { pending: 20, perSecond: 1_000, burst: 1_000 } });
+    const { proposal, state } = await decide(['limits', 'writer', ...limits], four);
+    assert.equal(state, 'effective');
+    const { stdout } = await quorate('gov', 'show', proposal, '--url', url);
+    assert.match(stdout, /limits: accounts with role writer; 20 pending, 1000 per second, 1000 at once/);
+
+    const load = await signRecords(dev.ready, 100, 'a flood');
+    const body = packTransactions(load.map(({ bytes }) => bytes)) as Uint8Array<ArrayBuffer>;
+    const headers = { 'content-type': 'application/octet-stream' };
+    const answer = await fetch(`${url}/v1/transactions/batch`, { method: 'POST', headers, body });
+    type Result = { status?: string; error?: { code: string; status: number; retry: string; detail: string } };
+    const { results } = (await answer.json()) as { results: Result[] };
+    assert.deepEqual([answer.status, answer.headers.get('retry-after')], [202, '1']);
+    assert.equal(results.filter(({ status }) => status === 'pending').length, 20);
+    const { code, status, retry, detail } = results[99]!.error!;
+    assert.deepEqual([code, status, retry], ['too-many-pending', 429, 'same']);
+    assert.equal(detail, '20 transactions of this account are pending at this node, at most 20');
+
+    // As a good client: the same bytes again, until all are taken. Nobody is told anything else than to wait.
+    const rest = new Set(load.slice(20));
+    await eventually(async () => {
+      for (const one of [...rest].slice(0, 20)) {
+        const response = await fetch(`${url}/v1/transactions`, {
+          method: 'POST',
+          headers,
+          body: one.bytes as Uint8Array<ArrayBuffer>,
+        });
+        assert([200, 202, 429].includes(response.status), `${response.status}`);
+        if (response.ok) rest.delete(one);
+        await response.arrayBuffer();
+      }
+      return rest.size === 0;
+    }, 'all of it was taken');
+    for (const { id } of load) {
+      const { status } = await getJson<{ status: string }>(`${url}/v1/transactions/${toHex(id)}?wait=final`);
+      assert.equal(status, 'final');
+    }
+
+    assert.equal((await decide(['limits', 'writer', '--none'], four)).state, 'effective');
+    const many = await signRecords(dev.ready, 100, 'as many as before');
+    const again = await fetch(`${url}/v1/transactions/batch`, {
+      method: 'POST',
+      headers,
+      body: packTransactions(many.map(({ bytes }) => bytes)) as Uint8Array<ArrayBuffer>,
+    });
+    const { results: all } = (await again.json()) as { results: Result[] };
+    assert.deepEqual(
+      all.filter(({ error }) => error !== undefined),
+      [],
+    );
   });
 });
 

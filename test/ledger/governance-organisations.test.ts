@@ -250,7 +250,7 @@ describe('a dry run', () => {
   it('says what a change would do to n, f and quorum', () => {
     const chain = new GovernanceChain(4);
     const four = { n: 4, f: 1, quorum: 3 };
-    const same = { parameters: [], problem: undefined, detail: undefined };
+    const same = { parameters: [], limits: undefined, problem: undefined, detail: undefined };
     assert.deepEqual(describing(chain, remove('v0', 3)), { before: four, after: { n: 3, f: 0, quorum: 2 }, ...same });
     assert.deepEqual(describing(chain, add(candidateOf('new'))), {
       before: four,

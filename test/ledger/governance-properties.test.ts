@@ -61,6 +61,7 @@ const step: fc.Arbitrary<Step> = fc.record({
     'expel',
     'observer',
     'removeObserver',
+    'limits',
   ),
   by: fc.constantFrom(...BY),
   name: fc.constantFrom(...NAMES),
@@ -104,6 +105,8 @@ function changeOf(
         kind,
         value: { peerKey: chain.state.row(summary, [CURRENT])!.guests[0] ?? memberKey(name) },
       };
+    case 'limits':
+      return decision.limits(organisation, named ? { pending: lifetime, perSecond: 5, burst: 10 } : undefined);
   }
 }
 
@@ -235,7 +238,7 @@ test('whatever is proposed, approved, taken back and activated: sets, keys and e
     ),
     { numRuns: 120 },
   );
-  for (const kind of ['parameters', 'validators', 'rotate', 'admit', 'expel', 'observer', 'removeObserver'])
+  for (const kind of ['parameters', 'validators', 'rotate', 'admit', 'expel', 'observer', 'removeObserver', 'limits'])
     assert((kinds.get(kind) ?? 0) >= 3, `${kind} took effect ${kinds.get(kind) ?? 0} times`);
   assert(activated >= 10, `only ${activated} additions`);
 });

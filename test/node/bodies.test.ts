@@ -14,7 +14,16 @@ const TIME = 1_000;
 
 function entry(number: number, validUntil = TIME + 10): PoolEntry {
   const id = sha256(Uint8Array.of(number));
-  return { id, key: idKey(id), bytes: Uint8Array.of(number), validUntil, origin: 0, governs: false, candidates: [] };
+  return {
+    id,
+    key: idKey(id),
+    bytes: Uint8Array.of(number),
+    validUntil,
+    origin: 0,
+    account: undefined,
+    governs: false,
+    candidates: [],
+  };
 }
 
 /** A pool, a Bodies over it, and a member that gives the entries of `others` when asked. */

@@ -5,10 +5,12 @@ import { packTransactions, signTransaction, type Transaction } from '../../ledge
 import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { Mempool } from '../../node/mempool.ts';
-import { packSenders, SENDS } from '../../node/senders.ts';
+import type { PackedSenders } from '../../node/ports.ts';
+import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { approvalOf, change, hexKey } from '../support/members.ts';
+import { packed as packSenders } from '../support/senders.ts';
 
 const chain = testGenesis();
 const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
@@ -51,7 +53,7 @@ function setUp({ transactionsMax = 80 } = {}) {
   return { pool, intake, blamed, executed, senders: intake.senders, submit, fetched };
 }
 
-function packed(...entries: readonly (readonly [name: string, sends: number])[]): Uint8Array {
+function packed(...entries: readonly (readonly [name: string, sends: number])[]): PackedSenders {
   return packSenders(entries.map(([name, sends]) => ({ key: chain.account(name).publicKey, sends })));
 }
 

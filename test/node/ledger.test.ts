@@ -14,13 +14,16 @@ import { type GovernanceChange, governanceProposalCodec } from '../../ledger/mod
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { verifyBundle } from '../../light/sync.ts';
+import { idKey } from '../../node/id-key.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
+import { NO_ROW_LIMITS } from '../../node/limits.ts';
 import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
+import { Senders, unpackEntries } from '../../node/senders.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { KINDS } from '../../node/store/store.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { decision, proposalOf } from '../support/governance.ts';
-import { approvalOf, change, sendersOf } from '../support/members.ts';
+import { approvalOf, change, memberKey, sendersOf } from '../support/members.ts';
 
 const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
 const { verify } = chooseSignatures();
@@ -77,7 +80,7 @@ describe('ledger', () => {
     const { ledger, opened } = await start();
     assert.equal(opened.head.height, 0);
     assert.equal(opened.mark, undefined);
-    assert.equal(opened.senders.length, 8 * 33);
+    assert.equal([...unpackEntries(opened.senders.entries)].length, 8);
     const [a, b] = [register(chain, 'a'), register(chain, 'b')];
     await execute(ledger, 1, a);
     const executed = await execute(ledger, 2, b);
@@ -293,6 +296,51 @@ describe('ledger', () => {
     }
     await stop(ledger);
     assert.deepEqual(sendersOf((await start()).opened.senders, ...names), { alice: 1 });
+  });
+
+  it('T9: says with each block which limits and roles have changed, and all at a start', async () => {
+    const writer = { pending: 10, perSecond: 1, burst: 5 };
+    const others = { pending: 100, perSecond: 10, burst: 50 };
+    const approvals = (change: GovernanceChange, nonce: number): Transaction[] => {
+      const args = governanceProposalCodec.toJson(proposalOf(change, { nonce, expires: START_TIME + 86_400_000 }));
+      return [0, 1, 2].map((i) => chain.sign(`admin org${i}`, 'governance', 'approve', args, { nonce }));
+    };
+    const { ledger, opened } = await start();
+    const senders = new Senders(opened.senders);
+    const limitsOf = (of: Senders) =>
+      ['alice', 'alice 2', 'writer'].map((name) => {
+        const sender = of.of(memberKey(name));
+        return sender && [sender.account === idKey(memberKey('alice')), sender.limits.pending];
+      });
+    const free = NO_ROW_LIMITS.pending;
+    for (const [i, [transactions, expected]] of (
+      [
+        [[], [[true, free], undefined, [false, free]]],
+        [approvals(decision.limits('writer', writer), 1), [[true, free], undefined, [false, 10]]],
+        [approvals(decision.limits('*', others), 2), [[true, 100], undefined, [false, 10]]],
+        [
+          [
+            approvalOf(chain, 'org0', change.grant('alice', 'writer')),
+            approvalOf(chain, 'org0', change.rotate('alice', 'alice 2'), { nonce: 1 }),
+          ],
+          [undefined, [true, 10], [false, 10]],
+        ],
+        [approvals(decision.limits('writer', undefined), 3), [undefined, [true, 100], [false, 100]]],
+        [approvals(decision.limits('writer', writer), 4), [undefined, [true, 10], [false, 10]]],
+      ] as const
+    ).entries()) {
+      const executed = await execute(ledger, i + 1, register(chain, `record ${i}`), ...transactions);
+      assert.equal(executed.senders === undefined, transactions.length === 0);
+      if (executed.senders !== undefined) senders.apply(executed.senders);
+      assert.deepEqual(limitsOf(senders), expected, `block ${i + 1}`);
+    }
+    await stop(ledger);
+    const again = await start();
+    assert.deepEqual(limitsOf(new Senders(again.opened.senders)), [undefined, [true, 10], [false, 10]]);
+    assert.deepEqual(again.opened.senders.limits, [
+      { role: '*', limits: others },
+      { role: 'writer', limits: writer },
+    ]);
   });
 
   it('R17: a block whose header, transactions or roots were changed is refused and changes nothing', async () => {

@@ -6,20 +6,51 @@ import type { PoolEntry } from '../../node/pool-entry.ts';
 
 const LIMITS = { transactionsMax: 80, bytesMax: 8_000 };
 
-function entry(name: string, options: { origin?: number; bytes?: number; validUntil?: number } = {}): PoolEntry {
-  const { origin = 0, bytes = 10, validUntil = 1_000 } = options;
+function entry(
+  name: string,
+  options: { origin?: number; bytes?: number; validUntil?: number; account?: string } = {},
+): PoolEntry {
+  const { origin = 0, bytes = 10, validUntil = 1_000, account } = options;
   return {
     id: new Uint8Array(32),
     key: name,
     bytes: new Uint8Array(bytes),
     validUntil,
     origin,
+    account,
     governs: false,
     candidates: [],
   };
 }
 
 describe('mempool', () => {
+  it('T9: counts what clients gave to this node by account, whichever way it leaves', () => {
+    const pool = new Mempool(LIMITS, 4);
+    const own = (name: string, validUntil = 1_000) => entry(name, { account: 'ann', validUntil });
+    for (const name of ['executed', 'caught up', 'skipped', 'stays']) pool.add(own(name), 0);
+    pool.add(own('expired', 5), 0);
+    pool.add(own('stays'), 1);
+    pool.add(entry('of a peer', { origin: 1 }), 0);
+    pool.add(entry('of ben', { account: 'ben' }), 0);
+    assert.deepEqual([pool.pendingOf('ann'), pool.pendingOf('ben'), pool.pendingOf('cleo')], [5, 1, 0]);
+    pool.enterBatch(1, ['executed']);
+    assert.equal(pool.pendingOf('ann'), 5, 'in a batch it is not executed yet');
+    pool.enterEpoch(
+      3,
+      (origin) => (origin === 0 ? -1 : origin - 1),
+      ({ key }) => key !== 'skipped',
+    );
+    assert.equal(pool.pendingOf('ann'), 5, 'whatever becomes of the node that admitted it');
+    pool.executed(1, ['executed', 'of a peer', 'never here']);
+    pool.remove(['caught up']);
+    pool.skipTo(9, ['skipped']);
+    assert.equal(pool.expire(6).length, 1);
+    assert.deepEqual([pool.pendingOf('ann'), pool.pendingOf('ben')], [1, 1]);
+    pool.remove(['stays']);
+    pool.remove(['stays', 'of ben']);
+    assert.deepEqual([pool.pendingOf('ann'), pool.pendingOf('ben'), pool.size], [0, 0, 0]);
+  });
+
   it('chooses the oldest orderable transactions that fit, and none that is in an accepted batch (rule N13)', () => {
     const pool = new Mempool(LIMITS, 4);
     for (const name of 'abcde') pool.add(entry(name), 0);
@@ -116,11 +147,13 @@ describe('mempool', () => {
       }),
       fc.record({ do: fc.constant('expire' as const) }),
     );
+    const accountOf = (key: string) => ('ace'.includes(key) ? 'even' : undefined);
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const pool = new Mempool(LIMITS, 4);
         for (const one of steps) {
-          if (one.do === 'add') pool.add(entry(one.key, { validUntil: one.key < 'c' ? 1 : 100 }), 0);
+          if (one.do === 'add')
+            pool.add(entry(one.key, { validUntil: one.key < 'c' ? 1 : 100, account: accountOf(one.key) }), 0);
           if (one.do === 'enter') pool.enterBatch(one.height, one.keys);
           if (one.do === 'leave') pool.leaveBatch(one.height);
           if (one.do === 'execute') pool.executed(one.height, one.keys);
@@ -128,6 +161,8 @@ describe('mempool', () => {
           const { orderable } = pool.view(1, 1);
           assert.equal(orderable, pool.choose(0, 100, 100_000).length);
           assert.equal(pool.bytes, pool.size * 10);
+          const own = [...pool.entries()].filter(({ account }) => account === 'even');
+          assert.equal(pool.pendingOf('even'), own.length);
         }
       }),
     );

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
+import type { RoleLimits } from '../../ledger/modules/account-limits.ts';
 import type { Change } from '../../ledger/modules/changes.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 import { idKey } from '../../node/id-key.ts';
+import { START_TIME } from '../support/genesis.ts';
+import { decision, proposalOf } from '../support/governance.ts';
 import { approvalOf, change, hexKey } from '../support/members.ts';
 import { TAGS } from './adversary.ts';
 import { type Attack, all, at, both, crash, did, hide, left, testAttacks } from './attack.ts';
+import { Administrators } from './governance.ts';
 import type { SimNode } from './node.ts';
 import type { ScriptWorld } from './run.ts';
 import { hasExecuted, receiptOf } from './stored.ts';
@@ -23,6 +27,15 @@ class Actors {
   change(world: ScriptWorld, node: number, label: string, one: Change): void {
     const signer = signerOf(world, 'admin org0');
     this.#submit(world, node, label, approvalOf(world.chain, 'org0', one, { nonce: this.#nonce++, signer }));
+  }
+
+  /** Decided by all organisations: of accounts without a role. */
+  limit(world: ScriptWorld, node: number, limits: RoleLimits): void {
+    const validUntil = START_TIME + 600_000;
+    const organisations = world.chain.genesis.organisations.map(({ name }) => name);
+    const proposal = proposalOf(decision.limits('*', limits), { expires: validUntil });
+    for (const one of new Administrators(world.chain).approvals(proposal, organisations, validUntil))
+      this.#submit(world, node, 'limits', one);
   }
 
   pay(world: ScriptWorld, node: number, label: string, by: string, action = 'transfer', amount = 1): void {
@@ -176,5 +189,52 @@ attack((actors) => ({
   },
   seeds: [1, 2],
 }));
+
+attack((actors) => {
+  /** What became of those with this label: counted. */
+  const counts = (label: string) => {
+    const found: Record<string, number> = {};
+    for (const one of actors.outcomes) {
+      const [of, outcome] = one.split(': ') as [string, string];
+      if (of === label) found[outcome] = (found[outcome] ?? 0) + 1;
+    }
+    return found;
+  };
+  const flood = (node: number, label: string, by: string, count: number) => (world: ScriptWorld) => {
+    for (let i = 0; i < count; i++) actors.pay(world, node, label, by);
+  };
+  return {
+    title: 'T9: limits of a role hold for an account at each node, for its next key too, and after a restart',
+    plan: { stormMs: 9_000 },
+    script: all(
+      at(100, (world) => actors.limit(world, 0, { pending: 7, perSecond: 1, burst: 10 })),
+      at(1_500, flood(1, 'flood', 'alice', 30)),
+      at(1_510, flood(1, 'beside it', 'bob', 3)),
+      at(2_500, flood(1, 'executed since', 'alice', 30)),
+      at(2_600, (world) => actors.change(world, 0, 'rotation', change.rotate('alice', 'alice 2'))),
+      at(4_000, flood(1, 'next key', 'alice 2', 30)),
+      at(4_000, flood(2, 'elsewhere', 'alice 2', 30)),
+      at(4_490, flood(1, 'before the crash', 'bob', 7)),
+      at(4_500, crash(1, true, 300)),
+      at(8_000, flood(1, 'after the crash', 'bob', 30)),
+      at(8_000, flood(1, 'key after the crash', 'alice 2', 30)),
+    ),
+    happened: did('crashes'),
+    holds() {
+      assert.deepEqual(counts('limits'), { accepted: 4 });
+      assert.deepEqual(counts('flood'), { accepted: 7, 'too-many-pending': 23 });
+      assert.deepEqual(counts('beside it'), { accepted: 3 });
+      // Three of the burst were left, and one second has passed.
+      assert.deepEqual(counts('executed since'), { accepted: 4, 'too-fast': 26 });
+      assert.deepEqual(counts('next key'), { accepted: 1, 'too-fast': 29 });
+      assert.deepEqual(counts('elsewhere'), { accepted: 7, 'too-many-pending': 23 });
+      assert.deepEqual(counts('before the crash'), { accepted: 7 });
+      // The rows are read again; what was pending, and how fast it came, was in memory.
+      for (const label of ['after the crash', 'key after the crash'])
+        assert.deepEqual(counts(label), { accepted: 7, 'too-many-pending': 23 }, label);
+    },
+    seeds: [1, 2],
+  };
+});
 
 testAttacks('membership', attacks);

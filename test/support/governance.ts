@@ -2,6 +2,7 @@ import type { Receipt } from '../../ledger/block.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { signEd25519 } from '../../ledger/ed25519.ts';
 import type { GenesisPieces } from '../../ledger/execution.ts';
+import type { RoleLimits } from '../../ledger/modules/account-limits.ts';
 import { type Epoch, readEpoch } from '../../ledger/modules/epoch.ts';
 import {
   type GovernanceChange,
@@ -181,6 +182,11 @@ export const decision = {
   observer: (name: string, organisation = 'umbra', key = name): GovernanceChange => ({
     kind: 'observer',
     value: { name, organisation, peerKey: memberKey(key) },
+  }),
+  /** `undefined`: its row goes. */
+  limits: (role: string, limits: RoleLimits | undefined): GovernanceChange => ({
+    kind: 'limits',
+    value: { role, limits: limits === undefined ? { kind: 'none', value: {} } : { kind: 'these', value: limits } },
   }),
   removeObserver: (key: string): GovernanceChange => ({ kind: 'removeObserver', value: { peerKey: memberKey(key) } }),
 };

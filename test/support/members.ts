@@ -7,6 +7,8 @@ import type { Change, Proposal } from '../../ledger/modules/changes.ts';
 import { changeCodec, proposalCodec } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
+import type { PackedSenders } from '../../node/ports.ts';
+import { unpackEntries } from '../../node/senders.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { START, TestChain } from './execution.ts';
 import { START_TIME, type TestGenesis } from './genesis.ts';
@@ -133,12 +135,12 @@ export function approvalOf(
   });
 }
 
-/** Who may send by packed entries (node/ports.ts), as names of `names` with the bits of node/senders.ts. */
-export function sendersOf(packed: Uint8Array, ...names: readonly string[]): Readonly<Record<string, number>> {
+/** Who may send (node/ports.ts), as names of `names` with the bits of node/senders.ts. */
+export function sendersOf(packed: PackedSenders, ...names: readonly string[]): Readonly<Record<string, number>> {
   const found: Record<string, number> = {};
-  for (let at = 0; at < packed.length; at += 33) {
-    const name = names.find((one) => equalBytes(memberKey(one), packed.subarray(at, at + 32)));
-    if (name !== undefined) found[name] = packed[at + 32]!;
+  for (const { key, sends } of unpackEntries(packed.entries)) {
+    const name = names.find((one) => equalBytes(memberKey(one), key));
+    if (name !== undefined) found[name] = sends;
   }
   return found;
 }

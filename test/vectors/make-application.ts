@@ -60,6 +60,11 @@ const DECISIONS: readonly Json[] = [
   { kind: 'expel', value: { organisation: 'acme' } },
   { kind: 'observer', value: { name: 'watcher', organisation: 'acme', peerKey: BEN } },
   { kind: 'removeObserver', value: { peerKey: BEN } },
+  {
+    kind: 'limits',
+    value: { role: 'writer', limits: { kind: 'these', value: { pending: 500, perSecond: 50, burst: 200 } } },
+  },
+  { kind: 'limits', value: { role: '*', limits: { kind: 'none', value: {} } } },
 ];
 const decisionOf = (change: Json): Json => ({ nonce: '0x0000000000000002', expires: 1_700_000_600_000, change });
 const idOfDecision = (json: Json): string => toHex(governanceProposalId(governanceProposalCodec.fromJson(json)));
@@ -110,6 +115,7 @@ const ROWS: Readonly<Record<string, readonly [key: string, value: Json]>> = {
   'governance.summary': ['current', { organisations: 4, changes: 9, guests: [BEN] }],
   'governance.keys': [toHex(NODE.key), { from: 2, until: 3, changed: 1_700_000_001_000 }],
   'governance.guests': [BEN, { name: 'watcher', organisation: 'acme', kind: 'candidate', until: 1_700_000_600_000 }],
+  'governance.limits': ['writer', { pending: 500, perSecond: 50, burst: 200 }],
   'governance.proposals': [DECISION_ID, { kind: 'passed', value: DECIDED }],
   'governance.history': ['0x0000000000000009', { ...DECIDED, height: 751, time: 1_700_000_002_000, by: ANN }],
   'assets.definitions': ['gold', { owner: ANN, supply: '1000' }],

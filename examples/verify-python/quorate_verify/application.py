@@ -27,6 +27,7 @@ KEY_PARTS = {
     'governance.summary': ['text'],
     'governance.keys': [32],
     'governance.guests': [32],
+    'governance.limits': ['text'],
     'governance.proposals': [32],
     'governance.history': [8],
     'assets.definitions': ['text'],
@@ -79,7 +80,7 @@ def _check_change(change):
     """Names are as in a genesis file, and nothing occurs twice."""
     parts = {**change['value'], **change['value'].get('administration', {})}
     added = parts.get('add', [])
-    names = [part[of] for part in (parts, *added) for of in ('name', 'organisation') if of in part]
+    names = [part[of] for part in (parts, *added) for of in ('name', 'organisation', 'role') if of in part]
     for name in [*names, *parts.get('roles', [])]:
         if NAME.fullmatch(name) is None:
             raise Refused('match', 'not a name')
@@ -90,6 +91,8 @@ def _check_change(change):
             raise Refused('match', 'one occurs twice')
     if 'threshold' in parts and not 1 <= parts['threshold'] <= len(parts['administrators']):
         raise Refused('match', 'the threshold is not 1 to the number of administrators')
+    if 0 in parts.get('limits', {}).get('value', {}).values():
+        raise Refused('match', 'a limit is 0')
 
 
 def _text(data):

@@ -288,6 +288,12 @@ governance.guests = {
   until: u64                           # block time up to which it is one; 0: without an end
 }
 
+governance.limits = {
+  pending: u32    # transactions of an account with this role that one node holds
+  perSecond: u32  # that one node admits in the long run
+  burst: u32      # and at once
+}
+
 governance.proposals = union<
   1 open: {
     proposal: GovernanceProposal
@@ -397,6 +403,17 @@ GovernanceChange = union<
   }
   | 7 removeObserver: {
     peerKey: bytes32
+  }
+  | 8 limits: {
+    role: text<1..32>
+    limits: union<
+      1 none: {}
+      | 2 these: {
+        pending: u32
+        perSecond: u32
+        burst: u32
+      }
+    >
   }
 >
 
