@@ -45,6 +45,8 @@ export interface NodePort {
   stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
   validators(): readonly ValidatorView[];
   consensus(): ConsensusView;
+  /** Without a vote: whether a member was asked a moment ago, and knew nothing newer than is executed here. */
+  isCurrent(): boolean;
   /** E5: this node's READY, or why it has none. */
   signReady(): SignedReady | string;
   peers(): readonly PeerView[];

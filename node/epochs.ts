@@ -3,7 +3,7 @@ import { equalBytes } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { decode } from '../ledger/codec.ts';
 import type { Epoch } from '../ledger/modules/epoch.ts';
-import type { ValidatorSet } from '../ledger/validators.ts';
+import type { Validator, ValidatorSet } from '../ledger/validators.ts';
 import type { GuestInfo, PeerSet } from '../p2p/index.ts';
 import type { Signing } from './guard.ts';
 import { JournalError } from './journal/error.ts';
@@ -90,7 +90,10 @@ export async function renewed(journal: JournalPort, beginning: JournalBeginning)
 }
 
 /** Where a peer is in a set; NO_MEMBER if it is not. */
-export function indexIn(set: ValidatorSet, peer: { readonly peerKey: Uint8Array } | undefined): number {
+export function indexIn(
+  set: readonly Pick<Validator, 'peerKey'>[],
+  peer: { readonly peerKey: Uint8Array } | undefined,
+): number {
   return peer === undefined ? NO_MEMBER : set.findIndex(({ peerKey }) => equalBytes(peerKey, peer.peerKey));
 }
 

@@ -30,8 +30,8 @@ export interface ExecutionContext {
   state(): ReplicaState;
   observer(): Observer | undefined;
   dispatch(event: Event): void;
-  /** Who takes part is another set since this block. */
-  membershipChanged(): void;
+  /** Who takes part may be another set since this block. */
+  blockExecuted(executed: Executed): void;
   /** A block became final here. */
   final(height: number): void;
   fatal(error: unknown): void;
@@ -67,8 +67,8 @@ export class Execution {
 
   /** `ordered` unless the block was caught up. */
   executed(executed: Executed, keys: readonly string[], ordered: Ordered | undefined): void {
-    const { height, senders, membership, outcomes } = executed;
-    const { intake, pool, recent, ordering, dispatch, observer, membershipChanged } = this.#context;
+    const { height, senders, outcomes } = executed;
+    const { intake, pool, recent, ordering, dispatch, observer, blockExecuted } = this.#context;
     if (senders !== undefined) intake.senders.apply(senders);
     let transactions = 0;
     for (const outcome of outcomes) if (outcome !== 2) transactions++;
@@ -79,7 +79,7 @@ export class Execution {
     dispatch({ type: 'executed', head: executed, transactions, ordered });
     this.final();
     ordering.announce();
-    if (membership) membershipChanged();
+    blockExecuted(executed);
   }
 
   /** R8: what the snapshot says was executed is pending no more, before anything is taken for expired. */

@@ -185,6 +185,7 @@ export function createNodePort(
         connected: network.connected().length + (state.config.self === undefined ? 0 : 1),
       };
     },
+    isCurrent: () => validator.isCurrent,
     signReady: () => validator.signReady(),
     peers: () => network.peerStatus(),
     evidence() {

@@ -38,7 +38,7 @@ export interface Executed extends Head {
   readonly outcomes: Uint8Array;
   /** Those for whom it changed; undefined if for nobody. */
   readonly senders: PackedSenders | undefined;
-  /** Whether Membership is another one since. */
+  /** Whether it changes Membership, but for what its time ends. */
   readonly membership: boolean;
 }
 
@@ -53,7 +53,10 @@ export interface Membership {
   /** The epoch of the next block. */
   readonly current: Epoch;
   readonly previous: Epoch | undefined;
+  /** By the time of that block. */
   readonly guests: readonly Guest[];
+  /** The block time in ms after which the first of them is none any more; undefined if none of them has an end. */
+  readonly guestsUntil: number | undefined;
 }
 
 export interface OpenedLedger {

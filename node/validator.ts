@@ -218,7 +218,7 @@ export class Validator {
       skipsBlocks: opened.base > 0,
       finalHeight,
       observer: () => this.#observer,
-      membershipChanged: () => void this.#peerSets.admit().catch(fatal),
+      blockExecuted: (executed) => void this.#peerSets.executed(executed).catch(fatal),
       final: (height) => this.#peerSets.final(height),
     });
     this.#refit((index) => index);
@@ -251,6 +251,11 @@ export class Validator {
   /** C5. */
   signReply(reply: Reply): SignedReply {
     return this.#guard.signReply(reply);
+  }
+
+  /** R9: without a vote it has asked, and executed what there is. */
+  get isCurrent(): boolean {
+    return this.#follow.isCurrent;
   }
 
   /** E5. */
@@ -313,7 +318,6 @@ export class Validator {
     this.#runner.close();
     this.#bodies.close();
     this.#forwarding.close();
-    this.#peerSets.close();
   }
 
   #ports(): ConstructorParameters<typeof Runner>[1] {

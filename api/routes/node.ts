@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { signedReadyCodec } from '../../ledger/ready.ts';
-import type { ConsensusView, NodePort } from '../ports.ts';
+import type { NodePort } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { none, type Route, route } from '../route.ts';
 import {
@@ -108,14 +108,14 @@ export const nodeRoutes: readonly Route[] = [
     {
       path: '/readyz',
       name: 'getReady',
-      summary: 'The node votes and sees a quorum',
+      summary: 'The node votes and sees a quorum, or follows without a vote and is current',
       problems: ['syncing', 'no-quorum', 'halted'],
     },
     ready,
     (node) => {
       const { mode, reason = 'no reason given', connected, quorum } = node.consensus();
       if (mode === 'halted') throw new Problem('halted', reason);
-      if (mode === 'observing') return observing(node.consensus());
+      if (mode === 'observing') return observing(node);
       if (mode !== 'active') throw new Problem('syncing', `mode ${mode}: ${reason}`);
       if (connected < quorum)
         throw new Problem('no-quorum', `${connected} of ${quorum} validators needed are connected`);
@@ -124,13 +124,14 @@ export const nodeRoutes: readonly Route[] = [
   ),
 ];
 
-/** Blocks that a node without a vote may be behind. */
-const FOLLOWED_BLOCKS = 256;
-
-/** Without a vote it follows whoever has one. */
-function observing({ executed, low, connected }: ConsensusView): Json {
-  if (executed + FOLLOWED_BLOCKS < low) throw new Problem('syncing', `executed ${executed}, certified ${low}`);
+/** Without a vote it follows whoever has one. R9: what it does not hear of it has to ask for. */
+function observing(node: NodePort): Json {
+  const { executed, low, connected } = node.consensus();
   if (connected === 0) throw new Problem('no-quorum', 'no validator is connected');
+  if (!node.isCurrent()) {
+    const why = low > executed ? `certified ${low}` : 'no validator has said yet that nothing is newer';
+    throw new Problem('syncing', `mode observing: executed ${executed}, ${why}`);
+  }
   return { ready: true, connected };
 }
 

@@ -66,7 +66,12 @@ export function isTaken(ctx: Reading, key: Uint8Array): boolean {
 /** The guest with this peer key, if it is one now. */
 export function guestOf(ctx: Pick<Context, 'get' | 'time'>, peerKey: Uint8Array): Guest | undefined {
   const guest = ctx.get(guests, [peerKey]);
-  return guest !== undefined && (guest.until === 0 || guest.until >= ctx.time) ? guest : undefined;
+  return guest !== undefined && isGuestAt(guest, ctx.time) ? guest : undefined;
+}
+
+/** By the time of a block. */
+export function isGuestAt({ until }: Guest, time: number): boolean {
+  return until === 0 || until >= time;
 }
 
 type Writing = Reading & Pick<Context, 'set' | 'delete'>;

@@ -1,23 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createGenesis, possessionMessage } from '../../genesis/ceremony.ts';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
 import { peerIdOf } from '../../p2p/peer-id.ts';
-import { parseConfig } from '../config.ts';
-import { writeKeyFile } from '../key-file.ts';
+import { type NodeConfig, parseConfig } from '../config.ts';
+import { readKeyFile, writeKeyFile } from '../key-file.ts';
 import { chooseSignatures, createSigner } from '../signatures.ts';
 import { DEV_ACCOUNTS, devAdministrator, devSeed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 
 const NAMES = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'vandelay', 'stark'];
 
-export interface DevValidator {
+export interface DevNode {
+  /** Of its directory: the name that it has in genesis, if it is there. */
   readonly name: string;
   readonly config: string;
-  readonly url: string;
+  /** Undefined if it takes a free port. */
+  readonly url: string | undefined;
+  /** Where other nodes find it; undefined if that is another place with every start. */
+  readonly address: string | undefined;
+  /** In genesis; others have been added to the home since. */
+  readonly isOriginal: boolean;
 }
 
 export interface DevHome {
@@ -25,7 +32,10 @@ export interface DevHome {
   readonly genesisFile: string;
   readonly genesisId: Uint8Array;
   readonly isNew: boolean;
-  readonly validators: readonly DevValidator[];
+  /** Of genesis, in its order. */
+  readonly organisations: readonly string[];
+  /** Every node that has its files here: those of genesis first, in its order, then the others by name. */
+  readonly nodes: readonly DevNode[];
 }
 
 /** A development network's files: those that are in `home`, or new ones. The first API port is `port`; 0 takes free ones. */
@@ -35,13 +45,31 @@ export async function openDevHome(home: string, count: number, port: number): Pr
   const text = existing ?? (await makeHome(home, genesisFile, count, port));
   const read = readGenesis(text, chooseSignatures().verify);
   if (!read.ok) throw new CliError(EXIT.failed, 'GENESIS', `${genesisFile}: ${read.problem}`);
-  const validators: DevValidator[] = [];
-  for (const { name } of read.genesis.validators) {
+  const original = read.genesis.validators.map(({ name }) => name);
+  const nodes: DevNode[] = [];
+  for (const name of [...original, ...(await addedTo(home, original))]) {
     const config = join(home, name, 'node.toml');
-    const { api } = parseConfig(await readFile(config, 'utf8'), config);
-    validators.push({ name, config, url: `http://${api.host}:${api.port}` });
+    const { api, p2p, keys } = parseConfig(await readFile(config, 'utf8'), config);
+    const url = api.port === 0 ? undefined : `http://${api.host}:${api.port}`;
+    nodes.push({ name, config, url, address: addressOf(p2p, keys.peer), isOriginal: original.includes(name) });
   }
-  return { home, genesisFile, genesisId: read.genesis.id, isNew: existing === undefined, validators };
+  const organisations = read.genesis.organisations.map(({ name }) => name);
+  return { home, genesisFile, genesisId: read.genesis.id, isNew: existing === undefined, organisations, nodes };
+}
+
+function addressOf({ announce, listen }: NodeConfig['p2p'], peerKeyFile: string): string | undefined {
+  const [address] = [...announce, ...listen];
+  if (address === undefined || address.endsWith('/tcp/0') || !existsSync(peerKeyFile)) return undefined;
+  return `${address}/p2p/${peerIdOf(readKeyFile(peerKeyFile, 'peer').publicKey)}`;
+}
+
+/** Directories of nodes that are not of genesis: whoever joined, or observes. */
+async function addedTo(home: string, original: readonly string[]): Promise<string[]> {
+  const entries = await readdir(home, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isDirectory() && !original.includes(entry.name))
+    .map(({ name }) => name);
+  return names.filter((name) => existsSync(join(home, name, 'node.toml'))).sort();
 }
 
 async function makeHome(home: string, genesisFile: string, count: number, port: number): Promise<string> {

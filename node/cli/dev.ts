@@ -1,16 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync, renameSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../ledger/bytes.ts';
 import { createSigner } from '../signatures.ts';
 import { DEV_ACCOUNTS, devAdministrator, devSeed } from './accounts.ts';
 import { curlLine } from './dev-curl.ts';
-import { type DevHome, type DevValidator, openDevHome } from './dev-home.ts';
+import { type DevHome, type DevNode, openDevHome } from './dev-home.ts';
+import { isUp, newestSet, type Running, readyFileOf, untilAnswers, untilReady } from './dev-ready.ts';
 import { CliError, EXIT } from './errors.ts';
-import { ask } from './http.ts';
 import { table } from './output.ts';
 
 export interface DevOptions {
@@ -21,14 +20,7 @@ export interface DevOptions {
   readonly readyFile: string | undefined;
 }
 
-interface Running {
-  readonly validator: DevValidator;
-  child: ChildProcess | undefined;
-}
-
-const READY_WITHIN_MS = 60_000;
-
-/** `quorate dev`: a network of real validator processes on this machine, until q, Ctrl-C or SIGTERM. */
+/** `quorate dev`: a network of real processes on this machine, every node of a home, until q, Ctrl-C or SIGTERM. */
 export async function dev(options: DevOptions): Promise<number> {
   const started = performance.now();
   const home = await openDevHome(
@@ -36,16 +28,22 @@ export async function dev(options: DevOptions): Promise<number> {
     options.nodes,
     options.port,
   );
-  await Promise.all(home.validators.map((validator) => assertFree(validator, home.home)));
+  await Promise.all(home.nodes.map((node) => assertFree(node, home.home)));
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopping.abort());
-  const running: Running[] = home.validators.map((validator) => ({ validator, child: undefined }));
+  const running: Running[] = home.nodes.map((node) => ({
+    node,
+    child: undefined,
+    url: node.url ?? '',
+    name: node.name,
+  }));
   try {
-    for (const one of running) launch(one, stopping.signal);
-    await Promise.all(running.map((one) => untilReady(one, running.length, stopping.signal)));
+    for (const one of running) launch(one, home, stopping.signal);
+    await Promise.all(running.map((one) => untilAnswers(one, stopping.signal)));
+    if (!stopping.signal.aborted) await untilReady(running, stopping.signal);
     if (!stopping.signal.aborted) {
       await announce(home, running, options, performance.now() - started);
-      await untilQuit(running, stopping, options.json);
+      await untilQuit(home, running, stopping, options.json);
     }
     return EXIT.ok;
   } finally {
@@ -55,7 +53,8 @@ export async function dev(options: DevOptions): Promise<number> {
 }
 
 /** Two networks in one home would fight for files and ports, and the second would take the first's answers for its own. */
-async function assertFree({ url }: DevValidator, home: string): Promise<void> {
+async function assertFree({ url }: DevNode, home: string): Promise<void> {
+  if (url === undefined) return;
   try {
     await fetch(`${url}/livez`);
   } catch {
@@ -68,10 +67,25 @@ async function assertFree({ url }: DevValidator, home: string): Promise<void> {
   );
 }
 
-function launch(one: Running, stopping: AbortSignal): void {
-  const { name, config } = one.validator;
+function launch(one: Running, home: DevHome, stopping: AbortSignal): void {
+  const { name, config } = one.node;
   const log = openSync(join(config, '../node.log'), 'a');
-  const args = [process.argv[1]!, 'start', '--config', config, '--with-parent'];
+  const readyFile = readyFileOf(one.node);
+  rmSync(readyFile, { force: true });
+  // Whoever the set names votes, and whoever it does not name any more, or not yet, follows.
+  const args = [
+    process.argv[1]!,
+    'start',
+    '--config',
+    config,
+    '--observer',
+    '--ready-file',
+    readyFile,
+    '--with-parent',
+  ];
+  // The one whose address all were made with may have been removed since.
+  const known = home.nodes.flatMap(({ address }) => (address === undefined || home.isNew ? [] : address));
+  if (known.length > 0) args.push('--bootstrap', ...known);
   // Its stdin is our pipe: when this process is gone, however, the child sees its end and stops.
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', log] });
   one.child = child;
@@ -82,57 +96,39 @@ function launch(one: Running, stopping: AbortSignal): void {
   });
 }
 
-/** It votes and has a channel to all others. */
-async function untilReady({ validator, child }: Running, count: number, stopping: AbortSignal): Promise<void> {
-  const end = Date.now() + READY_WITHIN_MS;
-  while (!stopping.aborted) {
-    if (child !== undefined && (child.exitCode !== null || child.signalCode !== null))
-      throw notStarted(validator, 'it ended');
-    if (Date.now() > end) throw notStarted(validator, `not ready within ${READY_WITHIN_MS / 1_000} s`);
-    try {
-      const { connected } = await ask<{ connected: number }>(validator.url, '/readyz');
-      if (connected === count) return;
-    } catch (error) {
-      if (!(error instanceof CliError)) throw error;
-    }
-    await delay(25);
-  }
-}
-
-function notStarted({ name, config }: DevValidator, reason: string): CliError {
-  return new CliError(
-    EXIT.failed,
-    'NOT_STARTED',
-    `validator ${name} did not start: ${reason}; see ${join(config, '../node.log')}`,
-  );
-}
-
 async function announce(
   home: DevHome,
   running: readonly Running[],
   options: DevOptions,
   startMs: number,
 ): Promise<void> {
-  const first = running[0]!.validator.url;
-  const leader = await leaderOf(running[0]!.validator);
-  const validators = running.map(({ validator, child }, index) => ({
-    name: validator.name,
-    index,
-    url: validator.url,
-    pid: child?.pid ?? 0,
-    leader: validator.name === leader,
-    config: validator.config,
-  }));
+  const set = await newestSet(running);
+  const up = running.filter(isUp).map(({ node, name, url, child }) => {
+    return { name, url, pid: child?.pid ?? 0, config: node.config, member: set.find((one) => one.name === name) };
+  });
+  const validators = up
+    .flatMap(({ member, ...one }) =>
+      member === undefined ? [] : { ...one, index: member.index, leader: member.leader },
+    )
+    .sort((a, b) => a.index - b.index);
+  const observers = up
+    .filter(({ member }) => member === undefined)
+    .map(({ name, url, pid, config }) => ({
+      name: name === 'observer' ? basename(dirname(config)) : name,
+      url,
+      pid,
+      config,
+    }));
   const accounts = DEV_ACCOUNTS.map(({ name, roles }) => {
     const seed = devSeed('account', name);
     return { name, roles, publicKey: toHex(createSigner(seed).publicKey), secretKey: toHex(seed) };
   });
-  // Each validator of a development network has an organisation of its own name, with one administrator.
-  const administrators = validators.map(({ name: organisation }) => {
+  // Each organisation of a development network has one administrator.
+  const administrators = home.organisations.map((organisation) => {
     const { name, seed } = devAdministrator(organisation);
     return { organisation, as: name, publicKey: toHex(createSigner(seed).publicKey), secretKey: toHex(seed) };
   });
-  const curl = await curlLine(first);
+  const curl = await curlLine(validators[0]!.url);
   const genesisId = toHex(home.genesisId);
   const ready = {
     genesisId,
@@ -140,6 +136,7 @@ async function announce(
     home: home.home,
     startMs: Math.round(startMs),
     validators,
+    observers,
     accounts,
     administrators,
     curl,
@@ -156,8 +153,11 @@ async function announce(
     `Quorate: ${validators.length} validators ready after ${(startMs / 1_000).toFixed(1)} s`,
     '',
     ...table(
-      ['validator', 'API', 'process', ''],
-      validators.map(({ name, url, pid, leader: leads }) => [name, url, String(pid), leads ? 'leader' : '']),
+      ['node', 'API', 'process', ''],
+      [
+        ...validators.map(({ name, url, pid, leader }) => [name, url, String(pid), leader ? 'leader' : '']),
+        ...observers.map(({ name, url, pid }) => [name, url, String(pid), 'no vote']),
+      ],
     ),
     '',
     ...table(
@@ -186,18 +186,22 @@ async function announce(
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Name of the validator that leads now, as this one sees it. */
-async function leaderOf({ url }: DevValidator): Promise<string | undefined> {
-  const { items } = await ask<{ items: { name: string; leader: boolean }[] }>(url, '/v1/validators');
-  return items.find(({ leader }) => leader)?.name;
+/** Name of the validator that leads now. */
+async function leaderOf(running: readonly Running[]): Promise<string | undefined> {
+  return (await newestSet(running)).find(({ leader }) => leader)?.name;
 }
 
-async function untilQuit(running: readonly Running[], stopping: AbortController, quiet: boolean): Promise<void> {
+async function untilQuit(
+  home: DevHome,
+  running: readonly Running[],
+  stopping: AbortController,
+  quiet: boolean,
+): Promise<void> {
   const { stdin } = process;
   if (!quiet && stdin.isTTY) {
     process.stdout.write('keys: k kill the leader, r restart it, t send a transaction, q quit\n');
     stdin.setRawMode(true);
-    stdin.on('data', (key) => void onKey(String(key), running, stopping));
+    stdin.on('data', (key) => void onKey(String(key), home, running, stopping));
   }
   await new Promise<void>((resolve) => {
     if (stopping.signal.aborted) resolve();
@@ -207,25 +211,31 @@ async function untilQuit(running: readonly Running[], stopping: AbortController,
   stdin.pause();
 }
 
-async function onKey(key: string, running: readonly Running[], stopping: AbortController): Promise<void> {
+async function onKey(
+  key: string,
+  home: DevHome,
+  running: readonly Running[],
+  stopping: AbortController,
+): Promise<void> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   try {
     if (key === 'q' || key === '\u0003') return stopping.abort();
     if (key === 'k') {
       if (running.some(({ child }) => child === undefined)) return say('one is down already; r starts it');
-      const leader = await leaderOf(running[0]!.validator);
+      const leader = await leaderOf(running);
       say(`${leader} was the leader`);
-      running.find(({ validator }) => validator.name === leader)?.child?.kill('SIGKILL');
+      running.find(({ name }) => name === leader)?.child?.kill('SIGKILL');
     } else if (key === 'r') {
       const down = running.find(({ child }) => child === undefined);
-      if (down === undefined) return say('all validators are running');
-      launch(down, stopping.signal);
-      say(`${down.validator.name} starts`);
+      if (down === undefined) return say('all nodes are running');
+      launch(down, home, stopping.signal);
+      say(`${down.node.name} starts`);
+      await untilAnswers(down, stopping.signal);
     } else if (key === 't') {
       const { tx } = await import('./tx.ts');
       const args = ['--key', `dev/${Date.now()}`, '--digest', `0x${'00'.repeat(32)}`];
       await tx('records', 'register', args, {
-        url: running.find(({ child }) => child !== undefined)!.validator.url,
+        url: running.find(isUp)!.url,
         json: false,
         as: 'writer',
         wait: 'final',

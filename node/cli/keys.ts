@@ -32,12 +32,13 @@ export async function showGenesis(file: string, asJson: boolean): Promise<number
   }
   const read = readGenesis(text, chooseSignatures().verify);
   if (!read.ok) throw new CliError(EXIT.failed, read.code, `${file}: ${read.problem}`);
-  const { id, chain, time, organisations, validators, accounts, warnings } = read.genesis;
+  const { id, chain, time, organisations, validators, accounts, recovery, warnings } = read.genesis;
   const n = validators.length;
   const lines = [
     `chain       ${chain}`,
     `id          ${toHex(id)}`,
     `time        ${new Date(time).toISOString()}`,
+    `recovery    ${recovery === 0 ? 'never: a chain that has lost its quorum for good ends' : `by ${recovery} of 100 organisations, after a lost quorum`}`,
     `validators  ${n}: up to ${faultsTolerated(n)} may be malicious, ${quorum(n)} make a quorum`,
     '',
     ...table(
@@ -58,7 +59,8 @@ export async function showGenesis(file: string, asJson: boolean): Promise<number
     ),
     ...warnings.map((warning) => `warning: ${warning}`),
   ];
-  print(asJson, { id: toHex(id), chain, time, validators: validators.map(({ name }) => name), warnings }, lines);
+  const names = validators.map(({ name }) => name);
+  print(asJson, { id: toHex(id), chain, time, recovery, validators: names, warnings }, lines);
   return EXIT.ok;
 }
 

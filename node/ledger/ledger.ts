@@ -134,7 +134,7 @@ export class Ledger implements LedgerPort {
       recentIds: this.#ids.packed(),
       senders: await allSenders(this.#store, this.#base.rows, this.#state),
       base: this.#base.height,
-      membership: this.#epochs.membership(this.#state),
+      membership: this.#epochs.membership(this.#state, this.#head.timestamp),
     };
   }
 
@@ -262,7 +262,7 @@ export class Ledger implements LedgerPort {
       case 'hasExecuted':
         return this.#hasExecuted(args as LedgerQueries['hasExecuted']['args']);
       case 'membership':
-        return this.#epochs.membership(this.#state);
+        return this.#epochs.membership(this.#state, this.#head.timestamp);
       case 'snapshot':
         return this.#offerSnapshot((args as LedgerQueries['snapshot']['args']).above);
       case 'snapshotRows': {
@@ -333,7 +333,7 @@ export class Ledger implements LedgerPort {
       certificate: encoded,
       recentIds: this.#ids.packed(),
       senders,
-      membership: this.#epochs.membership(this.#state),
+      membership: this.#epochs.membership(this.#state, this.#head.timestamp),
     };
   }
 

@@ -1,7 +1,7 @@
 import { equalBytes, utf8Encode } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
 import { type Epoch, epochTable, idHorizonAt, PREVIOUS, readEpoch } from '../../ledger/modules/epoch.ts';
-import { guests, summary } from '../../ledger/modules/node-keys.ts';
+import { guests, isGuestAt, summary } from '../../ledger/modules/node-keys.ts';
 import { CURRENT } from '../../ledger/modules/rows.ts';
 import type { StateChange, StateReader } from '../../ledger/overlay.ts';
 import { validatorsHash } from '../../ledger/validators.ts';
@@ -52,9 +52,9 @@ export class Epochs {
     return new Epochs(readerOf(changes, below));
   }
 
-  /** With whom `state`, of the same block, admits besides. */
-  membership(state: StateReader): Membership {
-    return { current: this.current, previous: this.previous, guests: guestsOf(state) };
+  /** With whom `state`, of the same block and its time, admits besides. */
+  membership(state: StateReader, time: number): Membership {
+    return { current: this.current, previous: this.previous, ...guestsAt(state, time) };
   }
 }
 
@@ -73,10 +73,16 @@ export function changesMembership(changes: readonly StateChange[]): boolean {
   return changes.some(({ table }) => table === epochTable.name || table === guests.name);
 }
 
-function guestsOf(state: StateReader): Guest[] {
+/** A candidate whose proposal is over is no guest any more, though its row stays until somebody needs the place. */
+function guestsAt(state: StateReader, time: number): Pick<Membership, 'guests' | 'guestsUntil'> {
   const row = state.get(summary.name, utf8Encode(CURRENT));
-  return (row === undefined ? [] : decode(summary.value, row).guests).map((peerKey) => {
-    const { name } = decode(guests.value, state.get(guests.name, peerKey)!);
-    return { name, peerKey };
-  });
+  const admitted: Guest[] = [];
+  let guestsUntil: number | undefined;
+  for (const peerKey of row === undefined ? [] : decode(summary.value, row).guests) {
+    const guest = decode(guests.value, state.get(guests.name, peerKey)!);
+    if (!isGuestAt(guest, time)) continue;
+    admitted.push({ name: guest.name, peerKey });
+    if (guest.until !== 0) guestsUntil = Math.min(guestsUntil ?? guest.until, guest.until);
+  }
+  return { guests: admitted, guestsUntil };
 }

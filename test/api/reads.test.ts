@@ -221,4 +221,19 @@ describe('reads over REST', () => {
     assert.equal(await code('/readyz'), 'no-quorum');
     assert.equal((await api.call('/livez')).status, 200);
   });
+
+  it('a node without a vote is ready while it is current, and says what it lacks', async () => {
+    api.node.mode = 'observing';
+    api.node.connected = 1;
+    assert.deepEqual((await api.call('/readyz')).json, { ready: true, connected: 1 });
+    api.node.current = false;
+    const { status, json } = await api.call('/readyz');
+    assert.deepEqual([status, json.code], [503, 'syncing']);
+    assert.match(
+      json.detail as string,
+      /^mode observing: executed \d+, no validator has said yet that nothing is newer$/,
+    );
+    api.node.connected = 0;
+    assert.equal(await code('/readyz'), 'no-quorum');
+  });
 });

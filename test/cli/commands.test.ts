@@ -88,7 +88,7 @@ describe('command line', () => {
   });
 
   it('refuses to start with a wrong config, genesis or key, and says which (D10, D12, G02)', async () => {
-    const { home, validators } = await openDevHome(join(folder, 'network'), 4, 0);
+    const { home, nodes: validators } = await openDevHome(join(folder, 'network'), 4, 0);
     const [first, second] = validators;
     const start = (config: string) => quorate('start', '--config', config);
     let changes = 0;
@@ -114,7 +114,7 @@ describe('command line', () => {
   });
 
   it('a development home has keys of mode 0600, one bootstrap address and no address hints in genesis', async () => {
-    const { home, validators, genesisFile, isNew } = await openDevHome(join(folder, 'fresh'), 4, 0);
+    const { home, nodes: validators, genesisFile, isNew } = await openDevHome(join(folder, 'fresh'), 4, 0);
     assert(isNew);
     for (const [i, { name, config }] of validators.entries()) {
       for (const key of ['consensus', 'peer'])

@@ -226,7 +226,7 @@ describe('the disk of a real validator that is not what it was', { timeout: 240_
       /database .* is of the node with peer key 0x[0-9a-f]{64}, this one has 0x/,
       start(victim.config, '--data', copy),
     );
-    const { validators } = await openDevHome(join(folder.path, 'other chain'), 4, 0);
+    const { nodes: validators } = await openDevHome(join(folder.path, 'other chain'), 4, 0);
     await refuses(/database .* is of chain 0x[0-9a-f]{64}/, start(validators[0]!.config, '--data', data));
   });
 

@@ -20,7 +20,7 @@ import { signRecords } from '../support/sign-records.ts';
 
 const LOST = ['initech', 'umbrella'];
 
-describe('a lost quorum (R10), as the runbook says', () => {
+describe('a lost quorum (rule R10), as the runbook says', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let dev: Dev;
   const started: ChildProcess[] = [];

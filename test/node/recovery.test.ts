@@ -29,7 +29,7 @@ const { verify } = chooseSignatures();
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 type Approval = Recovery['approvals'][number];
 
-describe('a recovery after a lost quorum (R10)', () => {
+describe('a recovery after a lost quorum (rule R10)', () => {
   let folder: string;
   const chain: TestGenesis = testGenesis();
   const { genesis } = chain;

@@ -31,12 +31,17 @@ class Council {
   #proposal: GovernanceProposal | undefined;
 
   /** Approved by all organisations at once, at one node. */
-  approve(world: ScriptWorld, to: number, make: (administrators: Administrators) => GovernanceChange): void {
+  approve(
+    world: ScriptWorld,
+    to: number,
+    make: (administrators: Administrators) => GovernanceChange,
+    expires = validUntilOf(world),
+  ): void {
     const administrators = this.#of(world);
     const validUntil = validUntilOf(world);
     const proposal = {
       nonce: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]),
-      expires: validUntil,
+      expires,
       change: make(administrators),
     };
     this.#proposal = proposal;
@@ -247,6 +252,38 @@ describe('changes of the epoch, directed', { concurrency: 1 }, () => {
       ),
     );
     assertAdded(council, nodes);
+  });
+
+  it('a candidate is admitted until its proposal ends by block time, and no longer', async () => {
+    const council = new Council();
+    let ends = 0;
+    const guestsOf = ({ nodes }: ScriptWorld): number[] =>
+      nodes.slice(0, 4).map((node) => node.validator!.state.guests.size);
+    await directed(
+      9,
+      FIVE,
+      all(
+        at(400, (world) => {
+          ends = world.nodes[0]!.validator!.chainNow() + 3_000;
+          const change = (administrators: Administrators): GovernanceChange => ({
+            kind: 'validators',
+            value: { add: [administrators.newValidator(world.nodes[4]!)], remove: [], shrinksTo: 0 },
+          });
+          council.approve(world, 1, change, ends);
+        }),
+        at(700, ({ nodes }) => nodes[4]!.start()),
+        at(2_500, (world) => {
+          assert(world.nodes[0]!.validator!.state.executed.timestamp <= ends);
+          assert.deepEqual(guestsOf(world), [1, 1, 1, 1]);
+          assert(heightOf(world.nodes[4]!) > 0, 'it follows');
+        }),
+        at(6_000, (world) => {
+          assert(world.nodes[0]!.validator!.state.executed.timestamp > ends);
+          assert.deepEqual(guestsOf(world), [0, 0, 0, 0]);
+          world.nodes[4]!.crash(false);
+        }),
+      ),
+    );
   });
 
   it('Q09, trap: epoch change while the next leader is dead: the others change the view and go on', async () => {

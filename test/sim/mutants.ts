@@ -31,8 +31,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'canary: every validator has its own chain',
     'node/ledger/ledger.ts',
-    'parent: this.#head.blockHash,\n      timestamp: result.timestamp,',
-    'parent: this.#options.peerKey,\n      timestamp: result.timestamp,',
+    'headerOf(batch.height, this.#head.blockHash, result)',
+    'headerOf(batch.height, this.#options.peerKey, result)',
   ),
   // Quorums
   of(

@@ -24,6 +24,7 @@ export interface FakeNode extends NodePort {
   refusal: Extract<SubmitOutcome, { kind: 'refused' }> | undefined;
   mode: NodeMode;
   connected: number;
+  current: boolean;
   /** Makes `chain` throw: a failure of the node itself. */
   broken: boolean;
   /** Nothing is final here yet. */
@@ -83,6 +84,7 @@ export function fakeNode(): FakeNode {
     refusal: undefined,
     mode: 'active',
     connected: 4,
+    current: true,
     broken: false,
     young: false,
     waitingBegins: begun.promise,
@@ -225,6 +227,7 @@ export function fakeNode(): FakeNode {
     evidence: () => [
       { member: 2, name: 'node-2', kind: 'prepare', epoch: 0, view: 0, height: 7, evidence: new Uint8Array([1, 2, 3]) },
     ],
+    isCurrent: () => node.current,
     signReady: () => 'this node is a validator already',
     peers: () => [
       {

@@ -24,6 +24,8 @@ export interface DevReady {
   readonly genesisFile: string;
   readonly home: string;
   readonly validators: readonly DevValidator[];
+  /** Nodes of the home that have no vote now. */
+  readonly observers: readonly Pick<DevValidator, 'name' | 'url' | 'pid' | 'config'>[];
   readonly accounts: readonly { readonly name: string; readonly publicKey: string; readonly secretKey: string }[];
   readonly administrators: readonly {
     readonly organisation: string;
@@ -58,12 +60,18 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
 export interface Dev {
   readonly ready: DevReady;
   readonly process: ChildProcess;
+  /** On stderr, so far. */
+  said(): string;
   stop(): Promise<void>;
 }
 
 /** `quorate dev` with four validators in `home`; the same home again is the same network. */
 export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> {
   const child = startQuorate(['dev', '--json', '--home', home, '--port', String(port)], bin);
+  let said = '';
+  child.stderr!.on('data', (chunk) => {
+    said += chunk;
+  });
   const stderr = text(child.stderr!);
   const line = await firstLine(child, stderr);
   const ready = JSON.parse(line) as DevReady;
@@ -71,6 +79,7 @@ export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> 
   return {
     ready,
     process: child,
+    said: () => said,
     async stop() {
       child.kill('SIGTERM');
       await ended;

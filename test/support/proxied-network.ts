@@ -16,7 +16,7 @@ export interface ProxiedNetwork {
 
 /** Four real processes; which of them dialed a connection is read from /proc, so this runs on Linux only. */
 export async function startProxied(home: string): Promise<ProxiedNetwork> {
-  const { validators } = await openDevHome(home, 4, 0);
+  const { nodes: validators } = await openDevHome(home, 4, 0);
   const proxies: TcpProxy[] = [];
   const texts = await Promise.all(validators.map(({ config }) => readFile(config, 'utf8')));
   const ports = texts.map((text) => Number(/listen = \["\/ip4\/127\.0\.0\.1\/tcp\/(\d+)"/.exec(text)![1]));

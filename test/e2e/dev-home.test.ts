@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parseConfig } from '../../node/config.ts';
+import {
+  type Dev,
+  eventually,
+  getJson,
+  quorate,
+  startDev,
+  startQuorate,
+  stopProcess,
+  temporaryFolder,
+} from '../support/processes.ts';
+
+const ADMINISTRATORS = ['admin:acme', 'admin:globex', 'admin:initech'];
+
+describe('a development home whose validators are others now', { timeout: 180_000 }, () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let home: string;
+  let dev: Dev;
+
+  before(async () => {
+    folder = await temporaryFolder();
+    home = join(folder.path, 'network');
+    dev = await startDev(home);
+  });
+
+  after(async () => {
+    await dev?.stop();
+    await folder?.remove();
+  });
+
+  async function run<T>(...args: readonly string[]): Promise<T> {
+    const { code, stdout, stderr } = await quorate(...args, '--json');
+    assert.equal(code, 0, `${args.join(' ')}: ${stdout}${stderr}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  async function decide(...change: readonly string[]): Promise<string> {
+    const { url } = dev.ready.validators[0]!;
+    const [first, ...others] = ADMINISTRATORS;
+    const { proposal } = await run<{ proposal: string }>('gov', 'propose', ...change, '--as', first!, '--url', url);
+    for (const as of others) await run('gov', 'approve', proposal, '--as', as, '--url', url);
+    return proposal;
+  }
+
+  /** A node's directory in the home, as whoever tries out the runbooks makes it; its two public keys. */
+  async function makeNode(name: string): Promise<readonly [consensus: string, peer: string]> {
+    await mkdir(join(home, name, 'keys'), { recursive: true, mode: 0o700 });
+    const newKey = async (kind: string): Promise<string> =>
+      (await run<{ publicKey: string }>('keys', 'new', join(home, name, `keys/${kind}.json`), '--kind', kind))
+        .publicKey;
+    const known = dev.ready.validators[1]!.config;
+    const { bootstrap } = parseConfig(await readFile(known, 'utf8'), known).p2p;
+    const p2p = `[p2p]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\nbootstrap = ${JSON.stringify(bootstrap)}\n`;
+    await writeFile(join(home, name, 'node.toml'), `genesis = "../genesis.json"\n${p2p}[api]\nport = 0\n`);
+    return [await newKey('consensus'), await newKey('peer')];
+  }
+
+  async function restart(): Promise<void> {
+    await dev.stop();
+    dev = await startDev(home);
+  }
+
+  const names = (): readonly (readonly string[])[] =>
+    [dev.ready.validators, dev.ready.observers].map((nodes) => nodes.map(({ name }) => name));
+  const modeOf = async (url: string): Promise<string> => (await getJson<{ mode: string }>(`${url}/v1/consensus`)).mode;
+
+  it('is started again with who joined, who observes, and who was removed', async () => {
+    assert.deepEqual(names(), [['acme', 'globex', 'initech', 'umbrella'], []]);
+    const [, archive] = await makeNode('archive');
+    await decide('observer', 'archive', '--organisation', 'acme', '--peer-key', archive);
+    const [key, peer] = await makeNode('hooli');
+    const proposal = await decide('add', `hooli:acme:${key}:${peer}`);
+    const candidate = startQuorate(['start', '--config', join(home, 'hooli/node.toml'), '--observer']);
+    candidate.stderr!.resume();
+    const said = await new Promise<string>((resolve) => candidate.stdout!.once('data', (text) => resolve(`${text}`)));
+    const [, url] = /answers at (\S+)/.exec(said)!;
+    const { url: at } = dev.ready.validators[0]!;
+    await run('gov', 'activate', proposal, '--candidate', url!, '--as', 'admin:acme', '--url', at);
+    await eventually(async () => (await modeOf(url!)) === 'active', 'hooli votes');
+    await stopProcess(candidate);
+    // Something in the home that is no node.
+    await mkdir(join(home, 'notes'));
+
+    await restart();
+    assert.deepEqual(names(), [['acme', 'globex', 'initech', 'umbrella', 'hooli'], ['archive']]);
+    for (const one of dev.ready.validators) assert.equal(await modeOf(one.url), 'active', one.name);
+    const [observer] = dev.ready.observers;
+    assert((await fetch(`${observer!.url}/readyz`)).ok, 'the observer follows');
+
+    // The first one is removed: a network of the others, and the removed one says that nobody takes it.
+    await decide('remove', 'acme');
+    const record = ['--key', 'without acme', '--digest', `0x${'ab'.repeat(32)}`, '--as', 'writer', '--wait', 'final'];
+    await run('tx', 'records', 'register', ...record, '--url', dev.ready.validators[1]!.url);
+    await restart();
+    assert.deepEqual(names(), [
+      ['globex', 'initech', 'umbrella', 'hooli'],
+      ['acme', 'archive'],
+    ]);
+    assert.equal(await modeOf(dev.ready.observers[0]!.url), 'observing');
+    assert.match(dev.said(), /acme runs, but does not follow: no validator is connected/);
+  });
+});
