@@ -22,7 +22,7 @@ import { validatorSetCodec } from './validators.ts';
 export const recoveryBodyCodec = struct({
   /** Of the empty block; its `nextValidatorsHash` names the set. */
   checkpoint: checkpointCodec,
-  /** For people. */
+  /** For people, who read it on terminals: a readable name. */
   reason: text(RECOVERY_REASON_BYTES_MAX, 1),
 });
 export type RecoveryBody = CodecType<typeof recoveryBodyCodec>;

@@ -6,6 +6,7 @@ import { type Codec, decode, encode, sameEncoding, tryDecode } from './codec.ts'
 import { sha256 } from './hash.ts';
 import { bindCount } from './list-tree.ts';
 import { CURRENT, EXPELLED, ORGANISATIONS, organisationCodec, SUMMARY, summaryCodec } from './modules/rows.ts';
+import { isReadableName } from './name.ts';
 import { type Recovery, type RecoveryBody, recoveryBodyCodec, recoveryCodec, recoveryHash } from './recovery-form.ts';
 import type { EpochRecovery, RecoveryRule, RecoverySigners, RecoveryTrust } from './recovery-rule.ts';
 import { signBytes } from './sign-bytes.ts';
@@ -16,6 +17,13 @@ import { type ValidatorSet, validatorsHash } from './validators.ts';
 /** The bytes that an administrator signs. */
 export function recoveryMessage(genesisId: Uint8Array, body: RecoveryBody): Uint8Array {
   return signBytes('recovery', genesisId, encode(recoveryBodyCodec, body));
+}
+
+/** What stands in it for people must not move their terminals' cursors. */
+export function reasonProblem({ reason }: RecoveryBody): string | undefined {
+  return isReadableName(reason)
+    ? undefined
+    : 'its reason is not of visible characters with single spaces between words';
 }
 
 /** R10: the end of the epoch of `trust` by a recovery, or what is wrong with that. */
@@ -33,6 +41,10 @@ export function verifyRecovery(
   const hash = recoveryHash(body);
   const name = `the recovery ${toHex(hash)}`;
   if (rule.percent === 0) return `${name}: none is allowed here, as the genesis file says`;
+  const unreadable = reasonProblem(body);
+  if (unreadable !== undefined) return `${name}: ${unreadable}`;
+  // Before anything that costs: whoever brings it can have added signatures without end.
+  if (!rule.accepted.includes(toHex(hash))) return `${name} (${reason}) was not accepted here`;
   if (!sameEncoding(checkpointCodec, checkpoint, certificate.checkpoint)) return `${name}: of another block`;
   if (certificate.proof.signatures.length > 0) return `${name}: its certificate has signatures`;
   const problem = basisProblem(basis, trust, verify) ?? blockProblem(checkpoint, basis.checkpoint, next, trust);
@@ -42,8 +54,6 @@ export function verifyRecovery(
   const { organisations: signed, of } = signers;
   const needed = organisationsNeeded(of, rule);
   if (signed.length < needed) return `${name}: signed by ${signed.length} of ${of} organisations, needed are ${needed}`;
-  if (!rule.accepted.includes(toHex(hash)))
-    return `${name} (${reason}) is signed by ${signed.join(', ')}, and was not accepted here`;
   return toldOf(body);
 }
 
@@ -91,6 +101,7 @@ export function recoverySigners(
     seen.add(organisation);
     const by = new Set<string>();
     for (const { administrator, signature } of signatures) {
+      if (by.has(toHex(administrator))) return `${toHex(administrator)} signs twice`;
       if (!found.administrators.some((key) => equalBytes(key, administrator)))
         return `${toHex(administrator)} is no administrator of ${organisation}`;
       if (!verify(signature, message, administrator)) return `the signature of ${toHex(administrator)} is not valid`;

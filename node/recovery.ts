@@ -3,7 +3,7 @@ import { handoffCodec } from '../ledger/bundle.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { certificateCodec, type Trust } from '../ledger/checkpoint.ts';
 import { encode, type Json, tryFromJson } from '../ledger/codec.ts';
-import { verifyRecovery } from '../ledger/recovery.ts';
+import { reasonProblem, verifyRecovery } from '../ledger/recovery.ts';
 import { asHandoff, type RecoveryFile, recoveryFileCodec, recoveryHash } from '../ledger/recovery-form.ts';
 import type { RecoveryTrust } from '../ledger/recovery-rule.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
@@ -25,7 +25,8 @@ export function readRecovery(text: string, name: string): RecoveryFile {
     throw new RecoveryError(`${name}: not JSON: ${(cause as Error).message}`, { cause });
   }
   const read = tryFromJson(recoveryFileCodec, json);
-  if (!read.ok) throw new RecoveryError(`${name}: ${read.problem}`);
+  const problem = read.ok ? reasonProblem(read.value.recovery.body) : read.problem;
+  if (!read.ok || problem !== undefined) throw new RecoveryError(`${name}: ${problem}`);
   return read.value;
 }
 

@@ -16,7 +16,7 @@ export function refusalOf(
 ): Refusal | undefined {
   if (mode === 'halted') return { code: 'halted', detail: reason, retryAfter: 60 };
   if (mode === 'behind') return { code: 'syncing', detail: reason, retryAfter: 1 };
-  if (mode === 'observing' && low > executed.height + FOLLOW_BLOCKS_MAX)
+  if ((mode === 'observing' || mode === 'starting') && low > executed.height + FOLLOW_BLOCKS_MAX)
     return { code: 'syncing', detail: reason, retryAfter: 1 };
   // Whoever does not vote, or not yet (R6), hands on what it gets: it needs somebody who takes it.
   const needed = mode === 'observing' ? 2 : quorum;

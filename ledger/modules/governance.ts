@@ -19,6 +19,7 @@ import {
   governanceProposalCodec,
   governanceProposalId,
   governanceProposals,
+  recoveries,
 } from './governance-change.ts';
 import { prepareChange } from './governance-effect.ts';
 import { addGuest, consensusKeys, guestOf, guests, summary, summaryOf } from './node-keys.ts';
@@ -65,6 +66,7 @@ export const governance = defineModule({
     accountLimits,
     governanceProposals,
     governanceHistory,
+    recoveries,
   ],
   writes: [organisations, administrators, expelled, proposals],
   events,

@@ -1,17 +1,9 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { toHex } from '../../ledger/bytes.ts';
-import {
-  createLightClient,
-  LightError,
-  type LightStore,
-  type Position,
-  printForkEvidence,
-  readGenesis,
-} from '../../light/index.ts';
-import { chooseSignatures } from '../signatures.ts';
+import { createLightClient, LightError, type LightStore, type Position, printForkEvidence } from '../../light/index.ts';
 import { CliError, EXIT } from './errors.ts';
 import { print, table } from './output.ts';
-import { readInput } from './proofs.ts';
+import { readGenesisFile } from './read-genesis.ts';
 
 export interface FollowOptions {
   readonly genesis: string;
@@ -31,10 +23,9 @@ const EXITS = { unreachable: EXIT.unreachable, unproven: EXIT.notVerified, fork:
  */
 export async function follow(options: FollowOptions): Promise<number> {
   const { genesis, url, maxAge, store, evidence, acceptRecovery = [], json } = options;
-  const read = readGenesis(await readInput(genesis), chooseSignatures().verify);
-  if (!read.ok) throw new CliError(EXIT.usage, 'GENESIS', `genesis file ${genesis}: ${read.problem}`);
+  const file = await readGenesisFile(genesis);
   const client = createLightClient({
-    genesis: read.genesis,
+    genesis: file,
     urls: url,
     acceptRecovery,
     ...(maxAge !== undefined && { maxAge }),
@@ -59,8 +50,8 @@ export async function follow(options: FollowOptions): Promise<number> {
     one.compared ? 'yes' : (one.problem ?? 'it does not show its link to the newest'),
   ]);
   const found = { height, timestamp, ageMs, blockHash: toHex(blockHash), stateRoot: toHex(stateRoot) };
-  print(json, { chain: read.genesis.chain, epoch, ...found, continues, recoveries, sources }, [
-    `chain      ${read.genesis.chain}, ${toHex(read.genesis.id)}`,
+  print(json, { chain: file.chain, epoch, ...found, continues, recoveries, sources }, [
+    `chain      ${file.chain}, ${toHex(file.id)}`,
     `epoch      ${epoch}: ${validators.map(({ name }) => name).join(', ')}`,
     `certified  block ${height} of ${new Date(timestamp).toISOString()}, ${Math.round(ageMs / 1_000)} s ago`,
     `block      ${toHex(blockHash)}`,

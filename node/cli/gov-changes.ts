@@ -70,7 +70,8 @@ async function parametersWith(url: string, set: readonly string[]): Promise<Json
   return json;
 }
 
-function validatorOf(text: string): Json {
+/** `name:organisation:0xconsensus-key:0xpeer-key` as JSON of a Validator; its parts are for its codec to judge. */
+export function validatorOf(text: string): Json {
   const [name = '', organisation = '', key = '', peerKey, ...rest] = text.split(':');
   if (peerKey === undefined || rest.length > 0)
     throw usage(`${text}: expected name:organisation:0xconsensus-key:0xpeer-key`);

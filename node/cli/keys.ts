@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { readGenesis } from '../../genesis/genesis.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { type KeyKind, readKeyFile, writeKeyFile } from '../key-file.ts';
-import { readText } from '../read-text.ts';
-import { chooseSignatures } from '../signatures.ts';
-import { CliError, EXIT } from './errors.ts';
+import { EXIT } from './errors.ts';
 import { ask } from './http.ts';
 import { print, table } from './output.ts';
+import { readGenesisFile } from './read-genesis.ts';
 
 /** `quorate keys new <file> --kind <kind>`: a new key file of mode 0600; only its public key is shown. */
 export function newKey(file: string, kind: KeyKind, asJson: boolean): number {
@@ -24,15 +22,7 @@ export function showKey(file: string, kind: KeyKind, asJson: boolean): number {
 
 /** `quorate genesis show <file>`: what the file says, if it is valid; exit 1 with the reason if not. */
 export async function showGenesis(file: string, asJson: boolean): Promise<number> {
-  let text: string;
-  try {
-    text = await readText(file);
-  } catch (cause) {
-    throw new CliError(EXIT.usage, 'FILE', `${file} can't be read: ${(cause as Error).message}`, { cause });
-  }
-  const read = readGenesis(text, chooseSignatures().verify);
-  if (!read.ok) throw new CliError(EXIT.failed, read.code, `${file}: ${read.problem}`);
-  const { id, chain, time, organisations, validators, accounts, recovery, warnings } = read.genesis;
+  const { id, chain, time, organisations, validators, accounts, recovery, warnings } = await readGenesisFile(file);
   const n = validators.length;
   const lines = [
     `chain       ${chain}`,

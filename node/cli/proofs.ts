@@ -6,11 +6,11 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { type Facts, printSteps, type Report } from '../../light/report.ts';
 import { verifyBundle } from '../../light/sync.ts';
 import { verifyForkEvidence } from '../../light/verify-fork.ts';
-import { readText } from '../read-text.ts';
 import { chooseSignatures } from '../signatures.ts';
-import { CliError, EXIT } from './errors.ts';
+import { EXIT } from './errors.ts';
 import { ask, ProblemError } from './http.ts';
 import { print } from './output.ts';
+import { readInput } from './read-genesis.ts';
 
 const FINAL_WITHIN_MS = 60_000;
 
@@ -76,15 +76,6 @@ function verifyFork(text: string, genesisText: string, options: ForkOptions, jso
         ]),
   ]);
   return ok ? EXIT.ok : EXIT.notVerified;
-}
-
-/** A file that the user named. */
-export async function readInput(file: string): Promise<string> {
-  try {
-    return await readText(file);
-  } catch (cause) {
-    throw new CliError(EXIT.usage, 'FILE', `${file} can't be read: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** A proof as text, which begins with a brace, or as canonical bytes. */

@@ -1,14 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readGenesis } from '../../genesis/genesis.ts';
-import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
+import { equalBytes, toHex } from '../../ledger/bytes.ts';
 import { checkpointCodec } from '../../ledger/checkpoint.ts';
-import { decode, sameEncoding } from '../../ledger/codec.ts';
+import { decode, sameEncoding, tryFromJson } from '../../ledger/codec.ts';
 import { organisations } from '../../ledger/modules/accounts.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { organisationsNeeded, recoveryMessage, recoverySigners } from '../../ledger/recovery.ts';
 import { type RecoveryFile, recoveryHash } from '../../ledger/recovery-form.ts';
-import { faultsTolerated, quorum, type Validator, type ValidatorSet } from '../../ledger/validators.ts';
+import { faultsTolerated, quorum, type Validator, type ValidatorSet, validatorCodec } from '../../ledger/validators.ts';
 import { createLightClient } from '../../light/client.ts';
 import { readConfig } from '../config.ts';
 import { readKeyFile } from '../key-file.ts';
@@ -18,9 +17,12 @@ import { printRecovery, readRecovery } from '../recovery.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
+import { validatorOf } from './gov-changes.ts';
 import { print, table, warnPublicKey } from './output.ts';
+import { readGenesisFile } from './read-genesis.ts';
 
-/** `quorate recover …` (R10): what people do when more validators are gone for good than the chain can lose. */
+// `quorate recover …` (R10): what people do when more validators are gone for good than the chain can lose.
+
 export interface PrepareOptions {
   readonly config: string;
   /** Names. */
@@ -35,14 +37,14 @@ export interface PrepareOptions {
 /** On the machine of a node that is stopped: what the administrators are to sign. */
 export async function prepare({ config: path, remove, add, reason, out, json }: PrepareOptions): Promise<number> {
   const config = await readConfig(path);
-  const genesis = await genesisOf(config.genesis);
+  const genesis = await readGenesisFile(config.genesis);
   const peerKey = readKeyFile(config.keys.peer, 'peer').publicKey;
   const directory = join(config.data, 'ledger');
   const ledger = new Ledger({ directory, genesis, application: quorateApplication, peerKey });
   const { membership, head } = await ledger.open();
   try {
     const now = membership.current.validators;
-    const next = nextSet(now, remove, add.map(validatorOf));
+    const next = nextSet(now, remove, add.map(validatorFrom));
     const handoff = await ledger.draftRecovery({ next, reason, time: Math.max(Date.now(), head.timestamp + 1) });
     const text = printRecovery(handoff);
     writeFileSync(out, text, { flag: 'wx' });
@@ -70,7 +72,7 @@ export interface SignOptions {
 
 /** One administrator's signature, in the file itself. */
 export async function sign(path: string, { genesis: genesisPath, url, as, json }: SignOptions): Promise<number> {
-  const [genesis, file] = [await genesisOf(genesisPath), readRecovery(await readText(path), path)];
+  const [genesis, file] = [await readGenesisFile(genesisPath), readRecovery(await readText(path), path)];
   const checked = await checkBasis(file, genesis.text, url);
   const { signer, isPublic } = accountNamed(as);
   if (isPublic) warnPublicKey(as);
@@ -87,17 +89,20 @@ export async function sign(path: string, { genesis: genesisPath, url, as, json }
   });
   const signed: RecoveryFile = { ...file, recovery: { ...value, approvals } };
   const signers = signersOf(signed, genesis.id);
-  writeFileSync(path, printRecovery(signed));
+  // Whole, or as it was: it has the signatures of others.
+  writeFileSync(`${path}.new`, printRecovery(signed));
+  renameSync(`${path}.new`, path);
   const { organisation } = value.approvals[at]!;
   print(json, { out: path, organisation, checked, ...summaryOf(signed), signed: signers.organisations }, [
     ...describe(signed, genesis.recovery, signers.organisations, signers.of),
-    checked ? '  checked     the last certified block is the newest that the nodes asked can prove' : NOT_CHECKED,
+    checked ? CHECKED : NOT_CHECKED,
     '',
     `Signed for ${organisation}.`,
   ]);
   return EXIT.ok;
 }
 
+const CHECKED = '  checked     the last certified block is the newest that the nodes asked can prove';
 const NOT_CHECKED = '  checked     NOT against the chain: no --url was given';
 
 /** What a recovery does, who has signed it, and its hash. */
@@ -105,7 +110,7 @@ export async function show(
   path: string,
   { genesis: genesisPath, url, json }: Omit<SignOptions, 'as'>,
 ): Promise<number> {
-  const [genesis, file] = [await genesisOf(genesisPath), readRecovery(await readText(path), path)];
+  const [genesis, file] = [await readGenesisFile(genesisPath), readRecovery(await readText(path), path)];
   const checked = await checkBasis(file, genesis.text, url);
   const signers = signersOf(file, genesis.id);
   const isEnough =
@@ -113,7 +118,7 @@ export async function show(
     signers.organisations.length >= organisationsNeeded(signers.of, { percent: genesis.recovery });
   print(json, { ...summaryOf(file), checked, signed: signers.organisations, of: signers.of, isEnough }, [
     ...describe(file, genesis.recovery, signers.organisations, signers.of),
-    checked ? '  checked     the last certified block is the newest that the nodes asked can prove' : NOT_CHECKED,
+    checked ? CHECKED : NOT_CHECKED,
     '',
     isEnough
       ? `Enough have signed. Every operator: quorate start --config <node.toml> --recovery ${path} --accept-recovery ${hashOf(file)}`
@@ -199,18 +204,8 @@ function nextSet(now: ValidatorSet, remove: readonly string[], add: readonly Val
   return [...replaced, ...add.filter(({ name }) => !staying.some((one) => one.name === name))];
 }
 
-function validatorOf(text: string): Validator {
-  const [name, organisation, key, peerKey, ...rest] = text.split(':');
-  const [consensus, peer] = [fromHex(key ?? ''), fromHex(peerKey ?? '')];
-  if (!name || !organisation || consensus?.length !== 32 || peer?.length !== 32 || rest.length > 0) {
-    const form = 'name:organisation:0xconsensus-key:0xpeer-key';
-    throw new CliError(EXIT.usage, 'USAGE', `--add ${text}: expected ${form}`);
-  }
-  return { name, organisation, key: consensus, peerKey: peer };
-}
-
-async function genesisOf(path: string) {
-  const read = readGenesis(readFileSync(path, 'utf8'), chooseSignatures().verify);
-  if (!read.ok) throw new CliError(EXIT.failed, 'GENESIS', `genesis file ${path}: ${read.problem}`);
-  return read.genesis;
+function validatorFrom(text: string): Validator {
+  const read = tryFromJson(validatorCodec, validatorOf(text));
+  if (!read.ok) throw new CliError(EXIT.usage, 'USAGE', `--add ${text}: ${read.problem}`);
+  return read.value;
 }

@@ -172,10 +172,12 @@ export class Ledger implements LedgerPort {
   executeSynced(block: SyncBlock, expected: Head | undefined, mark: JournalMark): Promise<Executed> {
     return this.#inOrder(async () => {
       const { header, batch, transactions } = decodeSynced(block, this.#head, this.#options.genesis.id);
-      return this.#commit(batch, transactions, CAUGHT_UP, mark, (head, made) => {
+      const recovered = recoveryOf(this.#store, this.#epochs.current.number, header.height);
+      const check = (head: Head, made: Header): void => {
         const difference = headerDifference(made, header) ?? (expected && headDifference(head, expected));
         if (difference !== undefined) throw new LedgerError('DIVERGED', `block ${header.height}: ${difference}`);
-      });
+      };
+      return this.#commit(batch, transactions, CAUGHT_UP, mark, check, recovered);
     });
   }
 
@@ -381,10 +383,9 @@ export class Ledger implements LedgerPort {
   ): Promise<Executed> {
     const { application, genesis } = this.#options;
     const before = this.#epochs;
-    const recovery = recovered ?? recoveryOf(this.#store, before.current.number, batch.height);
     const result =
-      recovery !== undefined
-        ? recoveredResult(recovery, this.#state, genesis.id)
+      recovered !== undefined
+        ? recoveredResult(recovered, this.#state, genesis.id)
         : executeBatch({
             application,
             parameters: before.current.parameters,

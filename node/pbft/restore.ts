@@ -167,6 +167,9 @@ export function onStarted(
   if (stable !== undefined && !isHalted(state)) onCertificate(state, stable, effects);
   // What LevelDB has may be lost in a power cut, and votes will rest on it.
   for (const record of stableRecord(state)) state.unwritten.set(record.kind, record);
+  // E3, R10: whatever led here, the journal names the epoch before any vote in it.
+  const { epoch } = state.config;
+  if (epoch > 0) state.unwritten.set('entered', { kind: 'entered', epoch });
   forgetWitnessed(state, state.low);
   state.timer.tickedAt = now.monotonic;
   effects.push({ type: 'entered', view: state.view, leader: leaderIndexOf(state) });

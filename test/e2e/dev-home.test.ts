@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { parseConfig } from '../../node/config.ts';
+import { makeNode } from '../support/dev-nodes.ts';
 import {
   type Dev,
   eventually,
@@ -46,19 +46,6 @@ describe('a development home whose validators are others now', { timeout: 180_00
     return proposal;
   }
 
-  /** A node's directory in the home, as whoever tries out the runbooks makes it; its two public keys. */
-  async function makeNode(name: string): Promise<readonly [consensus: string, peer: string]> {
-    await mkdir(join(home, name, 'keys'), { recursive: true, mode: 0o700 });
-    const newKey = async (kind: string): Promise<string> =>
-      (await run<{ publicKey: string }>('keys', 'new', join(home, name, `keys/${kind}.json`), '--kind', kind))
-        .publicKey;
-    const known = dev.ready.validators[1]!.config;
-    const { bootstrap } = parseConfig(await readFile(known, 'utf8'), known).p2p;
-    const p2p = `[p2p]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\nbootstrap = ${JSON.stringify(bootstrap)}\n`;
-    await writeFile(join(home, name, 'node.toml'), `genesis = "../genesis.json"\n${p2p}[api]\nport = 0\n`);
-    return [await newKey('consensus'), await newKey('peer')];
-  }
-
   async function restart(): Promise<void> {
     await dev.stop();
     dev = await startDev(home);
@@ -70,9 +57,9 @@ describe('a development home whose validators are others now', { timeout: 180_00
 
   it('is started again with who joined, who observes, and who was removed', async () => {
     assert.deepEqual(names(), [['acme', 'globex', 'initech', 'umbrella'], []]);
-    const [, archive] = await makeNode('archive');
+    const { peerKey: archive } = await makeNode(dev.ready, 'archive');
     await decide('observer', 'archive', '--organisation', 'acme', '--peer-key', archive);
-    const [key, peer] = await makeNode('hooli');
+    const { key, peerKey: peer } = await makeNode(dev.ready, 'hooli');
     const proposal = await decide('add', `hooli:acme:${key}:${peer}`);
     const candidate = startQuorate(['start', '--config', join(home, 'hooli/node.toml'), '--observer']);
     candidate.stderr!.resume();

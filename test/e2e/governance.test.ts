@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { toHex } from '../../ledger/bytes.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { parseConfig } from '../../node/config.ts';
+import { endProcess, makeNode, newKey } from '../support/dev-nodes.ts';
 import {
   assertSameChain,
   type Dev,
@@ -53,12 +53,6 @@ describe('governance over real processes', () => {
     const { code, stdout, stderr } = await quorate(...args, '--url', url, '--json');
     assert.equal(code, expected, `${args.join(' ')}: ${stdout}${stderr}`);
     return (stdout === '' ? undefined : JSON.parse(stdout)) as T;
-  }
-
-  async function newKey(file: string, kind: string): Promise<string> {
-    const { code, stdout, stderr } = await quorate('keys', 'new', file, '--kind', kind, '--json');
-    assert.equal(code, 0, stderr);
-    return (JSON.parse(stdout) as { publicKey: string }).publicKey;
   }
 
   /** Proposed by the first administrator, approved by the others; what the last approval made of it. */
@@ -116,20 +110,6 @@ describe('governance over real processes', () => {
     return file;
   }
 
-  /** A node of organisation hooli on this machine, with its validator's entry as `gov propose add` takes it. */
-  async function makeNode(): Promise<{ readonly config: string; readonly entry: string }> {
-    const home = join(dev.ready.home, 'hooli');
-    await mkdir(join(home, 'keys'), { recursive: true });
-    const key = await newKey(join(home, 'keys/consensus.json'), 'consensus');
-    const peerKey = await newKey(join(home, 'keys/peer.json'), 'peer');
-    const other = dev.ready.validators[1]!.config;
-    const { bootstrap } = parseConfig(await readFile(other, 'utf8'), other).p2p;
-    const config = join(home, 'node.toml');
-    const p2p = `[p2p]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\nbootstrap = ${JSON.stringify(bootstrap)}\n`;
-    await writeFile(config, `genesis = "../genesis.json"\n${p2p}[api]\nport = 0\n`);
-    return { config, entry: `hooli:hooli:${key}:${peerKey}` };
-  }
-
   async function follow(config: string): Promise<string> {
     const child = startQuorate(['start', '--config', config, '--observer', '--log-level', 'silent']);
     started.push(child);
@@ -160,7 +140,8 @@ describe('governance over real processes', () => {
     const admin = await newKey(adminFile, 'account');
     assert.equal((await decide(['admit', 'hooli', '--admin', admin], three)).state, 'effective');
 
-    const { config, entry } = await makeNode();
+    const { config, key, peerKey } = await makeNode(dev.ready, 'hooli');
+    const entry = `hooli:hooli:${key}:${peerKey}`;
     const passed = await decide(['add', entry], [adminFile, ...three]);
     assert.equal(passed.state, 'passed');
     const hooli = await follow(config);
@@ -181,8 +162,7 @@ describe('governance over real processes', () => {
     const nextKey = await newKey(next, 'consensus');
     const file = await readFile(globex.config, 'utf8');
     await writeFile(globex.config, file.replace('[keys]\n', '[keys]\nnext = "keys/next.json"\n'));
-    process.kill(globex.pid, 'SIGTERM');
-    await eventually(async () => !isRunning(globex.pid), 'globex ended');
+    await endProcess(globex.pid, 'SIGTERM');
     started.push(await startValidator(globex, '--log-level', 'silent'));
     assert.equal((await decide(['rotate', 'globex', '--next-key', next], ['admin:globex'])).state, 'effective');
     await eventually(async () => (await validators(globex.url))[1]!.key === nextKey, 'globex is in the next epoch');
@@ -285,11 +265,3 @@ describe('governance over real processes', () => {
     );
   });
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

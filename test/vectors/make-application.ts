@@ -118,6 +118,7 @@ const ROWS: Readonly<Record<string, readonly [key: string, value: Json]>> = {
   'governance.limits': ['writer', { pending: 500, perSecond: 50, burst: 200 }],
   'governance.proposals': [DECISION_ID, { kind: 'passed', value: DECIDED }],
   'governance.history': ['0x0000000000000009', { ...DECIDED, height: 751, time: 1_700_000_002_000, by: ANN }],
+  'governance.recoveries': ['0x0000000000000003', { height: 812, time: 1_700_000_003_000, reason: 'a fire' }],
   'assets.definitions': ['gold', { owner: ANN, supply: '1000' }],
   'assets.balances': [`${ANN}:gold`, { amount: '340282366920938463463374607431768211455' }],
   'records.entries': ['deed 1', { digest: DIGEST, owner: ANN, registered: 1_700_000_001_000, note: 'ñ', revoked: 0 }],

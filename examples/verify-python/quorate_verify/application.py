@@ -30,6 +30,7 @@ KEY_PARTS = {
     'governance.limits': ['text'],
     'governance.proposals': [32],
     'governance.history': [8],
+    'governance.recoveries': [8],
     'assets.definitions': ['text'],
     'assets.balances': [32, 'text'],
     'records.entries': ['text'],

@@ -316,6 +316,12 @@ governance.history = {
   by: bytes32  # the administrator who sent the transaction that made it so
 }
 
+governance.recoveries = {
+  height: u64           # of the empty block
+  time: u64             # of that block
+  reason: text<1..512>
+}
+
 assets.definitions = {
   owner: bytes32
   supply: u128

@@ -4,6 +4,7 @@ import { type Batch, nullBatch } from '../../../ledger/block.ts';
 import { sha256 } from '../../../ledger/hash.ts';
 import { carryOf } from '../../../node/pbft/carry.ts';
 import type { ViewChange } from '../../../node/pbft/messages.ts';
+import { persist } from '../../../node/pbft/persist.ts';
 import { step } from '../../../node/pbft/replica.ts';
 import { restoreState } from '../../../node/pbft/restore.ts';
 import { isHeard } from '../../../node/pbft/status.ts';
@@ -157,6 +158,24 @@ describe('the beginning of an epoch (E3, V4, R6)', () => {
     );
     assert.deepEqual([state.asked, state.slots.size, state.witnessed.size, state.evidence.size], [0, 0, 0, 0]);
     assert.equal(state.pastEvidence.length, 1);
+  });
+
+  it('S1, E3: the first group of the journal in an epoch names it, whatever led there', () => {
+    const state = restoreState(later, { head, stable: undefined, records: [] }, cluster.now());
+    const effects = step(state, { type: 'started', uncertified: [] }, cluster.now());
+    for (const from of [1, 2]) effects.push(...step(state, { type: 'shown', from, shown: [] }, cluster.now()));
+    assert.equal(state.mode, 'active');
+    const body = { epoch: 3, view: 1, stable: { kind: 'beginning', value: {} } as const, prepared: [] };
+    persist(state, [{ kind: 'viewChange', body }], [], effects);
+    const groups = effects.flatMap((effect) =>
+      effect.type === 'persist' && effect.records[0] ? [effect.records] : [],
+    );
+    assert.deepEqual(groups, [
+      [
+        { kind: 'viewChange', body },
+        { kind: 'entered', epoch: 3 },
+      ],
+    ]);
   });
 
   it('Q15: a journal that entered a later epoch than the ledger has is doubt', () => {
