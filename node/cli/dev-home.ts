@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createGenesis, possessionMessage } from '../../genesis/ceremony.ts';
 import { readGenesis } from '../../genesis/genesis.ts';
@@ -14,6 +15,8 @@ import { DEV_ACCOUNTS, devAdministrator, devSeed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 
 const NAMES = ['acme', 'globex', 'initech', 'umbrella', 'hooli', 'vandelay', 'stark'];
+/** From, and below. */
+const PORTS = [20_000, 30_000] as const;
 
 export interface DevNode {
   /** Of its directory: the name that it has in genesis, if it is there. */
@@ -147,19 +150,24 @@ port = ${apiPort}
 `;
 }
 
-/** Ports that nobody listens on now. */
+/**
+ * Ports that nobody listens on now. Below those that systems give to outgoing connections (32768 and above, on Linux): one
+ * of these could be in use by the time a node listens.
+ */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const servers = new Map<number, Server>();
+  for (let tries = 0; servers.size < count; tries++) {
+    const port = randomInt(...PORTS);
+    if (servers.has(port)) continue;
+    const server = createServer();
+    try {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      servers.set(port, server);
+    } catch (error) {
+      if (tries > 100 * count) throw error;
+    }
+  }
+  await Promise.all([...servers.values()].map((server) => new Promise((resolve) => server.close(resolve))));
+  return [...servers.keys()];
 }

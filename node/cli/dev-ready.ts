@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DevNode } from './dev-home.ts';
@@ -22,6 +22,8 @@ interface Member {
   readonly leader: boolean;
 }
 
+/** Characters of a node's last line that are shown when it did not start. */
+const SAID_MAX = 500;
 const READY_WITHIN_MS = 60_000;
 /** How long a node without a vote may take to follow: it may not be admitted any more. */
 const FOLLOWS_WITHIN_MS = 10_000;
@@ -102,9 +104,8 @@ export async function newestSet(running: readonly Running[]): Promise<readonly M
 }
 
 function notStarted({ name, config }: DevNode, reason: string): CliError {
-  return new CliError(
-    EXIT.failed,
-    'NOT_STARTED',
-    `${name} did not start: ${reason}; see ${join(config, '../node.log')}`,
-  );
+  const log = join(config, '../node.log');
+  const said = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1)! : '';
+  const last = said === '' ? '' : `, and said last: ${said.slice(0, SAID_MAX)}`;
+  return new CliError(EXIT.failed, 'NOT_STARTED', `${name} did not start: ${reason}${last}; its log: ${log}`);
 }

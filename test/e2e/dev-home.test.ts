@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { makeNode } from '../support/dev-nodes.ts';
@@ -89,5 +91,23 @@ describe('a development home whose validators are others now', { timeout: 180_00
     ]);
     assert.equal(await modeOf(dev.ready.observers[0]!.url), 'observing');
     assert.match(dev.said(), /acme runs, but does not follow: no validator is connected/);
+  });
+
+  it('says why a node did not start, in its own words', async () => {
+    await dev.stop();
+    const config = await readFile(join(home, 'globex/node.toml'), 'utf8');
+    const [, port] = /tcp\/(\d+)"\]/.exec(config)!;
+    const other = createServer().listen(Number(port), '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const { code, stderr } = await quorate('dev', '--home', home);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        new RegExp(`globex did not start: it ended, and said last: .*${port}.*; its log: .*node.log`),
+      );
+    } finally {
+      other.close();
+    }
   });
 });
