@@ -2,12 +2,14 @@ import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
 import { failover } from './failover.ts';
 import { light } from './light.ts';
+import { observers } from './observers.ts';
 import type { Row } from './row.ts';
 import { throughput } from './throughput.ts';
 
 const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--json]
        npm run bench -- failover [--trials 20] [--json]
-       npm run bench -- light [--json]`;
+       npm run bench -- light [--json]
+       npm run bench -- observers [--transactions 20000] [--json]`;
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
@@ -15,7 +17,7 @@ const transactions = Number(values.transactions);
 const trials = Number(values.trials);
 const counts = [transactions, trials];
 if (
-  !['throughput', 'failover', 'light'].includes(name) ||
+  !['throughput', 'failover', 'light', 'observers'].includes(name) ||
   counts.some((count) => !Number.isSafeInteger(count) || count < 1)
 ) {
   console.error(USAGE);
@@ -47,6 +49,8 @@ function measure(what: string): Promise<readonly Row[]> {
   switch (what) {
     case 'light':
       return light(log);
+    case 'observers':
+      return observers(transactions, log);
     case 'failover':
       return failover(trials, log);
     default:

@@ -22,7 +22,7 @@ export interface BenchNetwork {
   stop(): Promise<void>;
 }
 
-const BIN = fileURLToPath(new URL('../bin/quorate.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../bin/quorate.js', import.meta.url));
 
 /** Starts four validators in a fresh directory, which `stop` removes. */
 export async function startNetwork(): Promise<BenchNetwork> {

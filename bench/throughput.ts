@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { toHex } from '../ledger/bytes.ts';
-import { packTransactions, type Transaction } from '../ledger/transaction.ts';
+import { chain, fund, percentile, submitAll, sum } from './load.ts';
 import { type BenchNetwork, cpuUs, startNetwork } from './network.ts';
 import { measureR1 } from './r1.ts';
 import { type Row, rounded } from './row.ts';
-import { accountOf, signCall, signTransfers } from './transfers.ts';
+import { signTransfers } from './transfers.ts';
 
-const BATCH = 250;
-/** Batches that wait for finality at a time, over all nodes. */
-const OPEN_BATCHES = 32;
 const LATENCY_SAMPLES = 100;
 
 /**
@@ -65,77 +61,6 @@ export async function throughput(transactions: number, log: (text: string) => vo
   }
 }
 
-/** Gives both accounts enough of one asset. */
-async function fund(network: BenchNetwork, validUntil: number): Promise<void> {
-  const issuer = accountOf(network, 'issuer');
-  for (const [nonce, name] of ['alice', 'bob'].entries()) {
-    const args = { asset: 'bench', to: toHex(accountOf(network, name).publicKey), amount: '1000000000' };
-    await submitAndWait(network, 0, [signCall(network, issuer, 'issue', args, nonce, validUntil)]);
-  }
-}
-
-interface Answered {
-  /** When the last of the batch was committed at its node, on this process's clock. */
-  readonly committedAt: number;
-  /** From submission to finality of the last of the batch. */
-  readonly finalMs: number;
-}
-
-/** Sends everything, each batch to the next node, and waits for the last of each batch to be final. */
-async function submitAll(network: BenchNetwork, transactions: readonly Transaction[]): Promise<Answered[]> {
-  const latencies: Answered[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < transactions.length) {
-      const batch = transactions.slice(next, next + BATCH);
-      const node = Math.floor(next / BATCH) % network.validators.length;
-      next += batch.length;
-      latencies.push(await submitAndWait(network, node, batch));
-    }
-  };
-  await Promise.all(Array.from({ length: OPEN_BATCHES }, worker));
-  return latencies;
-}
-
-/** As a good client: a node that is overloaded or catching up is left alone for a moment, and the same bytes go elsewhere. */
-async function submitAndWait(network: BenchNetwork, first: number, batch: readonly Transaction[]): Promise<Answered> {
-  const start = performance.now();
-  for (let node = first; ; node = (node + 1) % network.validators.length) {
-    const { url } = network.validators[node]!;
-    if (!(await submit(url, batch))) {
-      await delay(50);
-      continue;
-    }
-    const last = toHex(batch.at(-1)!.id);
-    await reached(url, last, 'committed');
-    const committedAt = performance.now();
-    await reached(url, last, 'final');
-    return { committedAt, finalMs: performance.now() - start };
-  }
-}
-
-async function reached(url: string, id: string, wait: 'committed' | 'final'): Promise<void> {
-  for (;;) {
-    const answer = await fetch(`${url}/v1/transactions/${id}?wait=${wait}&timeoutMs=30000`);
-    const { status } = (await answer.json()) as { status: string };
-    if (status === 'final' || status === wait) return;
-    assert(status === 'pending' || status === 'committed', `transaction ${id} is ${status}`);
-  }
-}
-
-/** False if the node takes nothing now. */
-async function submit(url: string, batch: readonly Transaction[]): Promise<boolean> {
-  const response = await fetch(`${url}/v1/transactions/batch`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/octet-stream' },
-    body: packTransactions(batch.map(({ bytes }) => bytes)) as Uint8Array<ArrayBuffer>,
-  });
-  const { results } = (await response.json()) as { results: { error?: { code: string; retry: string } }[] };
-  const refused = results.find(({ error }) => error !== undefined)?.error;
-  assert(refused?.retry !== 'never', JSON.stringify(refused));
-  return refused === undefined;
-}
-
 async function latency(network: BenchNetwork, validUntil: number): Promise<number[]> {
   const latencies: number[] = [];
   for (const [i, transaction] of signTransfers(network, LATENCY_SAMPLES, 900_000_000, validUntil).entries()) {
@@ -178,18 +103,4 @@ async function assertAllFinal(network: BenchNetwork, expected: number): Promise<
   }
   assert.equal(count, expected, 'transactions with a receipt');
   return count;
-}
-
-async function chain(network: BenchNetwork, node: number) {
-  const response = await fetch(`${network.validators[node]!.url}/v1/chain`);
-  return (await response.json()) as { time: number; height: number; finalHeight: number };
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,4 +1,5 @@
 import { fromHex, toHex } from '../ledger/bytes.ts';
+import type { Json } from '../ledger/codec.ts';
 import { quorateApplication } from '../ledger/modules/index.ts';
 import { signTransaction, type Transaction } from '../ledger/transaction.ts';
 import { createSigner, type Signer } from '../node/signatures.ts';
@@ -22,11 +23,12 @@ export function signCall(
   network: BenchNetwork,
   account: Account,
   action: string,
-  args: { readonly [name: string]: string },
+  args: { readonly [name: string]: Json },
   nonce: number,
   validUntil: number,
+  module = 'assets',
 ): Transaction {
-  const bytes = quorateApplication.argsFromJson('assets', action, args);
+  const bytes = quorateApplication.argsFromJson(module, action, args);
   if (!bytes.ok) throw new Error(bytes.problem);
   const nonceBytes = new Uint8Array(8);
   new DataView(nonceBytes.buffer).setUint32(4, nonce);
@@ -34,7 +36,7 @@ export function signCall(
     sender: account.publicKey,
     nonce: nonceBytes,
     validUntil,
-    calls: [{ module: 'assets', action, args: bytes.value }],
+    calls: [{ module, action, args: bytes.value }],
     memo: new Uint8Array(0),
   };
   return signTransaction(fromHex(network.genesisId)!, body, (message) => account.signer.sign(message));

@@ -18,6 +18,7 @@ import {
   stopProcess,
   temporaryFolder,
 } from '../support/processes.ts';
+import { kindOf, runbook } from '../support/runbook.ts';
 import { signRecords } from '../support/sign-records.ts';
 
 interface Answer {
@@ -48,9 +49,17 @@ describe('governance over real processes', () => {
     await folder?.remove();
   });
 
+  /** Kinds of commands that were run, the first by newKey and makeNode. */
+  const kinds = new Set<string>(['keys new']);
+
+  function typed(...args: readonly string[]): ReturnType<typeof quorate> {
+    kinds.add(kindOf(args.join(' ')));
+    return quorate(...args);
+  }
+
   /** `quorate … --json` at the first validator. */
   async function run<T>(expected: number, ...args: readonly string[]): Promise<T> {
-    const { code, stdout, stderr } = await quorate(...args, '--url', url, '--json');
+    const { code, stdout, stderr } = await typed(...args, '--url', url, '--json');
     assert.equal(code, expected, `${args.join(' ')}: ${stdout}${stderr}`);
     return (stdout === '' ? undefined : JSON.parse(stdout)) as T;
   }
@@ -111,6 +120,7 @@ describe('governance over real processes', () => {
   }
 
   async function follow(config: string): Promise<string> {
+    kinds.add('start');
     const child = startQuorate(['start', '--config', config, '--observer', '--log-level', 'silent']);
     started.push(child);
     const said = await new Promise<string>((resolve) => child.stdout!.once('data', (chunk) => resolve(String(chunk))));
@@ -142,10 +152,11 @@ describe('governance over real processes', () => {
 
     const { config, key, peerKey } = await makeNode(dev.ready, 'hooli');
     const entry = `hooli:hooli:${key}:${peerKey}`;
+    assert.match((await typed('genesis', 'show', dev.ready.genesisFile)).stdout, new RegExp(dev.ready.genesisId));
     const passed = await decide(['add', entry], [adminFile, ...three]);
     assert.equal(passed.state, 'passed');
     const hooli = await follow(config);
-    const status = await quorate('status', '--url', hooli);
+    const status = await typed('status', '--url', hooli);
     assert.equal(status.code, 0, status.stdout);
     assert.match(status.stdout, / observing /);
     const activated = await run<Answer>(
@@ -164,7 +175,9 @@ describe('governance over real processes', () => {
     await writeFile(globex.config, file.replace('[keys]\n', '[keys]\nnext = "keys/next.json"\n'));
     await endProcess(globex.pid, 'SIGTERM');
     started.push(await startValidator(globex, '--log-level', 'silent'));
-    assert.equal((await decide(['rotate', 'globex', '--next-key', next], ['admin:globex'])).state, 'effective');
+    const rotation = await decide(['rotate', 'globex', '--next-key', next], ['admin:globex']);
+    assert.equal(rotation.state, 'effective');
+    assert.match((await typed('gov', 'show', rotation.proposal, '--url', url)).stdout, /took effect/);
     await eventually(async () => (await validators(globex.url))[1]!.key === nextKey, 'globex is in the next epoch');
     await untilMode(globex.url, 'active');
 
@@ -202,6 +215,13 @@ describe('governance over real processes', () => {
     for (const proof of [fromTheBeginning, await proofOf(last!, 'last.proof.json')]) {
       const { code, stdout } = await quorate('verify', proof, '--genesis', dev.ready.genesisFile);
       assert.equal(code, 0, stdout);
+    }
+    // Nothing that the runbooks say to type was left out.
+    for (const heading of ['Joining with a validator', "Rotating a validator's key", 'Leaving']) {
+      const { commands } = runbook(heading);
+      assert(commands.length > 0, heading);
+      for (const command of commands)
+        if (command.startsWith('quorate')) assert(kinds.has(kindOf(command)), `${heading}: ${command}`);
     }
   });
 

@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Json } from '../ledger/codec.ts';
+import { governanceProposalCodec } from '../ledger/modules/governance-change.ts';
+import { accountNamed } from '../node/cli/accounts.ts';
+import { parseConfig } from '../node/config.ts';
+import { writeKeyFile } from '../node/key-file.ts';
+import { createSigner } from '../node/signatures.ts';
+import { chain, fund, percentile, submitAll, submitAndWait, sum } from './load.ts';
+import { type BenchNetwork, BIN, cpuUs, startNetwork } from './network.ts';
+import { median, type Row, rounded } from './row.ts';
+import { signCall, signTransfers } from './transfers.ts';
+
+const OBSERVERS = 10;
+/** Of `transactions`, in each of the four measurements. */
+const ROUNDS = 4;
+/** Less than would fill the machine with the validators alone, so that whoever observes finds some time too. */
+const SHAPE = { batchSize: 50, openBatches: 8 };
+const IDLE_MS = 10_000;
+const STARTED_MS = 120_000;
+
+interface Measured {
+  readonly committedPerSecond: number;
+  readonly finalP50: number;
+  /** All validators together, until every observer has what was sent. */
+  readonly cpuPerTransaction: number;
+  /** All validators together, on the idle network: ms of CPU in a second. */
+  readonly idleCpu: number;
+  /** One observer. */
+  readonly observerCpu: number;
+}
+
+/**
+ * What observers cost the validators: the same load on four of them with 0 and with 10 observers, in turn, in one run. All are
+ * real processes on one machine. Where cores are fewer than processes, throughput and latency also show how observers compete
+ * with validators for them; the validators' own CPU for each transaction does not.
+ */
+export async function observers(transactions: number, log: (text: string) => void): Promise<readonly Row[]> {
+  const network = await startNetwork();
+  const running: Running[] = [];
+  try {
+    const { time } = await chain(network, 0);
+    const validUntil = time + 1_800_000;
+    await fund(network, validUntil);
+    const homes = await admit(network, validUntil);
+    const size = Math.ceil(transactions / ROUNDS);
+    await submitAll(network, signTransfers(network, size, 1_000, validUntil), SHAPE);
+    const without: Measured[] = [];
+    const withThem: Measured[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const isWith = round % 2 === 1;
+      if (isWith) running.push(...(await Promise.all(homes.map(startObserver))));
+      const load = signTransfers(network, size, (round + 1) * 1_000_000, validUntil);
+      const measured = await measure(network, running, load);
+      (isWith ? withThem : without).push(measured);
+      log(`${isWith ? OBSERVERS : 0} observers: ${JSON.stringify(measured)}`);
+      for (const { child } of running.splice(0)) await end(child);
+    }
+    return rowsOf(without, withThem);
+  } finally {
+    for (const { child } of running) child.kill('SIGKILL');
+    await network.stop();
+  }
+}
+
+async function measure(
+  network: BenchNetwork,
+  running: readonly Running[],
+  load: Parameters<typeof submitAll>[1],
+): Promise<Measured> {
+  await caughtUp(network, running);
+  const validators = network.validators.map(({ pid }) => pid);
+  const observing = running.map(({ child }) => child.pid!);
+  const idleBefore = await cpuOf(validators);
+  const idleStart = performance.now();
+  await delay(IDLE_MS);
+  const idleCpu = (await cpuOf(validators)) - idleBefore;
+  const idleSeconds = (performance.now() - idleStart) / 1_000;
+  const [before, observingBefore] = [await cpuOf(validators), await cpuOf(observing)];
+  const start = performance.now();
+  const answered = await submitAll(network, load, SHAPE);
+  const committedSeconds = (Math.max(...answered.map(({ committedAt }) => committedAt)) - start) / 1_000;
+  await caughtUp(network, running);
+  const cpu = (await cpuOf(validators)) - before;
+  const observingCpu = (await cpuOf(observing)) - observingBefore;
+  return {
+    committedPerSecond: load.length / committedSeconds,
+    finalP50: percentile(
+      answered.map(({ finalMs }) => finalMs),
+      0.5,
+    ),
+    cpuPerTransaction: cpu / load.length,
+    idleCpu: idleCpu / 1_000 / idleSeconds,
+    observerCpu: running.length === 0 ? 0 : observingCpu / load.length / running.length,
+  };
+}
+
+function rowsOf(without: readonly Measured[], withThem: readonly Measured[]): Row[] {
+  const row = (name: string, unit: string, of: (one: Measured) => number, digits = 0): Row[] =>
+    [without, withThem].map((measured, i) => ({
+      name: `${name}, ${i === 0 ? 0 : OBSERVERS} observers`,
+      value: rounded(median(measured.map(of)), digits),
+      unit,
+      runs: measured.length,
+    }));
+  return [
+    ...row('committedPerSecond', 'tx/s', ({ committedPerSecond }) => committedPerSecond),
+    ...row('submit to final p50', 'ms', ({ finalP50 }) => finalP50, 1),
+    ...row('cpu all validators', 'us/tx', ({ cpuPerTransaction }) => cpuPerTransaction),
+    ...row('cpu all validators, idle', 'ms/s', ({ idleCpu }) => idleCpu, 1),
+    row('cpu of one observer', 'us/tx', ({ observerCpu }) => observerCpu)[1]!,
+  ];
+}
+
+/** Lets three of the four organisations admit observers, and makes their files; the directories. */
+async function admit(network: BenchNetwork, validUntil: number): Promise<readonly string[]> {
+  const network0 = dirname(dirname(network.validators[0]!.config));
+  const known = network.validators[1]!.config;
+  const { bootstrap } = parseConfig(await readFile(known, 'utf8'), known).p2p;
+  const p2p = `[p2p]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\nbootstrap = ${JSON.stringify(bootstrap)}\n`;
+  const approvals = [];
+  const homes: string[] = [];
+  for (let i = 0; i < OBSERVERS; i++) {
+    const home = join(network0, `observer-${i}`);
+    await mkdir(join(home, 'keys'), { recursive: true, mode: 0o700 });
+    const { seed } = writeKeyFile(join(home, 'keys/peer.json'), 'peer', randomBytes(32));
+    await writeFile(join(home, 'node.toml'), `genesis = "../genesis.json"\n${p2p}[api]\nport = 0\n`);
+    const { publicKey: peerKey } = createSigner(seed);
+    const value = { name: `observer-${i}`, organisation: 'acme', peerKey };
+    const proposal = { nonce: randomBytes(8), expires: validUntil, change: { kind: 'observer' as const, value } };
+    const args = governanceProposalCodec.toJson(proposal) as { [name: string]: Json };
+    for (const organisation of ['acme', 'globex', 'initech']) {
+      const { signer } = accountNamed(`admin:${organisation}`);
+      const account = { signer, publicKey: signer.publicKey };
+      approvals.push(signCall(network, account, 'approve', args, i, validUntil, 'governance'));
+    }
+    homes.push(home);
+  }
+  await submitAndWait(network, 0, approvals);
+  return homes;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly url: string;
+}
+
+async function startObserver(home: string): Promise<Running> {
+  const readyFile = join(home, 'ready.json');
+  await rm(readyFile, { force: true });
+  const args = [BIN, 'start', '--config', join(home, 'node.toml'), '--observer', '--ready-file', readyFile];
+  const child = spawn(process.execPath, [...args, '--log-level', 'error'], { stdio: 'ignore' });
+  for (const end = performance.now() + STARTED_MS; performance.now() < end; await delay(100)) {
+    const text = await readFile(readyFile, 'utf8').catch(() => undefined);
+    if (text === undefined) continue;
+    const { url } = JSON.parse(text);
+    if ((await fetch(`${url}/readyz`)).ok) return { child, url };
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${home} does not follow after ${STARTED_MS / 1_000} s`);
+}
+
+/** Every observer has all that is final now. */
+async function caughtUp(network: BenchNetwork, running: readonly Running[]): Promise<void> {
+  const { finalHeight } = await chain(network, 0);
+  for (const { url } of running) {
+    for (;;) {
+      const answer = (await (await fetch(`${url}/v1/chain`)).json()) as { finalHeight: number };
+      if (answer.finalHeight >= finalHeight) break;
+      await delay(20);
+    }
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await ended;
+}
+
+async function cpuOf(pids: readonly number[]): Promise<number> {
+  return sum(await Promise.all(pids.map((pid) => cpuUs(pid))));
+}
