@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Json } from '../ledger/codec.ts';
@@ -35,8 +36,8 @@ interface Measured {
 
 /**
  * What observers cost the validators: the same load on four of them with 0 and with 10 observers, in turn, in one run. All are
- * real processes on one machine. Where cores are fewer than processes, throughput and latency also show how observers compete
- * with validators for them; the validators' own CPU for each transaction does not.
+ * real processes on one machine. Observers have the lowest priority there, as if they ran on machines of their own: what they
+ * cost the validators is what they ask of them.
  */
 export async function observers(transactions: number, log: (text: string) => void): Promise<readonly Row[]> {
   const network = await startNetwork();
@@ -153,6 +154,7 @@ async function startObserver(home: string): Promise<Running> {
   await rm(readyFile, { force: true });
   const args = [BIN, 'start', '--config', join(home, 'node.toml'), '--observer', '--ready-file', readyFile];
   const child = spawn(process.execPath, [...args, '--log-level', 'error'], { stdio: 'ignore' });
+  setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   for (const end = performance.now() + STARTED_MS; performance.now() < end; await delay(100)) {
     const text = await readFile(readyFile, 'utf8').catch(() => undefined);
     if (text === undefined) continue;

@@ -180,19 +180,24 @@ export class FollowEpochs {
 
   async #ask(member: number): Promise<void> {
     const { epoch } = this.#context.messages();
-    while (await this.#askHandoffs(member));
-    const isNewest = await this.#askNewest(member);
-    if (isNewest && this.#context.messages().epoch === epoch && !this.#known.has(epoch + 1))
+    let answer = await this.#askNewest(member);
+    if (answer === 'later') {
+      while (await this.#askHandoffs(member));
+      answer = await this.#askNewest(member);
+    }
+    if (answer === 'current' && this.#context.messages().epoch === epoch && !this.#known.has(epoch + 1))
       this.#currentAt = this.#context.now().monotonic;
+  }
+
+  #newestTrust(): RecoveryTrust {
+    const { messages, previous } = this.#context;
+    return this.#known.get(Math.max(...this.#known.keys())) ?? { ...messages(), previous: previous() };
   }
 
   /** One page of hand-offs from the newest known epoch on; true if there may be more. */
   async #askHandoffs(member: number): Promise<boolean> {
     const { peers, ledger, messages, blame, signal } = this.#context;
-    const trust: RecoveryTrust = this.#known.get(Math.max(...this.#known.keys())) ?? {
-      ...messages(),
-      previous: this.#context.previous(),
-    };
+    const trust = this.#newestTrust();
     const answer = await peers.ask(member, encode(requestCodec, { kind: 'handoffs', value: { from: trust.epoch } }));
     if (answer === undefined || signal.aborted) return false;
     const decoded = tryDecode(updatesCodec, answer);
@@ -239,28 +244,35 @@ export class FollowEpochs {
     this.take(certificate);
   }
 
-  /** True if the member has none that is far above what is executed here. */
-  async #askNewest(member: number): Promise<boolean> {
+  /**
+   * `current`: the member has none that is far above what is executed here. `later`: it is in an epoch whose set is not known
+   * here.
+   */
+  async #askNewest(member: number): Promise<'current' | 'later' | undefined> {
     const { peers, state, blame, signal } = this.#context;
-    const body = encode(requestCodec, { kind: 'newest', value: { above: state().low } });
-    const answer = await peers.ask(member, body);
-    if (answer === undefined || signal.aborted) return false;
+    const value = { epoch: this.#newestTrust().epoch, above: state().low };
+    const answer = await peers.ask(member, encode(requestCodec, { kind: 'newest', value }));
+    if (answer === undefined || signal.aborted) return undefined;
     const decoded = tryDecode(certificateAnswerCodec, answer);
     if (!decoded.ok) {
       blame(member, `newest certificate: ${decoded.problem}`);
-      return false;
+      return undefined;
     }
+    if (decoded.value.kind === 'later') return 'later';
     const { stable, executed } = state();
-    if (decoded.value.kind === 'nothing') return (stable?.checkpoint.timestamp ?? 0) - executed.timestamp <= CURRENT_MS;
-    const verified = this.verify(decoded.value.value);
-    if (typeof verified === 'string') {
-      blame(member, `newest certificate: ${verified}`);
-      return false;
+    let newest = stable?.checkpoint.timestamp ?? 0;
+    if (decoded.value.kind === 'certificate') {
+      const verified = this.verify(decoded.value.value);
+      if (typeof verified === 'string') {
+        blame(member, `newest certificate: ${verified}`);
+        return undefined;
+      }
+      const { height, timestamp } = decoded.value.value.checkpoint;
+      this.#newest = Math.max(this.#newest, height);
+      this.certified(verified);
+      newest = timestamp;
     }
-    const { height, timestamp } = decoded.value.value.checkpoint;
-    this.#newest = Math.max(this.#newest, height);
-    this.certified(verified);
     // Under load there is always a newer one on its way.
-    return timestamp - executed.timestamp <= CURRENT_MS;
+    return newest - executed.timestamp <= CURRENT_MS ? 'current' : undefined;
   }
 }

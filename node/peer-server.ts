@@ -36,8 +36,10 @@ export async function answerPeer(body: Uint8Array, context: PeerServerContext): 
     case 'handoffs':
       return context.ledger.query('handoffs', request.value.value);
     case 'newest': {
-      const { stable } = context.state();
-      const isNewer = stable !== undefined && stable.checkpoint.height > request.value.value.above;
+      const { stable, config } = context.state();
+      const { epoch, above } = request.value.value;
+      if (epoch < config.epoch) return encode(certificateAnswerCodec, { kind: 'later', value: {} });
+      const isNewer = stable !== undefined && stable.checkpoint.height > above;
       return encode(certificateAnswerCodec, isNewer ? { kind: 'certificate', value: stable } : NOTHING);
     }
     case 'submit': {

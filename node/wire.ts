@@ -57,8 +57,8 @@ export const requestCodec = union({
   blockIds: [7, struct({ from: u64 })],
   /** E7: hand-offs from the end of this epoch on; answered with a page of them. */
   handoffs: [8, struct({ from: u64 })],
-  /** R9: the newest certificate of a height above this one. */
-  newest: [9, struct({ above: u64 })],
+  /** R9: the newest certificate of a height above this one, for who knows the set of this epoch and of none later. */
+  newest: [9, struct({ epoch: u64, above: u64 })],
   /** T9: packed transactions, which a node without a vote hands over to be admitted. */
   submit: [10, struct({ transactions: blob(FORWARD_BYTES_MAX + TRANSACTION_BYTES_MAX + 8) })],
 });
@@ -72,8 +72,12 @@ export const shownAnswerCodec = union({
 
 export type ShownAnswer = CodecType<typeof shownAnswerCodec>;
 
-/** The answer to `newest`. */
-export const certificateAnswerCodec = union({ nothing: [0, struct({})], certificate: [1, certificateCodec] });
+/** The answer to `newest`. `later`: there is a later epoch, and hand-offs lead to it. */
+export const certificateAnswerCodec = union({
+  nothing: [0, struct({})],
+  certificate: [1, certificateCodec],
+  later: [2, struct({})],
+});
 
 /** The answer to `batch`. */
 export const batchAnswerCodec = union({ nothing: [0, struct({})], batch: [1, batchCodec] });
