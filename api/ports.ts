@@ -45,6 +45,7 @@ export interface NodePort {
   stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
   validators(): readonly ValidatorView[];
   consensus(): ConsensusView;
+  why(): WhyView;
   /** Without a vote: whether a member was asked a moment ago, and knew nothing newer than is executed here. */
   isCurrent(): boolean;
   /** E5: this node's READY, or why it has none. */
@@ -192,6 +193,44 @@ export interface ConsensusView {
   /** Members with a live channel, this one included. */
   readonly connected: number;
 }
+
+/** What a node waits for, and from whom. */
+export interface WhyView {
+  /** For people: `Waiting for COMMIT at height 812: have 2 of 3 (acme, globex); initech silent for 41 s`. */
+  readonly sentence: string;
+  readonly waitingFor: (typeof WAITED_FOR)[number];
+  readonly height?: number;
+  readonly view?: number;
+  /** Members whose part is here, and how many of them it takes. */
+  readonly have?: number;
+  readonly need?: number;
+  /** Names of those whose part is here. */
+  readonly from: readonly string[];
+  readonly missing: readonly { readonly name: string; readonly why: string }[];
+}
+
+export const WAITED_FOR = [
+  /** It has all it needs, and nothing is pending. */
+  'nothing',
+  /** Channels to a quorum. */
+  'peers',
+  /** What a quorum holds of its own signatures (R6). */
+  'answers',
+  'pre-prepare',
+  'prepare',
+  'commit',
+  'checkpoint',
+  'view-change',
+  'new-view',
+  /** Transactions of a proposal. */
+  'bodies',
+  /** Blocks below a certificate. */
+  'blocks',
+  /** The time of a proposal (T4). */
+  'clock',
+  /** It has halted. */
+  'operator',
+] as const;
 
 /** Two different signed contents of one slot. */
 export interface EvidenceView {

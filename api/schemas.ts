@@ -7,6 +7,7 @@ import { type Codec, type Json, tryFromJson } from '../ledger/codec.ts';
 import { layoutOf, schemaOf } from '../ledger/describe.ts';
 import { signedReadyCodec } from '../ledger/ready.ts';
 import { signedReplyCodec } from '../ledger/reply.ts';
+import { WAITED_FOR } from './ports.ts';
 import { PROBLEMS } from './problems.ts';
 
 /** Schemas of the JSON that is answered; those with a name are components of the OpenAPI document. */
@@ -177,6 +178,19 @@ export const consensus = named(
     quorum: count,
     inFlight: count,
     connected: count,
+  }),
+);
+export const why = named(
+  'Why',
+  z.strictObject({
+    sentence: z.string(),
+    waitingFor: z.enum(WAITED_FOR),
+    height: count.optional(),
+    view: count.optional(),
+    have: count.optional(),
+    need: count.optional(),
+    from: z.array(z.string()),
+    missing: z.array(z.strictObject({ name: z.string(), why: z.string() })),
   }),
 );
 export const mempool = named(

@@ -26,6 +26,7 @@ import { RecentIds } from './recent-ids.ts';
 import { isExpired, signedReply } from './replies.ts';
 import type { Validator } from './validator.ts';
 import { Waiters } from './waiters.ts';
+import { why } from './why.ts';
 
 /** What the REST API sees of a running validator. Closing it wakes every waiting call. */
 export function createNodePort(
@@ -185,6 +186,7 @@ export function createNodePort(
         connected: network.connected().length + (state.config.self === undefined ? 0 : 1),
       };
     },
+    why: () => why(validator.state, network.peerStatus(), validator.pool.size, validator.now()),
     isCurrent: () => validator.isCurrent,
     signReady: () => validator.signReady(),
     peers: () => network.peerStatus(),

@@ -26,7 +26,7 @@ import {
 import { Mempool } from './mempool.ts';
 import { Ordering } from './ordering.ts';
 import { OwnSignatures } from './own-signatures.ts';
-import type { Event, UncertifiedHead } from './pbft/events.ts';
+import type { Event, Now, UncertifiedHead } from './pbft/events.ts';
 import { allEvidence, culpritOf } from './pbft/evidence.ts';
 import { HALTED, hasHalted } from './pbft/halt.ts';
 import { decodeRecord } from './pbft/records.ts';
@@ -240,7 +240,11 @@ export class Validator {
 
   /** T1: the chain's time now in ms. */
   chainNow(): number {
-    return chainNow(this.state, this.#options.now());
+    return chainNow(this.state, this.now());
+  }
+
+  now(): Now {
+    return this.#options.now();
   }
 
   /** What every new segment of the journal begins with. */

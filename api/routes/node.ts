@@ -17,6 +17,7 @@ import {
   peers,
   ready,
   validators,
+  why,
 } from '../schemas.ts';
 
 type Row = Pick<Route, 'path' | 'name' | 'summary'> & Partial<Pick<Route, 'problems'>>;
@@ -75,6 +76,14 @@ export const nodeRoutes: readonly Route[] = [
     { path: '/v1/consensus', name: 'getConsensus', summary: 'Where the protocol stands here' },
     consensus,
     consensusJson,
+  ),
+  get(
+    { path: '/v1/consensus/why', name: 'getWhy', summary: 'What this node waits for and from whom, in one sentence' },
+    why,
+    (node) => {
+      const { from, missing, ...rest } = node.why();
+      return { ...rest, from: [...from], missing: missing.map((one) => ({ ...one })) };
+    },
   ),
   get({ path: '/v1/peers', name: 'listPeers', summary: 'Connections to the other validators' }, peers, (node) => ({
     items: peersJson(node),

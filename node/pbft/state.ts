@@ -344,11 +344,14 @@ export const CONNECTED_INTERVALS = 3;
 
 /** R4: whose newest STATUS, direct or passed on, came within three intervals; itself counted. */
 export function connectedCount(state: ReplicaState, now: Now): number {
-  const oldest = now.monotonic - CONNECTED_INTERVALS * state.config.statusIntervalMs;
   let count = 0;
-  for (const [member, peer] of state.peers.entries())
-    if (member === state.config.self || peer.heardAt >= oldest) count++;
+  for (const member of state.peers.keys()) if (isConnected(state, member, now)) count++;
   return count;
+}
+
+export function isConnected({ config, peers }: ReplicaState, member: number, now: Now): boolean {
+  const oldest = now.monotonic - CONNECTED_INTERVALS * config.statusIntervalMs;
+  return member === config.self || peers[member]!.heardAt >= oldest;
 }
 
 /** Votes are given inside (low, low + window], and not above the block that ends the epoch (E2). */

@@ -126,6 +126,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
     'status',
     'validators',
     'consensus',
+    'consensus/why',
     'peers',
     'mempool',
     'evidence',

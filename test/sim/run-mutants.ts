@@ -4,7 +4,7 @@ import { campaign } from './campaign.ts';
 import { MUTANTS } from './mutants.ts';
 
 /** Seeds that a mutant may survive before it counts as not caught. */
-const SEEDS_MAX = 400;
+const SEEDS_MAX = 1_000;
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, from: { type: 'string', default: '1' } } });
 const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));

@@ -209,6 +209,16 @@ export function fakeNode(): FakeNode {
         leader: index === 0,
         connected: index < node.connected,
       })),
+    why: () => ({
+      sentence: 'Waiting for COMMIT at height 7: have 2 of 3 (acme, globex); initech silent for 41 s',
+      waitingFor: 'commit',
+      height: 7,
+      view: 0,
+      have: 2,
+      need: 3,
+      from: ['acme', 'globex'],
+      missing: [{ name: 'initech', why: 'silent for 41 s' }],
+    }),
     consensus: () => ({
       mode: node.mode,
       ...(node.mode === 'active' ? {} : { reason: 'a reason' }),
