@@ -271,9 +271,17 @@ export class Ledger implements LedgerPort {
         const { height, prefix, depth } = args as LedgerQueries['snapshotRows']['args'];
         return this.#served.rows(height, prefix, depth, this.#head.timestamp);
       }
+      case 'stateRows':
+        return this.#stateRows(args as LedgerQueries['stateRows']['args']);
       default:
         return this.#query.answer(name, args as LedgerQueries[Q]['args']);
     }
+  }
+
+  /** Begins between two blocks, and is read while the next one is executed. */
+  async #stateRows(args: LedgerQueries['stateRows']['args']): Promise<LedgerQueries['stateRows']['result']> {
+    const { height, rows } = await this.#inOrder(async () => this.#query.stateRows(args));
+    return { height, rows: await rows };
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { encodeStateProof } from '../../ledger/state-proof.ts';
 import { unpackTransactions } from '../../ledger/transaction.ts';
 import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from '../limits.ts';
 import type { At, Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
-import { heightKey, heightOfKey, historyKey, type Store, stateKey } from '../store/store.ts';
+import { heightKey, heightOfKey, historyKey, type Store, type StoredRecord, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
 import { endOfEpoch, readHandoffs } from './handoffs.ts';
 import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
@@ -27,6 +27,12 @@ interface Now {
   readonly finalHeight: number;
   /** Height of the installed snapshot: blocks at or below it may lack. */
   readonly base: number;
+}
+
+/** Rows that are still being read, and the height that they are of. */
+interface RowsPage {
+  readonly height: number;
+  readonly rows: Promise<LedgerQueries['stateRows']['result']['rows']>;
 }
 
 /** Reads for the API and for peers; nothing here changes anything. */
@@ -74,8 +80,6 @@ export class LedgerQuery {
         return this.#certificates(args as Args<'certificates'>);
       case 'state':
         return this.#stateValue(args as Args<'state'>);
-      case 'stateRows':
-        return this.#stateRows(args as Args<'stateRows'>);
       case 'sizes':
         return { rows: this.#state.rows, stateTreeBytes: this.#state.treeBytes };
       case 'blockIds':
@@ -85,6 +89,7 @@ export class LedgerQuery {
       case 'hasExecuted':
       case 'snapshot':
       case 'snapshotRows':
+      case 'stateRows':
         throw new Error(`${name} is answered by the ledger itself`);
     }
   }
@@ -256,16 +261,16 @@ export class LedgerQuery {
     return at === 'final' && this.#state.keeps(finalHeight) ? finalHeight : head.height;
   }
 
-  async #stateRows({ table, prefix, after, limit }: Args<'stateRows'>): Promise<LedgerQueries['stateRows']['result']> {
+  /**
+   * A page of rows of the newest height. It is that of this moment, whatever is written before the rows are read; a block
+   * that is being written now may be in the store already, so there must be none.
+   */
+  stateRows({ table, prefix, after, limit }: Args<'stateRows'>): RowsPage {
     const { height } = this.#now().head;
     const start = stateKey(table, prefix);
     const from = after === undefined ? start : Buffer.concat([stateKey(table, after), Uint8Array.of(0)]);
-    const skip = table.length + 1;
-    const rows: { key: Uint8Array; value: Uint8Array }[] = [];
-    for await (const { key, value } of this.#store.range(this.#state.kind, { from, to: endOfPrefix(start), limit })) {
-      rows.push({ key: key.slice(skip), value });
-    }
-    return { height, rows };
+    const range = this.#store.range(this.#state.kind, { from, to: endOfPrefix(start), limit });
+    return { height, rows: rowsOf(range, table.length + 1) };
   }
 
   async #place(id: Uint8Array): Promise<{ height: number; index: number; block: BlockRecord } | undefined> {
@@ -334,6 +339,13 @@ function transactionsOf({ transactions }: BlockRecord): readonly Uint8Array[] {
 
 function pageRange(from: number, limit: number, descending: boolean) {
   return descending ? { to: heightKey(from + 1), limit, reverse: true } : { from: heightKey(from), limit };
+}
+
+/** Begins at once: the store is read as it is now. Keys without the `skip` bytes of their table's name. */
+async function rowsOf(range: AsyncIterable<StoredRecord>, skip: number): Promise<StoredRecord[]> {
+  const rows: StoredRecord[] = [];
+  for await (const { key, value } of range) rows.push({ key: key.slice(skip), value });
+  return rows;
 }
 
 /** The first key behind all that begin with these bytes. The kind's byte below 255 ends it at the latest. */

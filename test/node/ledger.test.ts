@@ -20,7 +20,7 @@ import { NO_ROW_LIMITS } from '../../node/limits.ts';
 import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
 import { Senders, unpackEntries } from '../../node/senders.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
-import { KINDS } from '../../node/store/store.ts';
+import { type Database, KINDS, Store } from '../../node/store/store.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { decision, proposalOf } from '../support/governance.ts';
 import { approvalOf, change, memberKey, sendersOf } from '../support/members.ts';
@@ -129,6 +129,63 @@ describe('ledger', () => {
     for (const bundle of bundles) assert(verifyBundle(bundle as Uint8Array, chain.genesis.text, { verify }).ok);
     await Promise.all([writing, storing]);
     assert.equal(await ledger.query('certificate', { height: 2 }), undefined);
+  });
+
+  it('H12: rows are those of the height that is said with them, also when the next block is in the store already', async () => {
+    const written = Promise.withResolvers<void>();
+    const confirmed = Promise.withResolvers<void>();
+    let isHeld = false;
+    const database = new ClassicLevel<Uint8Array, Uint8Array>(join(folder, 'held'), {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+    });
+    const held: Database = {
+      getSync: (key) => database.getSync(key),
+      get: (key) => database.get(key),
+      iterator: (options) => database.iterator(options),
+      close: () => database.close(),
+      batch() {
+        const batch = database.batch();
+        return {
+          put: (key, value) => batch.put(key, value),
+          del: (key) => batch.del(key),
+          async write(options) {
+            await batch.write(options);
+            if (!isHeld) return;
+            written.resolve();
+            await confirmed.promise;
+          },
+        };
+      },
+    };
+    const ledger = new Ledger({
+      directory: join(folder, 'held'),
+      openStore: async () => {
+        await database.open();
+        return new Store(held);
+      },
+      genesis: chain.genesis,
+      application: quorateApplication,
+      peerKey: chain.genesis.validators[0]!.peerKey,
+    });
+    await ledger.open();
+    open.push(ledger);
+    await execute(ledger, 1, register(chain, 'a'));
+    isHeld = true;
+    const executing = execute(ledger, 2, register(chain, 'b'));
+    await written.promise;
+    const asked = ledger.query('stateRows', {
+      table: 'records.entries',
+      prefix: new Uint8Array(0),
+      after: undefined,
+      limit: 10,
+    });
+    // Long enough for an answer that does not wait.
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 50))]);
+    confirmed.resolve();
+    await executing;
+    const { height, rows } = await asked;
+    assert.equal(rows.length, height, `${rows.length} rows at height ${height}`);
   });
 
   it('gives bundles of transactions, of rows and of absence that verify with the genesis file alone', async () => {
