@@ -226,8 +226,8 @@ export const WAITED_FOR = [
   'bodies',
   /** Blocks below a certificate. */
   'blocks',
-  /** The time of a proposal (T4). */
-  'clock',
+  /** A proposal can't be accepted yet: its time is ahead (T4), or a batch below may end the epoch (N12). */
+  'held',
   /** It has halted. */
   'operator',
 ] as const;

@@ -16,8 +16,8 @@ import { median, type Row, rounded } from './row.ts';
 import { signCall, signTransfers } from './transfers.ts';
 
 const OBSERVERS = 10;
-/** Of `transactions`, in each of the four measurements. */
-const ROUNDS = 4;
+/** Without and with observers in turn; the transactions are divided among them. */
+const ROUNDS = 6;
 /** Less than would fill the machine with the validators alone, so that whoever observes finds some time too. */
 const SHAPE = { batchSize: 50, openBatches: 8 };
 const IDLE_MS = 10_000;

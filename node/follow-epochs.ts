@@ -182,8 +182,10 @@ export class FollowEpochs {
     const { epoch } = this.#context.messages();
     let answer = await this.#askNewest(member);
     if (answer === 'later') {
+      const known = this.#newestTrust().epoch;
       while (await this.#askHandoffs(member));
-      answer = await this.#askNewest(member);
+      // R10: a recovery that is not accepted here leads nowhere.
+      if (this.#newestTrust().epoch > known) answer = await this.#askNewest(member);
     }
     if (answer === 'current' && this.#context.messages().epoch === epoch && !this.#known.has(epoch + 1))
       this.#currentAt = this.#context.now().monotonic;

@@ -1,12 +1,10 @@
 import type { PeerView, WhyView } from '../api/ports.ts';
-import { toHex } from '../ledger/bytes.ts';
+import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { checkpointCodec } from '../ledger/checkpoint.ts';
 import { encode } from '../ledger/codec.ts';
+import { leaderIndex } from '../ledger/validators.ts';
 import type { Now } from './pbft/events.ts';
 import { chainNow, isConnected, leaderOf, type ReplicaState, type Slot } from './pbft/state.ts';
-
-/** A channel on which nothing came for this long is told as silent, in ms. */
-const SILENT_MS = 3_000;
 
 /** What the protocol stands still for, and whose part is here. */
 interface Stand extends Pick<WhyView, 'waitingFor' | 'height' | 'view'> {
@@ -24,11 +22,9 @@ export function why(state: ReplicaState, peers: readonly PeerView[], pending: nu
   const stand = standOf(state, pending, now);
   const have = (stand.have ?? []).map((member) => validators[member]!.name);
   const wanted = stand.wanted ?? validators.map((_, member) => member);
-  const missing = isIdle(stand)
-    ? []
-    : wanted
-        .filter((member) => member !== self && !stand.have?.includes(member))
-        .map((member) => ({ name: validators[member]!.name, why: absence(state, member, peers, now) }));
+  const missing = wanted
+    .filter((member) => member !== self && !stand.have?.includes(member))
+    .map((member) => ({ name: validators[member]!.name, why: absence(state, member, peers, now) }));
   const count = stand.need === undefined ? '' : `: have ${have.length} of ${stand.need}`;
   const from = have.length === 0 ? '' : ` (${have.join(', ')})`;
   const others = missing.map((one) => `; ${one.name} ${one.why}`).join('');
@@ -43,13 +39,11 @@ export function why(state: ReplicaState, peers: readonly PeerView[], pending: nu
   };
 }
 
-const isIdle = ({ waitingFor }: Stand): boolean => waitingFor === 'nothing';
-
 function standOf(state: ReplicaState, pending: number, now: Now): Stand {
   const { mode, reason, executed, low, quorum } = state;
   if (mode === 'halted') return { waitingFor: 'operator', phrase: `Halted: ${reason}`, wanted: [] };
   if (mode === 'observing')
-    return { waitingFor: 'nothing', phrase: `Has no vote: executed ${executed.height}, certified ${low}` };
+    return { waitingFor: 'nothing', phrase: `Has no vote: executed ${executed.height}, certified ${low}`, wanted: [] };
   if (mode === 'behind' || executed.height < low)
     return {
       waitingFor: 'blocks',
@@ -71,12 +65,13 @@ function standOf(state: ReplicaState, pending: number, now: Now): Stand {
 /** T8, V6: a view change under way. */
 function viewStand(state: ReplicaState): Stand {
   const { asked: view, quorum } = state;
-  const names = state.config.validators;
-  const have = [...state.viewChanges].filter(([, { body }]) => body.view >= view).map(([member]) => member);
-  const leader = (state.config.epoch + view) % names.length;
+  const { epoch, validators } = state.config;
+  const asking = [...state.viewChanges].filter(([, { body }]) => body.view >= view);
+  const have = asking.map(([member]) => member).sort(ascending);
+  const leader = leaderIndex(epoch, view, validators.length);
   if (have.length < quorum)
     return { waitingFor: 'view-change', phrase: `Waiting for VIEW-CHANGE to view ${view}`, view, have, need: quorum };
-  const phrase = `Waiting for NEW-VIEW ${view} of its leader ${names[leader]!.name}`;
+  const phrase = `Waiting for NEW-VIEW ${view} of its leader ${validators[leader]!.name}`;
   return { waitingFor: 'new-view', phrase, view, wanted: [leader] };
 }
 
@@ -110,15 +105,17 @@ function heightStand(state: ReplicaState, pending: number, now: Now): Stand {
   if (slot === undefined || proposal === undefined || proposal.phase === 'refused') {
     const due = executed.timestamp + parameters.heartbeatMs - chainNow(state, now);
     const refused = proposal === undefined ? '' : ', whose last one was refused';
-    if (pending === 0 && due > 0 && refused === '')
-      return { waitingFor: 'nothing', phrase: `Idle: nothing is pending, the next empty block is due in ${due} ms` };
-    const phrase = `Waiting for PRE-PREPARE at height ${height} of leader ${name}${refused}; ${pending} transactions are pending`;
+    if (pending === 0 && due > 0 && refused === '') {
+      const phrase = `Idle: nothing is pending, the next empty block is due in ${due} ms`;
+      return { waitingFor: 'nothing', phrase, wanted: [] };
+    }
+    const phrase = `Waiting for PRE-PREPARE at height ${height} of leader ${name}${refused}, pending transactions: ${pending}`;
     return { waitingFor: 'pre-prepare', phrase, height, view, wanted: leader === state.config.self ? [] : [leader] };
   }
   if (proposal.phase === 'held')
     return {
-      waitingFor: 'clock',
-      phrase: `The proposal of ${name} at height ${height} has another time than the clock here`,
+      waitingFor: 'held',
+      phrase: `The proposal of ${name} at height ${height} can't be accepted yet: it is ahead of the clock here, or a block below may end the epoch`,
       height,
       wanted: [],
     };
@@ -129,21 +126,21 @@ function heightStand(state: ReplicaState, pending: number, now: Now): Stand {
       height,
       wanted: [],
     };
-  return voteStand(state, slot, toHex(proposal.vote.digest));
+  return voteStand(state, slot, proposal.vote.digest);
 }
 
-function voteStand(state: ReplicaState, slot: Slot, digest: string): Stand {
+function voteStand(state: ReplicaState, slot: Slot, digest: Uint8Array): Stand {
   const { quorum: need, view } = state;
   const { height } = slot;
   if (slot.prepared?.vote.view === view) {
     const have = [...slot.commits]
-      .filter(([, ofMember]) => ofMember.some(({ vote }) => vote.view === view && toHex(vote.digest) === digest))
+      .filter(([, ofMember]) => ofMember.some(({ vote }) => vote.view === view && equalBytes(vote.digest, digest)))
       .map(([member]) => member)
       .sort(ascending);
     return { waitingFor: 'commit', phrase: `Waiting for COMMIT at height ${height}`, height, view, have, need };
   }
   // N7: the proposal is the leader's part.
-  const have = [...slot.prepares].filter(([, { vote }]) => toHex(vote.digest) === digest).map(([member]) => member);
+  const have = [...slot.prepares].filter(([, { vote }]) => equalBytes(vote.digest, digest)).map(([member]) => member);
   const all = [...new Set([leaderOf(state), ...have])].sort(ascending);
   return { waitingFor: 'prepare', phrase: `Waiting for PREPARE at height ${height}`, height, view, have: all, need };
 }
@@ -163,9 +160,8 @@ function absence(state: ReplicaState, member: number, peers: readonly PeerView[]
   const { heardAt, status } = state.peers[member]!;
   const peer = peers.find(({ index }) => index === member);
   if (peer?.connected === false) return `is not connected${peer.reason === undefined ? '' : `: ${peer.reason}`}`;
-  const silentMs = now.monotonic - heardAt;
   if (status === undefined) return 'has not spoken yet';
-  if (silentMs > SILENT_MS) return `silent for ${Math.round(silentMs / 1_000)} s`;
+  if (!isConnected(state, member, now)) return `silent for ${Math.round((now.monotonic - heardAt) / 1_000)} s`;
   const { mode, view, executed } = status.body;
   if (mode !== 'active') return `is ${mode}`;
   if (view !== state.view) return `is in view ${view}`;

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DevNode } from './dev-home.ts';
@@ -10,6 +10,8 @@ import { ask } from './http.ts';
 export interface Running {
   readonly node: DevNode;
   child: ChildProcess | undefined;
+  /** Where in its log this process begins. */
+  logFrom: number;
   /** Once it answers. */
   url: string;
   /** What its chain calls it. */
@@ -22,8 +24,8 @@ interface Member {
   readonly leader: boolean;
 }
 
-/** Characters of a node's last line that are shown when it did not start. */
-const SAID_MAX = 500;
+/** Of a node's last line, that are shown when it did not start. */
+const SAID_BYTES_MAX = 1_000;
 const READY_WITHIN_MS = 60_000;
 /** How long a node without a vote may take to follow: it may not be admitted any more. */
 const FOLLOWS_WITHIN_MS = 10_000;
@@ -38,10 +40,10 @@ export async function untilAnswers(one: Running, stopping: AbortSignal): Promise
   const end = Date.now() + READY_WITHIN_MS;
   while (!stopping.aborted) {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
-      if (node.isOriginal) throw notStarted(node, 'it ended');
+      if (node.isOriginal) throw notStarted(one, 'it ended');
       return;
     }
-    if (Date.now() > end) throw notStarted(node, `no answer within ${READY_WITHIN_MS / 1_000} s`);
+    if (Date.now() > end) throw notStarted(one, `no answer within ${READY_WITHIN_MS / 1_000} s`);
     try {
       const { url, name } = JSON.parse(readFileSync(readyFileOf(node), 'utf8'));
       one.url = url;
@@ -79,8 +81,7 @@ export async function untilReady(running: readonly Running[], stopping: AbortSig
   await Promise.all(
     members.map(async (one) => {
       const problem = await until(one, members.length, READY_WITHIN_MS);
-      if (problem !== undefined)
-        throw notStarted(one.node, `not ready within ${READY_WITHIN_MS / 1_000} s: ${problem}`);
+      if (problem !== undefined) throw notStarted(one, `not ready within ${READY_WITHIN_MS / 1_000} s: ${problem}`);
     }),
   );
   await Promise.all(
@@ -103,9 +104,22 @@ export async function newestSet(running: readonly Running[]): Promise<readonly M
   return (await ask<{ items: readonly Member[] }>(newest!.url, '/v1/validators')).items;
 }
 
-function notStarted({ name, config }: DevNode, reason: string): CliError {
+function notStarted({ node: { name, config }, logFrom }: Running, reason: string): CliError {
   const log = join(config, '../node.log');
-  const said = existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').at(-1)! : '';
-  const last = said === '' ? '' : `, and said last: ${said.slice(0, SAID_MAX)}`;
+  const said = lastLine(log, logFrom);
+  const last = said === '' ? '' : `, and said last: ${said}`;
   return new CliError(EXIT.failed, 'NOT_STARTED', `${name} did not start: ${reason}${last}; its log: ${log}`);
+}
+
+/** The end of a file that may be long, from a place on. */
+function lastLine(path: string, from: number): string {
+  const file = openSync(path, 'r');
+  try {
+    const start = Math.max(from, fstatSync(file).size - SAID_BYTES_MAX);
+    const end = Buffer.alloc(SAID_BYTES_MAX);
+    const length = readSync(file, end, 0, SAID_BYTES_MAX, start);
+    return end.toString('utf8', 0, length).trimEnd().split('\n').at(-1)!;
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -34,6 +34,7 @@ export async function dev(options: DevOptions): Promise<number> {
   const running: Running[] = home.nodes.map((node) => ({
     node,
     child: undefined,
+    logFrom: 0,
     url: node.url ?? '',
     name: node.name,
   }));
@@ -72,6 +73,7 @@ function launch(one: Running, home: DevHome, stopping: AbortSignal): void {
   const log = openSync(join(config, '../node.log'), 'a');
   const readyFile = readyFileOf(one.node);
   rmSync(readyFile, { force: true });
+  one.logFrom = fstatSync(log).size;
   // Whoever the set names votes, and whoever it does not name any more, or not yet, follows.
   const args = [
     process.argv[1]!,
@@ -88,6 +90,7 @@ function launch(one: Running, home: DevHome, stopping: AbortSignal): void {
   if (known.length > 0) args.push('--bootstrap', ...known);
   // Its stdin is our pipe: when this process is gone, however, the child sees its end and stops.
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', log] });
+  closeSync(log);
   one.child = child;
   child.once('exit', (code, signal) => {
     if (one.child === child) one.child = undefined;

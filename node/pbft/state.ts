@@ -342,13 +342,13 @@ export function targetView(state: ReplicaState): number {
 /** R4: how old the newest STATUS of a connected member may be, in intervals. */
 export const CONNECTED_INTERVALS = 3;
 
-/** R4: whose newest STATUS, direct or passed on, came within three intervals; itself counted. */
 export function connectedCount(state: ReplicaState, now: Now): number {
   let count = 0;
   for (const member of state.peers.keys()) if (isConnected(state, member, now)) count++;
   return count;
 }
 
+/** R4: its newest STATUS, direct or passed on, came within three intervals; itself always. */
 export function isConnected({ config, peers }: ReplicaState, member: number, now: Now): boolean {
   const oldest = now.monotonic - CONNECTED_INTERVALS * config.statusIntervalMs;
   return member === config.self || peers[member]!.heardAt >= oldest;

@@ -97,6 +97,8 @@ describe('a development home whose validators are others now', { timeout: 180_00
     await dev.stop();
     const config = await readFile(join(home, 'globex/node.toml'), 'utf8');
     const [, port] = /tcp\/(\d+)"\]/.exec(config)!;
+    // Outgoing connections never have it.
+    assert(Number(port) < 32_768, port);
     const other = createServer().listen(Number(port), '127.0.0.1');
     await once(other, 'listening');
     try {

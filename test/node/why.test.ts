@@ -46,7 +46,7 @@ describe('why a node waits', () => {
     const { sentence, waitingFor, height, missing } = ask(cluster, 1, 1);
     assert.equal(waitingFor, 'pre-prepare');
     assert.equal(height, 1);
-    assert.match(sentence, /^Waiting for PRE-PREPARE at height 1 of leader v0; 1 transactions are pending; v0 /);
+    assert.match(sentence, /^Waiting for PRE-PREPARE at height 1 of leader v0, pending transactions: 1; v0 /);
     assert.deepEqual(
       missing.map(({ name }) => name),
       ['v0'],
@@ -68,7 +68,10 @@ describe('why a node waits', () => {
     );
     assert.deepEqual([have, need, from], [2, 3, ['v0', 'v1']]);
     cluster.advance(2_000);
-    assert.match(ask(cluster, 0, 1).sentence, /^Waiting for validators: have 1 of 3 \(v0\)/);
+    assert.match(
+      ask(cluster, 0, 1).sentence,
+      /^Waiting for validators: have 1 of 3 \(v0\); v1 silent for 2 s; v2 silent for 2 s;/,
+    );
   });
 
   it('for PREPARE and CHECKPOINT likewise; the proposal is the part of the leader', () => {
@@ -105,6 +108,22 @@ describe('why a node waits', () => {
     const { sentence, waitingFor } = ask(cluster, 0);
     assert.equal(waitingFor, 'peers');
     assert.match(sentence, /^Waiting for validators: have 1 of 3 \(v0\); v1 silent for 4[123] s; v2 silent/);
+  });
+
+  it('for what a proposal lacks', () => {
+    const cluster = without('prepare');
+    cluster.order('a');
+    cluster.deliver();
+    const proposal = cluster.members[1]!.state.slots.get(1)!.proposal!;
+    proposal.phase = 'held';
+    assert.match(ask(cluster, 1, 1).sentence, /^The proposal of v0 at height 1 can't be accepted yet: [^;]*$/);
+    proposal.phase = 'bodies';
+    assert.equal(ask(cluster, 1, 1).sentence, 'Waiting for transactions that v0 proposes at height 1');
+    proposal.phase = 'refused';
+    assert.match(
+      ask(cluster, 1).sentence,
+      /^Waiting for PRE-PREPARE at height 1 of leader v0, whose last one was refused,/,
+    );
   });
 
   it('says what it fetches, doubts, and why it halted', () => {
