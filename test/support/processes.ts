@@ -130,8 +130,8 @@ export async function eventually(check: () => Promise<boolean>, what: string, ti
   assert.fail(`not within ${timeoutMs} ms: ${what}${last === undefined ? '' : ` (${last})`}`);
 }
 
-export async function getJson<T>(url: string): Promise<T> {
-  const response = await fetch(url);
+export async function getJson<T>(url: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(url, signal && { signal });
   assert(response.ok, `${url}: ${response.status} ${await response.clone().text()}`);
   return (await response.json()) as T;
 }

@@ -1,0 +1,253 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Random } from '../sim/random.ts';
+import { type Chain, getJson } from '../support/processes.ts';
+import { checkLinearizable } from './checker.ts';
+import { Client, type World } from './client.ts';
+import type { Cluster } from './cluster.ts';
+import { type FaultKind, type FaultOptions, Faults } from './faults.ts';
+import { byKey, type Model } from './history.ts';
+import { type Balances, bankModel, type RegisterState, registerModel, totalOf } from './models.ts';
+import { Author, HOLDERS, keyOf, REGISTER_ACCOUNTS, REGISTER_ROLES, roleKey } from './objects.ts';
+import { type Placed, placeViolations, replay } from './places.ts';
+import { type Recorded, Recorder } from './recorder.ts';
+import { executedIn, type Fetch, type Outcome, Rest } from './rest.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly clients: number;
+  /** Operations of all clients together, if the nodes are as fast. */
+  readonly perSecond: number;
+  readonly faults: FaultOptions | undefined;
+  /** What clients ask with; another one plants what must be found. */
+  readonly fetch?: Fetch;
+}
+
+/** The objects as they are when a part of a run begins. */
+interface Start {
+  readonly height: number;
+  readonly banks: ReadonlyMap<string, Balances>;
+  readonly registers: ReadonlyMap<string, RegisterState>;
+}
+
+/** What one part of a run was, and what was wrong with it, in words. */
+export interface Part {
+  readonly seconds: number;
+  readonly operations: number;
+  /** Those of which the search decided: all writes, and reads behind a fence. */
+  readonly searched: number;
+  readonly writes: Readonly<Record<'done' | 'refused' | 'expired' | 'unknown', number>>;
+  /** Writes whose client went on without their outcome. */
+  readonly abandoned: number;
+  /** Answers of nodes that had not executed what the client knew already. */
+  readonly lagging: number;
+  readonly requests: number;
+  readonly failures: Readonly<Record<string, number>>;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly heights: number;
+  readonly violations: readonly string[];
+  /** The search could not decide these. */
+  readonly undecided: readonly string[];
+}
+
+const ASSETS = ['gold', 'silver', 'copper'] as const;
+const FENCE = 'fence';
+const EACH = 12;
+const SETTLE_MS = 90_000;
+
+/** A run in parts: clients and faults at the same time, then all is made whole, every outcome is settled, and checked. */
+export class Run {
+  readonly #cluster: Cluster;
+  readonly #options: RunOptions;
+  readonly #random: Random;
+  #parts = 0;
+  #start: Start | undefined;
+
+  constructor(cluster: Cluster, options: RunOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#random = new Random(options.seed);
+  }
+
+  async part(seconds: number): Promise<Part> {
+    const { clients: count, perSecond, faults: faultOptions } = this.#options;
+    const label = `${this.#options.seed}/${this.#parts++}`;
+    const author = new Author(this.#cluster.genesisId, label);
+    const rest = new Rest(this.#cluster.urls, this.#options.fetch);
+    this.#start ??= await this.#prepare(author);
+    const start = this.#start;
+    const [stop, giveUp] = [new AbortController(), new AbortController()];
+    const recorder = new Recorder();
+    const world: World = {
+      rest,
+      author,
+      recorder,
+      assets: ASSETS,
+      fence: FENCE,
+      label,
+      unsettled: new Set(),
+      giveUp: giveUp.signal,
+      paceMs: (1_000 * count) / perSecond,
+    };
+    await rest.read('/v1/state/governance.epoch/current', 0, 0, giveUp.signal, () => undefined);
+    const clients = Array.from(
+      { length: count },
+      (_, i) => new Client(`${label} c${i}`, world, new Random(this.#random.int(2 ** 31), i)),
+    );
+    const running = clients.map((client) => client.run(stop.signal));
+    const faults = faultOptions && new Faults(this.#cluster, this.#random, faultOptions);
+    const breaking = faults?.run(stop.signal);
+    await Promise.race([delay(1_000 * seconds), ...running]);
+    stop.abort();
+    await breaking;
+    await this.#cluster.untilReady();
+    const timer = setTimeout(() => giveUp.abort(), SETTLE_MS);
+    await Promise.all(running);
+    while (world.unsettled.size > 0) await Promise.all(world.unsettled);
+    clearTimeout(timer);
+    const { part, end } = await this.#check(start, recorder);
+    this.#start = end;
+    return {
+      ...part,
+      seconds,
+      requests: rest.requests,
+      failures: Object.fromEntries(rest.failures),
+      faults: faults?.counts ?? new Map(),
+    };
+  }
+
+  /** Gives every holder as much of every asset. */
+  async #prepare(author: Author): Promise<Start> {
+    const { signal } = new AbortController();
+    const rest = new Rest(this.#cluster.urls);
+    const { time } = await getJson<{ time: number }>(`${this.#cluster.urls[0]}/v1/chain`);
+    const issue = (asset: string, to: string) =>
+      ['assets', 'issue', { asset, to: keyOf(to), amount: String(EACH) }] as const;
+    const calls = ASSETS.flatMap((asset) => HOLDERS.map((to) => issue(asset, to)));
+    const issued = await rest.submit(
+      author.sign('issuer', time + 60_000, ...calls, issue(FENCE, 'alice')),
+      0,
+      'final',
+      signal,
+    );
+    if (issued.kind === 'expired' || issued.code !== '') throw new Error('the assets could not be issued');
+    const all = Object.fromEntries(HOLDERS.map((holder) => [holder, EACH]));
+    const roles = REGISTER_ACCOUNTS.flatMap((account) => REGISTER_ROLES.map((role) => roleKey(account, role)));
+    return {
+      height: issued.height,
+      banks: new Map([...ASSETS.map((asset) => [asset, all] as const), [FENCE, { alice: EACH }]]),
+      registers: new Map(roles.map((key) => [key, { value: undefined }])),
+    };
+  }
+
+  async #check(start: Start, recorder: Recorder) {
+    const { height, executed } = await this.#executed(start.height);
+    const violations = [
+      ...recorder.errors.map((error) => `A client: ${error.stack}`),
+      ...answerViolations(recorder, executed),
+    ];
+    const banks = placed(recorder.banks, executed);
+    const registers = placed(recorder.registers, executed);
+    const registerStarts = new Map(start.registers);
+    // Whatever has no row yet.
+    for (const { key } of recorder.registers)
+      if (!registerStarts.has(key)) registerStarts.set(key, { value: undefined });
+    violations.push(
+      ...placeViolations(bankModel, start.banks, banks),
+      ...placeViolations(registerModel, registerStarts, registers),
+    );
+    violations.push(...conservationViolations(start.banks, banks));
+    const undecided: string[] = [];
+    const searches = [
+      search(bankModel, start.banks, recorder.banks),
+      search(registerModel, registerStarts, recorder.registers),
+    ];
+    for (const found of searches) {
+      violations.push(...found.violations);
+      undecided.push(...found.undecided);
+    }
+    const end: Start = {
+      height,
+      banks: replay(bankModel, start.banks, banks),
+      registers: new Map(
+        [...replay(registerModel, registerStarts, registers)].filter(([key]) => start.registers.has(key)),
+      ),
+    };
+    const part = {
+      operations: recorder.banks.length + recorder.registers.length + recorder.expired.length,
+      searched: searches.reduce((sum, { count }) => sum + count, 0),
+      writes: countWrites(recorder),
+      abandoned: recorder.abandoned,
+      lagging: recorder.lagging,
+      heights: height - start.height,
+      violations,
+      undecided,
+    };
+    return { part, end };
+  }
+
+  /** What the chain has, when all nodes have as much. */
+  async #executed(from: number): Promise<{ height: number; executed: ReadonlyMap<string, Outcome> }> {
+    const [url] = this.#cluster.urls as [string];
+    const { height } = await getJson<Chain>(`${url}/v1/chain`);
+    return { height, executed: await executedIn(url, from, height) };
+  }
+}
+
+/** With the place and output that the chain has where the client knows none; without what never took effect. */
+function placed<I, O>(operations: readonly Recorded<I, O>[], executed: ReadonlyMap<string, Outcome>): Placed<I, O>[] {
+  return operations.flatMap(({ id, place, returned, outputOf, ...operation }) => {
+    if (place !== undefined && returned !== undefined)
+      return { ...operation, returned, place, output: returned.output };
+    const outcome = id === undefined ? undefined : executed.get(id);
+    if (outcome?.kind !== 'executed') return [];
+    const { height, index, code } = outcome;
+    return { ...operation, returned, place: { height, index }, output: outputOf(code) };
+  });
+}
+
+/** Every answer about a transaction is what the chain has: once, there, so; or never. */
+function answerViolations({ answers }: Recorder, executed: ReadonlyMap<string, Outcome>): string[] {
+  return answers.flatMap(([id, outcome]) => {
+    const found = executed.get(id) ?? { kind: 'expired' };
+    const [said, is] = [JSON.stringify(outcome), JSON.stringify(found)];
+    return said === is ? [] : `A node said of ${id}: ${said}; the chain has ${is}`;
+  });
+}
+
+/** The sum of all balances at one height is always what was issued. */
+function conservationViolations(
+  start: ReadonlyMap<string, Balances>,
+  operations: readonly Placed<unknown, unknown>[],
+): string[] {
+  return operations.flatMap(({ key, output, place }) => {
+    const { kind, balances } = output as { readonly kind: string; readonly balances?: Balances };
+    if (kind !== 'snapshot' || balances === undefined) return [];
+    const [is, was] = [totalOf(balances), totalOf(start.get(key)!)];
+    return is === was ? [] : `There are ${is} of ${key} at height ${place.height}, and ${was} were issued`;
+  });
+}
+
+/** Full linearizability, of every object apart, by the times alone. */
+function search<S, I, O>(model: Model<S, I, O>, from: ReadonlyMap<string, S>, operations: readonly Recorded<I, O>[]) {
+  const violations: string[] = [];
+  const undecided: string[] = [];
+  const strong = operations.filter(({ id, isFenced }) => id !== undefined || isFenced);
+  for (const [key, history] of byKey(strong)) {
+    const verdict = checkLinearizable(model, [from.get(key)!], history);
+    if (verdict.kind === 'violation') violations.push(`Not linearizable: ${key}\n${verdict.counterexample.text}`);
+    if (verdict.kind === 'undecided') undecided.push(`${key}: ${verdict.reason}`);
+  }
+  return { violations, undecided, count: strong.length };
+}
+
+function countWrites({ banks, registers, expired }: Recorder): Part['writes'] {
+  const writes = [...banks, ...registers].filter(({ id }) => id !== undefined);
+  const count = (...kinds: readonly string[]): number =>
+    writes.filter(({ returned }) => returned !== undefined && kinds.includes(returned.output.kind)).length;
+  return {
+    done: count('transferred', 'written'),
+    refused: count('insufficient', 'refused'),
+    expired: expired.length,
+    unknown: writes.filter(({ returned }) => returned === undefined).length,
+  };
+}
