@@ -32,7 +32,6 @@ const sums = {
   done: 0,
   refused: 0,
   expired: 0,
-  unknown: 0,
   abandoned: 0,
   lagging: 0,
   heights: 0,
@@ -47,7 +46,7 @@ try {
       seed: Number(values.seed),
       clients: Number(values.clients),
       perSecond: Number(values.rate),
-      faults: { lastsMs: [1_000, 6_000], pauseMs: [1_000, 4_000] },
+      faults: { lastsMs: [1_000, 6_000], pauseMs: [1_500, 5_000] },
     });
     console.log(`seed ${values.seed}, nodes in ${home}`);
     const end = performance.now() + 60_000 * Number(values.minutes);
@@ -72,7 +71,7 @@ function add({ writes, faults: made, ...part }: Part): void {
   sums.parts++;
   for (const name of ['seconds', 'operations', 'searched', 'abandoned', 'lagging', 'heights'] as const)
     sums[name] += part[name];
-  for (const name of ['done', 'refused', 'expired', 'unknown'] as const) sums[name] += writes[name];
+  for (const name of ['done', 'refused', 'expired'] as const) sums[name] += writes[name];
   for (const [kind, count] of made) faults[kind] = (faults[kind] ?? 0) + count;
 }
 

@@ -1,13 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Random } from '../sim/random.ts';
-import { type Chain, getJson } from '../support/processes.ts';
+import { type Chain, eventually, getJson } from '../support/processes.ts';
 import { checkLinearizable } from './checker.ts';
 import { Client, type World } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { type FaultKind, type FaultOptions, Faults } from './faults.ts';
 import { byKey, type Model } from './history.ts';
 import { type Balances, bankModel, type RegisterState, registerModel, totalOf } from './models.ts';
-import { Author, HOLDERS, keyOf, REGISTER_ACCOUNTS, REGISTER_ROLES, roleKey } from './objects.ts';
+import {
+  Author,
+  HOLDERS,
+  keyOf,
+  REGISTER_ACCOUNTS,
+  REGISTER_ROLES,
+  type RowAnswer,
+  roleIn,
+  roleKey,
+} from './objects.ts';
 import { type Placed, placeViolations, replay } from './places.ts';
 import { type Recorded, Recorder } from './recorder.ts';
 import { executedIn, type Fetch, type Outcome, Rest } from './rest.ts';
@@ -35,7 +44,7 @@ export interface Part {
   readonly operations: number;
   /** Those of which the search decided: all writes, and reads behind a fence. */
   readonly searched: number;
-  readonly writes: Readonly<Record<'done' | 'refused' | 'expired' | 'unknown', number>>;
+  readonly writes: Readonly<Record<'done' | 'refused' | 'expired', number>>;
   /** Writes whose client went on without their outcome. */
   readonly abandoned: number;
   /** Answers of nodes that had not executed what the client knew already. */
@@ -49,8 +58,7 @@ export interface Part {
   readonly undecided: readonly string[];
 }
 
-const ASSETS = ['gold', 'silver', 'copper'] as const;
-const FENCE = 'fence';
+const ASSETS = ['gold', 'silver', 'copper'];
 const EACH = 12;
 const SETTLE_MS = 90_000;
 
@@ -59,6 +67,9 @@ export class Run {
   readonly #cluster: Cluster;
   readonly #options: RunOptions;
   readonly #random: Random;
+  /** Of this run alone. */
+  readonly #assets: readonly string[];
+  readonly #fence: string;
   #parts = 0;
   #start: Start | undefined;
 
@@ -66,6 +77,8 @@ export class Run {
     this.#cluster = cluster;
     this.#options = options;
     this.#random = new Random(options.seed);
+    this.#assets = ASSETS.map((asset) => `${asset}-${options.seed}`);
+    this.#fence = `fence-${options.seed}`;
   }
 
   async part(seconds: number): Promise<Part> {
@@ -81,8 +94,8 @@ export class Run {
       rest,
       author,
       recorder,
-      assets: ASSETS,
-      fence: FENCE,
+      assets: this.#assets,
+      fence: this.#fence,
       label,
       unsettled: new Set(),
       giveUp: giveUp.signal,
@@ -115,34 +128,34 @@ export class Run {
     };
   }
 
-  /** Gives every holder as much of every asset. */
+  /** Gives every holder as much of every asset, and sees which roles accounts have. */
   async #prepare(author: Author): Promise<Start> {
     const { signal } = new AbortController();
     const rest = new Rest(this.#cluster.urls);
     const { time } = await getJson<{ time: number }>(`${this.#cluster.urls[0]}/v1/chain`);
     const issue = (asset: string, to: string) =>
       ['assets', 'issue', { asset, to: keyOf(to), amount: String(EACH) }] as const;
-    const calls = ASSETS.flatMap((asset) => HOLDERS.map((to) => issue(asset, to)));
-    const issued = await rest.submit(
-      author.sign('issuer', time + 60_000, ...calls, issue(FENCE, 'alice')),
-      0,
-      'final',
-      signal,
-    );
+    const calls = this.#assets.flatMap((asset) => HOLDERS.map((to) => issue(asset, to)));
+    const issuing = author.sign('issuer', time + 60_000, ...calls, issue(this.#fence, 'alice'));
+    const issued = await rest.submit(issuing, 0, 'final', signal);
     if (issued.kind === 'expired' || issued.code !== '') throw new Error('the assets could not be issued');
+    const { height } = issued;
+    const registers = new Map<string, RegisterState>();
+    for (const account of REGISTER_ACCOUNTS) {
+      const path = `/v1/state/members.accounts/${keyOf(account)}`;
+      const { body } = await rest.read<RowAnswer>(path, 0, height, signal, () => undefined);
+      for (const role of REGISTER_ROLES) registers.set(roleKey(account, role), { value: roleIn(body, role) });
+    }
     const all = Object.fromEntries(HOLDERS.map((holder) => [holder, EACH]));
-    const roles = REGISTER_ACCOUNTS.flatMap((account) => REGISTER_ROLES.map((role) => roleKey(account, role)));
-    return {
-      height: issued.height,
-      banks: new Map([...ASSETS.map((asset) => [asset, all] as const), [FENCE, { alice: EACH }]]),
-      registers: new Map(roles.map((key) => [key, { value: undefined }])),
-    };
+    const banks = new Map<string, Balances>(this.#assets.map((asset) => [asset, all]));
+    return { height, banks: banks.set(this.#fence, { alice: EACH }), registers };
   }
 
   async #check(start: Start, recorder: Recorder) {
     const { height, executed } = await this.#executed(start.height);
     const violations = [
       ...recorder.errors.map((error) => `A client: ${error.stack}`),
+      ...openViolations(recorder),
       ...answerViolations(recorder, executed),
     ];
     const banks = placed(recorder.banks, executed);
@@ -185,10 +198,12 @@ export class Run {
     return { part, end };
   }
 
-  /** What the chain has, when all nodes have as much. */
+  /** Up to the highest block that any node has executed, from one that may have it only a moment later. */
   async #executed(from: number): Promise<{ height: number; executed: ReadonlyMap<string, Outcome> }> {
     const [url] = this.#cluster.urls as [string];
-    const { height } = await getJson<Chain>(`${url}/v1/chain`);
+    const heightOf = async (one: string): Promise<number> => (await getJson<Chain>(`${one}/v1/chain`)).height;
+    const height = Math.max(...(await Promise.all(this.#cluster.urls.map(heightOf))));
+    await eventually(async () => (await heightOf(url)) >= height, `${url} has block ${height}`);
     return { height, executed: await executedIn(url, from, height) };
   }
 }
@@ -203,6 +218,12 @@ function placed<I, O>(operations: readonly Recorded<I, O>[], executed: ReadonlyM
     const { height, index, code } = outcome;
     return { ...operation, returned, place: { height, index }, output: outputOf(code) };
   });
+}
+
+/** With all nodes whole again, every transaction ends, as final, rejected or expired. */
+function openViolations({ banks, registers }: Recorder): string[] {
+  const open = [...banks, ...registers].filter(({ returned }) => returned === undefined);
+  return open.map(({ id }) => `Nobody knows what became of ${id}, ${SETTLE_MS} ms after the last fault`);
 }
 
 /** Every answer about a transaction is what the chain has: once, there, so; or never. */
@@ -248,6 +269,5 @@ function countWrites({ banks, registers, expired }: Recorder): Part['writes'] {
     done: count('transferred', 'written'),
     refused: count('insufficient', 'refused'),
     expired: expired.length,
-    unknown: writes.filter(({ returned }) => returned === undefined).length,
   };
 }

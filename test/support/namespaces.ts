@@ -29,7 +29,7 @@ export interface Namespaces {
 
 const SIDES = ['a', 'b'] as const;
 /** Not in everybody's PATH. */
-const IP = existsSync('/usr/sbin/ip') ? '/usr/sbin/ip' : 'ip';
+export const IP = existsSync('/usr/sbin/ip') ? '/usr/sbin/ip' : 'ip';
 
 /** Why there can be none here, or undefined. */
 export function namespacesProblem(): string | undefined {
