@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DevHome, openDevHome } from '../../node/cli/dev-home.ts';
@@ -82,7 +82,12 @@ function launch(config: string, index: number, namespaces: Namespaces | undefine
     command[0]!,
     command.slice(1),
   ];
-  return spawn(program, args, { stdio: ['pipe', 'ignore', log] });
+  try {
+    return spawn(program, args, { stdio: ['pipe', 'ignore', log] });
+  } finally {
+    // The child has its own.
+    closeSync(log);
+  }
 }
 
 function logOf(config: string): string {

@@ -3,7 +3,7 @@ import type { Random } from '../sim/random.ts';
 import type { Cluster } from './cluster.ts';
 
 /** What happens to the machines. Those below `hide` need network namespaces. */
-const KINDS = ['killLeader', 'killOther', 'killTwo', 'pauseLeader', 'pauseOther'] as const;
+const KINDS = ['killLeader', 'killOther', 'killTwo', 'killAll', 'pauseLeader', 'pauseOther'] as const;
 const NETWORK_KINDS = ['isolateLeader', 'isolateOther', 'splitInTwo', 'hide', 'isolateAndKill'] as const;
 export type FaultKind = (typeof KINDS)[number] | (typeof NETWORK_KINDS)[number];
 
@@ -54,6 +54,8 @@ export class Faults {
         return this.#kill([other], stop);
       case 'killTwo':
         return this.#kill([leader, other], stop);
+      case 'killAll':
+        return this.#kill(this.#members, stop);
       case 'pauseLeader':
         return this.#pause(leader, stop);
       case 'pauseOther':

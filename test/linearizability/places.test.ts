@@ -112,8 +112,13 @@ describe('the places of operations', () => {
     });
   }
 
-  it('gives the state after the last, also of those whose outcome their client never learned', () => {
-    const states = replay(bankModel, FROM, [transfer('q', 5, 6, 0, 2), transfer('p', 4, 5, 0, 0, 1)]);
-    assert.deepEqual(states.get('gold'), { a: 1, b: 9 });
+  it('are right for a process that reads its own write at the height of that', () => {
+    assert.deepEqual(placeViolations(bankModel, FROM, [transfer('p', 4, 5, 0, 0, 1), balance('p', 6, 5, 2, 3)]), []);
+  });
+
+  it('gives the state after the last in their order, also of those whose outcome their client never learned', () => {
+    // After the first there is not enough for the second.
+    const states = replay(bankModel, FROM, [transfer('q', 8, 6, 0, 2), transfer('p', 4, 5, 0, 0, 1)]);
+    assert.deepEqual(states.get('gold'), { a: 6, b: 4 });
   });
 });
