@@ -24,7 +24,8 @@ export interface Cluster {
   resume(index: number): void;
   /** Index of the validator that leads, as far as any of them knows. */
   leader(): Promise<number>;
-  /** All run and vote. */
+  /** All run and vote now. */
+  isReady(): Promise<boolean>;
   untilReady(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -52,11 +53,14 @@ export async function startCluster(home: string, namespaces: Namespaces | undefi
     pause: (index) => void children[index]!.kill('SIGSTOP'),
     resume: (index) => void children[index]!.kill('SIGCONT'),
     leader: () => leaderOf(urls),
+    async isReady() {
+      const ready = await Promise.allSettled(urls.map((url) => isReady(url)));
+      return ready.every((one) => one.status === 'fulfilled' && one.value);
+    },
     async untilReady() {
-      for (const [index, url] of urls.entries()) {
-        const isReady = async (): Promise<boolean> => (await ask(`${url}/readyz`)).ok;
-        await eventually(isReady, `${made.nodes[index]!.name} is ready`).catch(async (error: Error) => {
-          const log = await readFile(logOf(made.nodes[index]!.config), 'utf8');
+      for (const [index, { name, config }] of made.nodes.entries()) {
+        await eventually(() => isReady(urls[index]!), `${name} is ready`).catch(async (error: Error) => {
+          const log = await readFile(logOf(config), 'utf8');
           throw new Error(`${error.message}; its log ends: ${log.slice(-2_000)}`);
         });
       }
@@ -117,6 +121,6 @@ async function leaderOf(urls: readonly string[]): Promise<number> {
   return known.sort((a, b) => b.view - a.view)[0]?.leader ?? 0;
 }
 
-function ask(url: string): Promise<Response> {
-  return fetch(url, { signal: AbortSignal.timeout(2_000) });
+async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok;
 }

@@ -8,8 +8,11 @@ const NETWORK_KINDS = ['isolateLeader', 'isolateOther', 'splitInTwo', 'hide', 'i
 export type FaultKind = (typeof KINDS)[number] | (typeof NETWORK_KINDS)[number];
 
 export interface FaultOptions {
-  /** How long a fault lasts, and how long the machines are whole before the next, in ms: from, below. */
+  /** How long a fault lasts, in ms: from, below. */
   readonly lastsMs: readonly [number, number];
+  /** How long at most until all are ready after it, in ms; whoever is not then meets the next fault. */
+  readonly recoversMs: number;
+  /** And how long until the next. */
   readonly pauseMs: readonly [number, number];
 }
 
@@ -41,6 +44,7 @@ export class Faults {
       const kind = this.#left.pop()!;
       await this.#make(kind, stop);
       this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+      await this.#recover(stop);
     }
   }
 
@@ -96,6 +100,12 @@ export class Faults {
     cut();
     await this.#wait(this.#options.lastsMs, stop);
     this.#cluster.namespaces!.heal();
+  }
+
+  async #recover(stop: AbortSignal): Promise<void> {
+    const end = performance.now() + this.#options.recoversMs;
+    while (!stop.aborted && performance.now() < end && !(await this.#cluster.isReady()))
+      await this.#wait([100, 200], stop);
   }
 
   async #wait([from, below]: readonly [number, number], stop: AbortSignal): Promise<void> {

@@ -46,7 +46,7 @@ try {
       seed: Number(values.seed),
       clients: Number(values.clients),
       perSecond: Number(values.rate),
-      faults: { lastsMs: [1_000, 6_000], pauseMs: [1_500, 5_000] },
+      faults: { lastsMs: [1_000, 6_000], recoversMs: 3_000, pauseMs: [1_500, 5_000] },
     });
     console.log(`seed ${values.seed}, nodes in ${home}`);
     const end = performance.now() + 60_000 * Number(values.minutes);

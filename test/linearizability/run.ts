@@ -72,6 +72,8 @@ export class Run {
   readonly #fence: string;
   #parts = 0;
   #start: Start | undefined;
+  /** Transactions of earlier parts, all of which were executed or have expired. */
+  readonly #ended = new Set<string>();
 
   constructor(cluster: Cluster, options: RunOptions) {
     this.#cluster = cluster;
@@ -157,7 +159,11 @@ export class Run {
       ...recorder.errors.map((error) => `A client: ${error.stack}`),
       ...openViolations(recorder),
       ...answerViolations(recorder, executed),
+      ...[...executed.keys()]
+        .filter((id) => this.#ended.has(id))
+        .map((id) => `${id} had ended before, and is executed`),
     ];
+    for (const id of [...executed.keys(), ...recorder.expired]) this.#ended.add(id);
     const banks = placed(recorder.banks, executed);
     const registers = placed(recorder.registers, executed);
     const registerStarts = new Map(start.registers);
