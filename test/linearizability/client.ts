@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from '../../ledger/transaction.ts';
 import type { Random } from '../sim/random.ts';
-import type { BankInput, BankOutput, RegisterInput, RegisterOutput } from './models.ts';
+import type { LedgerInput } from './models.ts';
 import {
   type Author,
   balanceIn,
   balancesIn,
-  bankOutput,
   casOfRole,
   digestIn,
   digestOf,
@@ -17,11 +16,10 @@ import {
   type RowAnswer,
   type RowsAnswer,
   recordKey,
-  registerOutput,
   roleIn,
   roleKey,
 } from './objects.ts';
-import type { ReadTimes, Recorder, WriteTimes } from './recorder.ts';
+import type { ReadTimes, Recorder } from './recorder.ts';
 import { idOf, type Outcome, type Rest } from './rest.ts';
 
 /** What the clients of a run share. */
@@ -68,8 +66,6 @@ interface ReadOptions<T> {
   readonly isFenced: boolean;
   record(body: T, read: ReadTimes): void;
 }
-
-let registrations = 0;
 
 /** Does one thing after the other, at nodes that it chooses anew each time, and remembers the newest height it has seen. */
 export class Client {
@@ -137,21 +133,21 @@ export class Client {
       this.#random.pick(HOLDERS),
     ];
     const input = { kind: 'transfer', from, to, amount: 1 + this.#random.int(14) } as const;
-    await this.#writeBank(asset, input, this.#world.author.transfer(asset, input, this.#validUntil()));
+    await this.#write(asset, input, this.#world.author.transfer(asset, input, this.#validUntil()));
   }
 
   async #register(): Promise<void> {
-    const { key, turn } = this.#contended(registrations++);
+    const { key, turn } = this.#contended(this.#world.recorder.registrations++);
     const digest = digestOf(`${this.#process} ${turn}`);
     const transaction = this.#world.author.register(key, digest, this.#validUntil());
-    await this.#writeRegister(recordKey(key), { kind: 'cas', from: undefined, to: digest }, transaction);
+    await this.#write(recordKey(key), { kind: 'cas', from: undefined, to: digest }, transaction);
   }
 
   async #change(): Promise<void> {
     const [account, role] = [this.#random.pick(REGISTER_ACCOUNTS), this.#random.pick(REGISTER_ROLES)];
     const isGrant = this.#random.chance(0.5);
     const transaction = this.#world.author.change(account, role, isGrant, this.#validUntil());
-    await this.#writeRegister(roleKey(account, role), casOfRole(isGrant), transaction);
+    await this.#write(roleKey(account, role), casOfRole(isGrant), transaction);
   }
 
   async #readBalance(): Promise<void> {
@@ -160,7 +156,7 @@ export class Client {
       path: `/v1/state/assets.balances/${keyOf(account)}:${asset}?at=${this.#at()}`,
       isFenced: false,
       record: (body, read) =>
-        this.#world.recorder.bankRead(
+        this.#world.recorder.read(
           asset,
           { kind: 'balance', account },
           { kind: 'balance', amount: balanceIn(body) },
@@ -177,18 +173,18 @@ export class Client {
       record: (body, read) => {
         if (body.cursor !== undefined) throw new Error('the balances are more than one page');
         for (const [asset, balances] of balancesIn(body, this.#world.assets))
-          this.#world.recorder.bankRead(asset, { kind: 'snapshot' }, { kind: 'snapshot', balances }, read);
+          this.#world.recorder.read(asset, { kind: 'snapshot' }, { kind: 'snapshot', balances }, read);
       },
     });
   }
 
   async #readRecord(isFenced: boolean): Promise<void> {
-    const { key } = this.#contended(registrations);
+    const { key } = this.#contended(this.#world.recorder.registrations);
     await this.#read<RowAnswer>({
       path: `/v1/state/records.entries/${encodeURIComponent(key)}?at=${this.#at()}`,
       isFenced,
       record: (body, read) =>
-        this.#world.recorder.registerRead(recordKey(key), { kind: 'value', value: digestIn(body) }, read),
+        this.#world.recorder.read(recordKey(key), { kind: 'read' }, { kind: 'value', value: digestIn(body) }, read),
     });
   }
 
@@ -199,7 +195,12 @@ export class Client {
       isFenced,
       record: (body, read) => {
         for (const role of REGISTER_ROLES)
-          this.#world.recorder.registerRead(roleKey(account, role), { kind: 'value', value: roleIn(body, role) }, read);
+          this.#world.recorder.read(
+            roleKey(account, role),
+            { kind: 'read' },
+            { kind: 'value', value: roleIn(body, role) },
+            read,
+          );
       },
     });
   }
@@ -218,23 +219,8 @@ export class Client {
     return this.#world.rest.chainTime + this.#random.pick(LIFETIMES_MS);
   }
 
-  async #writeBank(key: string, input: BankInput, transaction: Transaction): Promise<number | undefined> {
-    return this.#write(transaction, (times, outcome) => {
-      this.#world.recorder.bankWrite(key, input, times, outcome, (code): BankOutput => bankOutput(code));
-    });
-  }
-
-  async #writeRegister(key: string, input: RegisterInput, transaction: Transaction): Promise<number | undefined> {
-    return this.#write(transaction, (times, outcome) => {
-      this.#world.recorder.registerWrite(key, input, times, outcome, (code): RegisterOutput => registerOutput(code));
-    });
-  }
-
   /** The height at which it was executed; undefined if that is not known soon, or if it expired. */
-  async #write(
-    transaction: Transaction,
-    record: (times: WriteTimes, outcome: Outcome | undefined) => void,
-  ): Promise<number | undefined> {
+  async #write(key: string, input: LedgerInput, transaction: Transaction): Promise<number | undefined> {
     const { rest, recorder, unsettled, giveUp } = this.#world;
     const [process, id, invokedAt] = [this.#process, idOf(transaction), performance.now()];
     const submit = (): Promise<Outcome | undefined> =>
@@ -252,10 +238,10 @@ export class Client {
     // The same bytes to two nodes at once are still one transaction.
     if (this.#random.chance(0.1)) track(unsettled, submit());
     const settled = submit().then((outcome) => {
-      record({ process, id, invokedAt, at: performance.now() }, outcome);
+      recorder.write(key, input, { process, id, invokedAt, at: performance.now() }, outcome);
       return { outcome };
     });
-    const soon = await Promise.race([settled, delay(PATIENCE_MS)]);
+    const soon = await Promise.race([settled, delay(PATIENCE_MS, undefined, { ref: false })]);
     if (soon === undefined) {
       this.#generation++;
       recorder.abandoned++;
@@ -277,7 +263,7 @@ export class Client {
     if (isFenced) {
       invokedAt = performance.now();
       const input = { kind: 'transfer', from: 'alice', to: 'alice', amount: 1 } as const;
-      const height = await this.#writeBank(fence, input, author.transfer(fence, input, this.#validUntil()));
+      const height = await this.#write(fence, input, author.transfer(fence, input, this.#validUntil()));
       if (height === undefined) return;
     }
     const signal = AbortSignal.any([giveUp, AbortSignal.timeout(PATIENCE_MS)]);

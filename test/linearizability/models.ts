@@ -111,3 +111,34 @@ function identifyBalances(balances: Balances): string {
     .sort()
     .join(' ');
 }
+
+/** Any object of the ledger. */
+export type LedgerInput = RegisterInput | BankInput;
+export type LedgerOutput = RegisterOutput | BankOutput;
+export type LedgerObject =
+  | { readonly kind: 'register'; readonly state: RegisterState }
+  | { readonly kind: 'bank'; readonly state: Balances };
+
+export const ledgerModel: Model<LedgerObject, LedgerInput, LedgerOutput> = {
+  step(object, input, output) {
+    if (object.kind === 'register') {
+      const state = registerModel.step(object.state, input as RegisterInput, output as RegisterOutput | undefined);
+      return state && { kind: 'register', state };
+    }
+    const state = bankModel.step(object.state, input as BankInput, output as BankOutput | undefined);
+    return state && { kind: 'bank', state };
+  },
+  isRead: (input, output) =>
+    isRegister(input)
+      ? registerModel.isRead(input, output as RegisterOutput | undefined)
+      : bankModel.isRead(input, output as BankOutput | undefined),
+  identify: ({ kind, state }) => (kind === 'register' ? registerModel.identify(state) : bankModel.identify(state)),
+  describe: (input, output) =>
+    isRegister(input)
+      ? registerModel.describe(input, output as RegisterOutput | undefined)
+      : bankModel.describe(input, output as BankOutput | undefined),
+};
+
+function isRegister(input: LedgerInput): input is RegisterInput {
+  return input.kind === 'write' || input.kind === 'read' || input.kind === 'cas';
+}

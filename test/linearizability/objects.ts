@@ -4,7 +4,7 @@ import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
 import { accountNamed } from '../../node/cli/accounts.ts';
-import type { Balances, BankInput, BankOutput, RegisterInput, RegisterOutput } from './models.ts';
+import type { Balances, BankInput, LedgerInput, LedgerOutput, RegisterInput } from './models.ts';
 
 /**
  * What the ledger has that is an object of a model. An asset is a bank. A record is a register that is written once: to
@@ -19,6 +19,8 @@ export const REGISTER_ACCOUNTS = ['alice', 'bob'] as const;
 export const REGISTER_ROLES = ['writer', 'issuer'] as const;
 const HELD = 'held';
 const ORGANISATION = 'acme';
+/** Of a register: its value was another one. */
+const REFUSALS = ['already-registered', 'role-held', 'role-not-held'];
 
 type Call = readonly [module: string, action: string, args: { readonly [name: string]: Json }];
 
@@ -96,17 +98,12 @@ export function casOfRole(isGrant: boolean): RegisterInput {
   return isGrant ? { kind: 'cas', from: undefined, to: HELD } : { kind: 'cas', from: HELD, to: undefined };
 }
 
-/** What a receipt's code says about an input; throws for a code that it can't have. */
-export function bankOutput(code: string): BankOutput {
-  if (code === '') return { kind: 'transferred' };
-  if (code === 'insufficient-balance') return { kind: 'insufficient' };
-  throw new Error(`a transfer failed with ${code}`);
-}
-
-export function registerOutput(code: string): RegisterOutput {
-  if (code === '') return { kind: 'written' };
-  if (['already-registered', 'role-held', 'role-not-held'].includes(code)) return { kind: 'refused' };
-  throw new Error(`a change of a register failed with ${code}`);
+/** What a receipt's code says about a write; throws for a code that it can't have. */
+export function outputOf(input: LedgerInput, code: string): LedgerOutput {
+  if (code === '') return { kind: input.kind === 'transfer' ? 'transferred' : 'written' };
+  if (input.kind === 'transfer' && code === 'insufficient-balance') return { kind: 'insufficient' };
+  if (input.kind === 'cas' && REFUSALS.includes(code)) return { kind: 'refused' };
+  throw new Error(`a ${input.kind} failed with ${code}`);
 }
 
 interface Row {

@@ -5,7 +5,10 @@ import { type Placed, placeViolations, replay } from './places.ts';
 
 type PlacedBank = Placed<BankInput, BankOutput>;
 
-const FROM: ReadonlyMap<string, Balances> = new Map([['gold', { a: 10 }]]);
+const FROM: ReadonlyMap<string, Balances> = new Map([
+  ['gold', { a: 10 }],
+  ['silver', { a: 10 }],
+]);
 
 function transfer(
   process: string,
@@ -93,6 +96,16 @@ describe('the places of operations', () => {
       'a write in a block that somebody had read before',
       /not in a later block/,
       [balance('p', 6, 7, 0, 1), transfer('q', 4, 7, 0, 2, 3)],
+    ],
+    [
+      'a write below one of another object that had returned before',
+      /not in a later block/,
+      [transfer('p', 4, 6, 0, 0, 1), { ...transfer('q', 4, 5, 0, 2, 3), key: 'silver' }],
+    ],
+    [
+      'two writes of two objects at one place',
+      /One place for two/,
+      [transfer('p', 4, 5, 0, 0, 5), { ...transfer('q', 4, 5, 0, 0, 5), key: 'silver' }],
     ],
     [
       'a process that reads an older state than before',

@@ -1,21 +1,20 @@
 import type { Operation } from './history.ts';
-import type { BankInput, BankOutput, RegisterInput, RegisterOutput } from './models.ts';
+import type { LedgerInput, LedgerOutput } from './models.ts';
+import { outputOf } from './objects.ts';
 import type { Place } from './places.ts';
 import type { Outcome } from './rest.ts';
 
 /** An operation as it is written down. */
-export interface Recorded<I, O> extends Operation<I, O> {
+export interface Recorded extends Operation<LedgerInput, LedgerOutput> {
   /** Of the transaction; undefined for a read. */
   readonly id: string | undefined;
   /** Where it took effect, if an answer said so. */
   readonly place: Place | undefined;
   /** Of a read: behind a fence, so that it promises what a write does. */
   readonly isFenced: boolean;
-  /** What a receipt's code says. */
-  readonly outputOf: (code: string) => O;
 }
 
-export interface WriteTimes {
+interface WriteTimes {
   readonly process: string;
   readonly id: string;
   readonly invokedAt: number;
@@ -30,14 +29,16 @@ export interface ReadTimes {
   readonly height: number;
 }
 
-/** What all clients of a run saw. */
+/** What all clients of a part of a run saw. */
 export class Recorder {
-  readonly banks: Recorded<BankInput, BankOutput>[] = [];
-  readonly registers: Recorded<RegisterInput, RegisterOutput>[] = [];
+  /** Without writes that can never take effect, as a node said. */
+  readonly operations: Recorded[] = [];
+  /** Ids of those. */
+  readonly expired: string[] = [];
   /** Every outcome that any node gave for a transaction; all for one must be equal. */
   readonly answers: (readonly [id: string, outcome: Outcome])[] = [];
-  /** Writes that can never take effect, as a node said. */
-  readonly expired: string[] = [];
+  /** Registrations that were begun, so that clients fight for the same records. */
+  registrations = 0;
   /** Writes for whose outcome the client did not wait any longer. */
   abandoned = 0;
   /** Answers below what the client knew. */
@@ -45,32 +46,25 @@ export class Recorder {
   /** What went wrong with the clients themselves, or an answer that no documented API gives. */
   readonly errors: Error[] = [];
 
-  bankWrite(
+  write(
     key: string,
-    input: BankInput,
-    times: WriteTimes,
+    input: LedgerInput,
+    { process, id, invokedAt, at }: WriteTimes,
     outcome: Outcome | undefined,
-    outputOf: (code: string) => BankOutput,
   ): void {
-    this.#write(this.banks, key, input, times, outcome, outputOf);
+    if (outcome?.kind === 'expired') {
+      this.expired.push(id);
+      return;
+    }
+    const place = outcome && { height: outcome.height, index: outcome.index };
+    const returned = outcome && { at, output: outputOf(input, outcome.code) };
+    this.operations.push({ process, key, input, invokedAt, returned, id, place, isFenced: false });
   }
 
-  registerWrite(
-    key: string,
-    input: RegisterInput,
-    times: WriteTimes,
-    outcome: Outcome | undefined,
-    outputOf: (code: string) => RegisterOutput,
-  ): void {
-    this.#write(this.registers, key, input, times, outcome, outputOf);
-  }
-
-  bankRead(key: string, input: BankInput, output: BankOutput, times: ReadTimes): void {
-    this.banks.push(readOf(key, input, output, times));
-  }
-
-  registerRead(key: string, output: RegisterOutput, times: ReadTimes): void {
-    this.registers.push(readOf(key, { kind: 'read' }, output, times));
+  read(key: string, input: LedgerInput, output: LedgerOutput, { process, isFenced, invokedAt, at, height }: ReadTimes) {
+    const place = { height, index: undefined };
+    const returned = { at, output };
+    this.operations.push({ process, key, input, invokedAt, returned, id: undefined, place, isFenced });
   }
 
   answered(id: string, outcome: Outcome): Outcome {
@@ -81,41 +75,4 @@ export class Recorder {
   broke(error: Error): undefined {
     this.errors.push(error);
   }
-
-  #write<I, O>(
-    to: Recorded<I, O>[],
-    key: string,
-    input: I,
-    { process, id, invokedAt, at }: WriteTimes,
-    outcome: Outcome | undefined,
-    outputOf: (code: string) => O,
-  ): void {
-    if (outcome?.kind === 'expired') {
-      this.expired.push(id);
-      return;
-    }
-    const place = outcome && { height: outcome.height, index: outcome.index };
-    const returned = outcome && { at, output: outputOf(outcome.code) };
-    to.push({ process, key, input, invokedAt, returned, id, place, isFenced: false, outputOf });
-  }
-}
-
-function readOf<I, O>(
-  key: string,
-  input: I,
-  output: O,
-  { process, isFenced, invokedAt, at, height }: ReadTimes,
-): Recorded<I, O> {
-  const place = { height, index: undefined };
-  return {
-    process,
-    key,
-    input,
-    invokedAt,
-    returned: { at, output },
-    id: undefined,
-    place,
-    isFenced,
-    outputOf: () => output,
-  };
 }

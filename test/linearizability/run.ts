@@ -5,12 +5,13 @@ import { checkLinearizable } from './checker.ts';
 import { Client, type World } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import { type FaultKind, type FaultOptions, Faults } from './faults.ts';
-import { byKey, type Model } from './history.ts';
-import { type Balances, bankModel, type RegisterState, registerModel, totalOf } from './models.ts';
+import { byKey } from './history.ts';
+import { type LedgerInput, type LedgerObject, type LedgerOutput, ledgerModel, totalOf } from './models.ts';
 import {
   Author,
   HOLDERS,
   keyOf,
+  outputOf,
   REGISTER_ACCOUNTS,
   REGISTER_ROLES,
   type RowAnswer,
@@ -31,11 +32,12 @@ export interface RunOptions {
   readonly fetch?: Fetch;
 }
 
+type PlacedOperation = Placed<LedgerInput, LedgerOutput>;
+
 /** The objects as they are when a part of a run begins. */
 interface Start {
   readonly height: number;
-  readonly banks: ReadonlyMap<string, Balances>;
-  readonly registers: ReadonlyMap<string, RegisterState>;
+  readonly objects: ReadonlyMap<string, LedgerObject>;
 }
 
 /** What one part of a run was, and what was wrong with it, in words. */
@@ -61,6 +63,7 @@ export interface Part {
 const ASSETS = ['gold', 'silver', 'copper'];
 const EACH = 12;
 const SETTLE_MS = 90_000;
+const NO_RECORD: LedgerObject = { kind: 'register', state: { value: undefined } };
 
 /** A run in parts: clients and faults at the same time, then all is made whole, every outcome is settled, and checked. */
 export class Run {
@@ -142,15 +145,16 @@ export class Run {
     const issued = await rest.submit(issuing, 0, 'final', signal);
     if (issued.kind === 'expired' || issued.code !== '') throw new Error('the assets could not be issued');
     const { height } = issued;
-    const registers = new Map<string, RegisterState>();
+    const objects = new Map<string, LedgerObject>([[this.#fence, { kind: 'bank', state: { alice: EACH } }]]);
+    const all = Object.fromEntries(HOLDERS.map((holder) => [holder, EACH]));
+    for (const asset of this.#assets) objects.set(asset, { kind: 'bank', state: all });
     for (const account of REGISTER_ACCOUNTS) {
       const path = `/v1/state/members.accounts/${keyOf(account)}`;
       const { body } = await rest.read<RowAnswer>(path, 0, height, signal, () => undefined);
-      for (const role of REGISTER_ROLES) registers.set(roleKey(account, role), { value: roleIn(body, role) });
+      for (const role of REGISTER_ROLES)
+        objects.set(roleKey(account, role), { kind: 'register', state: { value: roleIn(body, role) } });
     }
-    const all = Object.fromEntries(HOLDERS.map((holder) => [holder, EACH]));
-    const banks = new Map<string, Balances>(this.#assets.map((asset) => [asset, all]));
-    return { height, banks: banks.set(this.#fence, { alice: EACH }), registers };
+    return { height, objects };
   }
 
   async #check(start: Start, recorder: Recorder) {
@@ -164,42 +168,25 @@ export class Run {
         .map((id) => `${id} had ended before, and is executed`),
     ];
     for (const id of [...executed.keys(), ...recorder.expired]) this.#ended.add(id);
-    const banks = placed(recorder.banks, executed);
-    const registers = placed(recorder.registers, executed);
-    const registerStarts = new Map(start.registers);
-    // Whatever has no row yet.
-    for (const { key } of recorder.registers)
-      if (!registerStarts.has(key)) registerStarts.set(key, { value: undefined });
-    violations.push(
-      ...placeViolations(bankModel, start.banks, banks),
-      ...placeViolations(registerModel, registerStarts, registers),
-    );
-    violations.push(...conservationViolations(start.banks, banks));
-    const undecided: string[] = [];
-    const searches = [
-      search(bankModel, start.banks, recorder.banks),
-      search(registerModel, registerStarts, recorder.registers),
-    ];
-    for (const found of searches) {
-      violations.push(...found.violations);
-      undecided.push(...found.undecided);
-    }
-    const end: Start = {
-      height,
-      banks: replay(bankModel, start.banks, banks),
-      registers: new Map(
-        [...replay(registerModel, registerStarts, registers)].filter(([key]) => start.registers.has(key)),
-      ),
-    };
+    const objects = new Map(start.objects);
+    for (const { key } of recorder.operations) if (!objects.has(key)) objects.set(key, NO_RECORD);
+    const operations = placed(recorder.operations, executed);
+    violations.push(...placeViolations(ledgerModel, objects, operations));
+    violations.push(...conservationViolations(objects, operations));
+    const searched = search(objects, recorder.operations);
+    violations.push(...searched.violations);
+    // Records are not used again: the next part has others.
+    const after = [...replay(ledgerModel, objects, operations)].filter(([key]) => start.objects.has(key));
+    const end: Start = { height, objects: new Map(after) };
     const part = {
-      operations: recorder.banks.length + recorder.registers.length + recorder.expired.length,
-      searched: searches.reduce((sum, { count }) => sum + count, 0),
+      operations: recorder.operations.length + recorder.expired.length,
+      searched: searched.count,
       writes: countWrites(recorder),
       abandoned: recorder.abandoned,
       lagging: recorder.lagging,
       heights: height - start.height,
       violations,
-      undecided,
+      undecided: searched.undecided,
     };
     return { part, end };
   }
@@ -215,20 +202,20 @@ export class Run {
 }
 
 /** With the place and output that the chain has where the client knows none; without what never took effect. */
-function placed<I, O>(operations: readonly Recorded<I, O>[], executed: ReadonlyMap<string, Outcome>): Placed<I, O>[] {
-  return operations.flatMap(({ id, place, returned, outputOf, ...operation }) => {
-    if (place !== undefined && returned !== undefined)
-      return { ...operation, returned, place, output: returned.output };
+function placed(operations: readonly Recorded[], executed: ReadonlyMap<string, Outcome>): PlacedOperation[] {
+  return operations.flatMap((operation) => {
+    const { id, place, returned, input } = operation;
+    if (place !== undefined && returned !== undefined) return { ...operation, place, output: returned.output };
     const outcome = id === undefined ? undefined : executed.get(id);
     if (outcome?.kind !== 'executed') return [];
     const { height, index, code } = outcome;
-    return { ...operation, returned, place: { height, index }, output: outputOf(code) };
+    return { ...operation, place: { height, index }, output: outputOf(input, code) };
   });
 }
 
 /** With all nodes whole again, every transaction ends, as final, rejected or expired. */
-function openViolations({ banks, registers }: Recorder): string[] {
-  const open = [...banks, ...registers].filter(({ returned }) => returned === undefined);
+function openViolations({ operations }: Recorder): string[] {
+  const open = operations.filter(({ returned }) => returned === undefined);
   return open.map(({ id }) => `Nobody knows what became of ${id}, ${SETTLE_MS} ms after the last fault`);
 }
 
@@ -243,34 +230,33 @@ function answerViolations({ answers }: Recorder, executed: ReadonlyMap<string, O
 
 /** The sum of all balances at one height is always what was issued. */
 function conservationViolations(
-  start: ReadonlyMap<string, Balances>,
-  operations: readonly Placed<unknown, unknown>[],
+  objects: ReadonlyMap<string, LedgerObject>,
+  operations: readonly PlacedOperation[],
 ): string[] {
   return operations.flatMap(({ key, output, place }) => {
-    const { kind, balances } = output as { readonly kind: string; readonly balances?: Balances };
-    if (kind !== 'snapshot' || balances === undefined) return [];
-    const [is, was] = [totalOf(balances), totalOf(start.get(key)!)];
+    const object = objects.get(key);
+    if (output.kind !== 'snapshot' || object?.kind !== 'bank') return [];
+    const [is, was] = [totalOf(output.balances), totalOf(object.state)];
     return is === was ? [] : `There are ${is} of ${key} at height ${place.height}, and ${was} were issued`;
   });
 }
 
 /** Full linearizability, of every object apart, by the times alone. */
-function search<S, I, O>(model: Model<S, I, O>, from: ReadonlyMap<string, S>, operations: readonly Recorded<I, O>[]) {
+function search(objects: ReadonlyMap<string, LedgerObject>, operations: readonly Recorded[]) {
   const violations: string[] = [];
   const undecided: string[] = [];
   const strong = operations.filter(({ id, isFenced }) => id !== undefined || isFenced);
   for (const [key, history] of byKey(strong)) {
-    const verdict = checkLinearizable(model, [from.get(key)!], history);
+    const verdict = checkLinearizable(ledgerModel, [objects.get(key)!], history);
     if (verdict.kind === 'violation') violations.push(`Not linearizable: ${key}\n${verdict.counterexample.text}`);
     if (verdict.kind === 'undecided') undecided.push(`${key}: ${verdict.reason}`);
   }
   return { violations, undecided, count: strong.length };
 }
 
-function countWrites({ banks, registers, expired }: Recorder): Part['writes'] {
-  const writes = [...banks, ...registers].filter(({ id }) => id !== undefined);
-  const count = (...kinds: readonly string[]): number =>
-    writes.filter(({ returned }) => returned !== undefined && kinds.includes(returned.output.kind)).length;
+function countWrites({ operations, expired }: Recorder): Part['writes'] {
+  const outputs = operations.flatMap(({ id, returned }) => (id === undefined || !returned ? [] : returned.output.kind));
+  const count = (...kinds: readonly string[]): number => outputs.filter((kind) => kinds.includes(kind)).length;
   return {
     done: count('transferred', 'written'),
     refused: count('insufficient', 'refused'),
