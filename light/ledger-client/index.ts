@@ -1,0 +1,22 @@
+/** The client library, for applications in Node and in browsers: docs/first-application.md. Imports nothing of Node. */
+export type { ActionArgs, EventData, Module } from '../../ledger/application.ts';
+export type { Receipt } from '../../ledger/block.ts';
+export { fromHex, toHex } from '../../ledger/bytes.ts';
+export { accounts, administrators, organisations } from '../../ledger/modules/accounts.ts';
+export { assets, balances, definitions } from '../../ledger/modules/assets.ts';
+export { governance } from '../../ledger/modules/governance.ts';
+export { members } from '../../ledger/modules/members.ts';
+export { entries, records } from '../../ledger/modules/records.ts';
+export type { Table } from '../../ledger/table.ts';
+export type { Call } from '../../ledger/transaction.ts';
+export type { LightClient, LightError, Position } from '../client.ts';
+export type { Facts } from '../report.ts';
+export type { LightStore } from '../store.ts';
+export { type Actions, callsOf, type Hex, type Input, type KeyInput } from './calls.ts';
+export { type ConnectOptions, calls, connect, type Ledger, type SendOptions } from './connect.ts';
+export { type ClientErrorCode, QuorateError, type Retry } from './errors.ts';
+export type { ChainEvent, EventsOptions } from './events.ts';
+export { memorySigner, type Signer, webCryptoSigner } from './signer.ts';
+export type { ProvenRow, StateReader } from './state.ts';
+export type { Executed, Final, Submission } from './submission.ts';
+export type { CallOptions, Timers } from './timers.ts';
