@@ -76,6 +76,13 @@ describe('the import table is enforced: planted violations are caught', () => {
     });
   }
 
+  it('light/ compiles without its part for Node', () => {
+    writeFileSync(join(folder, 'light/planted.ts'), "export * from './keystore/index.ts';\n");
+    assert.match(compile(folder, ['light']), /light\/planted\.ts/);
+    rmSync(join(folder, 'light/planted.ts'));
+    assert.equal(compile(folder, ['light', 'light/keystore']), '');
+  });
+
   it('by Biome', () => {
     cpSync(join(ROOT, 'biome.json'), join(folder, 'biome.json'));
     const texts = [

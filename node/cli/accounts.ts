@@ -1,6 +1,6 @@
 import { utf8Encode } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
-import { readKeyFile } from '../key-file.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { createSigner, type Signer } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 

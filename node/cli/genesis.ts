@@ -11,7 +11,7 @@ import {
 import { toHex } from '../../ledger/bytes.ts';
 import { type Codec, type Json, struct, tryFromJson } from '../../ledger/codec.ts';
 import { defaultParameters } from '../../ledger/parameters.ts';
-import { readKeyFile, writeKeyFile } from '../key-file.ts';
+import { readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
 import { chooseSignatures, createSigner } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { print } from './output.ts';

@@ -7,7 +7,7 @@ import { CURRENT } from '../../ledger/modules/rows.ts';
 import { parametersCodec } from '../../ledger/parameters.ts';
 import { rotationMessage } from '../../ledger/ready.ts';
 import type { ValidatorSet } from '../../ledger/validators.ts';
-import { readKeyFile } from '../key-file.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { createSigner } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 import { askChain } from './http.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { toHex } from '../../ledger/bytes.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
-import { type KeyKind, readKeyFile, writeKeyFile } from '../key-file.ts';
+import { type KeyKind, readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
 import { EXIT } from './errors.ts';
 import { ask } from './http.ts';
 import { print, table } from './output.ts';

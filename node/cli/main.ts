@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { KeyKind } from '../key-file.ts';
+import type { KeyKind } from '../../light/keystore/key-file.ts';
 import { CliError, EXIT } from './errors.ts';
 import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';

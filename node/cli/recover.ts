@@ -9,8 +9,8 @@ import { organisationsNeeded, recoveryMessage, recoverySigners } from '../../led
 import { type RecoveryFile, recoveryHash } from '../../ledger/recovery-form.ts';
 import { faultsTolerated, quorum, type Validator, type ValidatorSet, validatorCodec } from '../../ledger/validators.ts';
 import { createLightClient } from '../../light/client.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { readConfig } from '../config.ts';
-import { readKeyFile } from '../key-file.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { readText } from '../read-text.ts';
 import { printRecovery, readRecovery } from '../recovery.ts';

@@ -15,8 +15,8 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { rotationMessage } from '../../ledger/ready.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
 import { createLightClient, verifyBundle } from '../../light/index.ts';
+import { readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
 import { accountNamed } from '../../node/cli/accounts.ts';
-import { readKeyFile, writeKeyFile } from '../../node/key-file.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 import {
   assertSameChain,

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fromHex, toHex } from '../../ledger/bytes.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
-import { writeKeyFile } from '../../node/key-file.ts';
+import { writeKeyFile } from '../../light/keystore/key-file.ts';
 import { endProcess } from '../support/dev-nodes.ts';
 import {
   assertSameChain,

@@ -9,7 +9,7 @@ import { type Change, proposalCodec } from '../../ledger/modules/changes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
 import { createLightClient, type LightClient, verifyBundle } from '../../light/index.ts';
-import { readKeyFile } from '../../node/key-file.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 import {
   assertSameChain,

@@ -7,7 +7,8 @@ import { type TestContext, test } from 'node:test';
 import { inspect } from 'node:util';
 import { toHex } from '../../ledger/bytes.ts';
 import { publicKeyOf } from '../../ledger/ed25519.ts';
-import { KeyFileError, readKeyFile, writeKeyFile } from '../../node/key-file.ts';
+import { readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
+import { KeyFileError } from '../../light/keystore/secret-file.ts';
 
 const seed = Uint8Array.from({ length: 32 }, (_, i) => 200 - i);
 const seedHex = toHex(seed);

@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { type Batch, batchDigest } from '../../ledger/block.ts';
 import { fromHex } from '../../ledger/bytes.ts';
 import { tryDecode } from '../../ledger/codec.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { readConfig } from '../../node/config.ts';
-import { readKeyFile } from '../../node/key-file.ts';
 import { startNode } from '../../node/node.ts';
 import {
   type Message,

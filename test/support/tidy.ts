@@ -23,6 +23,7 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   'genesis/': { folders: ['genesis/', 'ledger/'], packages: [], node: false, pure: true },
   'node/pbft/': { folders: ['node/pbft/', 'ledger/'], packages: [], node: false, pure: true },
   'light/': { folders: ['light/', 'ledger/', 'genesis/'], packages: [], node: false, pure: false },
+  'light/keystore/': { folders: ['light/', 'ledger/'], packages: [], node: true, pure: false },
   'explorer/': { folders: ['explorer/', 'light/', 'ledger/', 'genesis/'], packages: [], node: false, pure: false },
   'p2p/': {
     folders: ['p2p/', 'ledger/'],
