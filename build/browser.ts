@@ -24,10 +24,18 @@ export interface BrowserFile {
  */
 const APART = ['ledger/portable.ts', 'light/webcrypto.ts'];
 
+/** What browsers get, by name. */
+const ENTRIES = {
+  light: 'light/browser.ts',
+  'light-client': 'light/browser-client.ts',
+  'light-full': 'light/index.ts',
+  'ledger-client': 'light/ledger-client/browser.ts',
+} as const;
+
 /**
  * The light client for browsers: `light.js` verifies proofs, `light-client.js` also follows a chain, `light-full.js` has
- * every name of light/index.ts. What is loaded only when it is needed is in files of its own. Fails if anything of Node is
- * imported.
+ * every name of light/index.ts. `ledger-client.js` is the client library. What is loaded only when it is needed is in files
+ * of its own. Fails if anything of Node is imported.
  */
 export async function bundleLight(): Promise<readonly BrowserFile[]> {
   const apart = new Map<string, Promise<readonly BrowserFile[]>>();
@@ -43,10 +51,9 @@ export async function bundleLight(): Promise<readonly BrowserFile[]> {
       });
     },
   };
-  const core = await bundle('light/browser.ts', 'light', [keepApart]);
-  const client = await bundle('light/browser-client.ts', 'light-client', [keepApart]);
-  const full = await bundle('light/index.ts', 'light-full', [keepApart]);
-  return [...core, ...client, ...full, ...(await Promise.all(apart.values())).flat()];
+  const entries: BrowserFile[] = [];
+  for (const [name, source] of Object.entries(ENTRIES)) entries.push(...(await bundle(source, name, [keepApart])));
+  return [...entries, ...(await Promise.all(apart.values())).flat()];
 }
 
 /** The file for `source` first. */

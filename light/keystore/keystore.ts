@@ -4,7 +4,8 @@ import { concatBytes, equalBytes, toHex, utf8Decode, utf8Encode } from '../../le
 import { bytes, bytes32, type CodecType, oneOf, struct, tryFromJson, u32 } from '../../ledger/codec.ts';
 import { publicKeyOf } from '../../ledger/ed25519.ts';
 import { QuorateError } from '../ledger-client/errors.ts';
-import { memorySigner, type Signer } from '../ledger-client/signer.ts';
+import { memorySigner } from '../ledger-client/memory-signer.ts';
+import type { Signer } from '../ledger-client/signer.ts';
 import { parseKeyFile } from './key-file.ts';
 import { KeyFileError, readSecretFile, writeSecretFile } from './secret-file.ts';
 

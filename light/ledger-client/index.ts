@@ -16,7 +16,8 @@ export { type Actions, callsOf, type Hex, type Input, type KeyInput } from './ca
 export { type ConnectOptions, calls, connect, type Ledger, type SendOptions } from './connect.ts';
 export { type ClientErrorCode, QuorateError, type Retry } from './errors.ts';
 export type { ChainEvent, EventsOptions } from './events.ts';
-export { memorySigner, type Signer, webCryptoSigner } from './signer.ts';
+export { memorySigner } from './memory-signer.ts';
+export { type Signer, webCryptoSigner } from './signer.ts';
 export type { ProvenRow, StateReader } from './state.ts';
 export type { Executed, Final, Submission } from './submission.ts';
 export type { CallOptions, Timers } from './timers.ts';

@@ -1,18 +1,9 @@
-import { publicKeyOf, signEd25519 } from '../../ledger/ed25519.ts';
-import { bytesOf, type Hex } from './calls.ts';
-
 /** Signs for one account: a seed, a keystore, an HSM, a wallet. */
 export interface Signer {
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
   /** The Ed25519 signature of the message, 64 bytes. What it throws becomes the code `signer`. */
   sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
-}
-
-/** A signer for a secret seed of 32 bytes, which stays in this process's memory. Throws `invalid-args`. */
-export function memorySigner(seed: Uint8Array | Hex): Signer {
-  const secret = bytesOf(seed, 32, 'a secret seed');
-  return { publicKey: publicKeyOf(secret), sign: (message) => signEd25519(message, secret) };
 }
 
 /** A signer for a pair of WebCrypto, which need not be extractable: the key never is in the page's memory. */

@@ -10,7 +10,7 @@ import { asQuorateError, QuorateError } from './errors.ts';
 import type { Nodes } from './nodes.ts';
 import { abortable, type CallOptions } from './timers.ts';
 
-/** A transaction that was executed, with a receipt that says `ok`. */
+/** A transaction that was executed. From `committed` and `final` its receipt says `ok`; what failed is `rejected`. */
 export interface Executed {
   readonly id: Hex;
   readonly height: number;
@@ -190,7 +190,8 @@ export async function proofOf({ light, saw }: Pick<Desk, 'light' | 'saw'>, id: H
   return { ...executed(id, height, value.receipt), time, facts, proof };
 }
 
-function executed(id: Hex, height: number, receipt: Receipt): Executed {
+/** What a receipt says, as applications read it. */
+export function executed(id: Hex, height: number, receipt: Receipt): Executed {
   return {
     id,
     height,

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { toHex } from '../../ledger/bytes.ts';
 import { createKeystore, KeyFileError, openKeystore } from '../../light/keystore/index.ts';
 import { writeKeyFile } from '../../light/keystore/key-file.ts';
-import { memorySigner } from '../../light/ledger-client/signer.ts';
+import { memorySigner } from '../../light/ledger-client/memory-signer.ts';
 import { seedOf } from '../support/chain.ts';
 import { isClientError } from '../support/client-network.ts';
 import { temporaryFolder } from '../support/processes.ts';

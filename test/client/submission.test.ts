@@ -5,7 +5,7 @@ import { assets } from '../../ledger/modules/assets.ts';
 import { verifyBundle } from '../../light/index.ts';
 import { calls } from '../../light/ledger-client/connect.ts';
 import type { QuorateError } from '../../light/ledger-client/errors.ts';
-import { memorySigner } from '../../light/ledger-client/signer.ts';
+import { memorySigner } from '../../light/ledger-client/memory-signer.ts';
 import { ACCOUNTS, encodeBundle, rememberingVerify } from '../support/chain.ts';
 import { ClientNetwork, isClientError, isPost, type Script, silence } from '../support/client-network.ts';
 

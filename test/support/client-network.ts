@@ -4,7 +4,7 @@ import { type Reply, signedReplyCodec } from '../../ledger/reply.ts';
 import { decodeTransaction, type Transaction } from '../../ledger/transaction.ts';
 import { type ConnectOptions, connect, type Ledger } from '../../light/ledger-client/connect.ts';
 import { QuorateError } from '../../light/ledger-client/errors.ts';
-import { memorySigner } from '../../light/ledger-client/signer.ts';
+import { memorySigner } from '../../light/ledger-client/memory-signer.ts';
 import type { Timers } from '../../light/ledger-client/timers.ts';
 import { ACCOUNTS, type Chain, smallChain } from './chain.ts';
 import { fetchFrom, type LightNode, lightNode } from './light-nodes.ts';
