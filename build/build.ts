@@ -12,7 +12,10 @@ const browser = join(root, 'dist/browser');
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 rmSync(join(root, '.tsbuild'), { recursive: true, force: true });
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'node', 'light'], { cwd: root, stdio: 'inherit' });
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'node', 'light', 'light/keystore'], {
+  cwd: root,
+  stdio: 'inherit',
+});
 mkdirSync(browser, { recursive: true });
 for (const { name, code } of await bundleLight()) {
   writeFileSync(join(browser, name), code);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -51,8 +51,71 @@ describe('the packed tarball', { timeout: 180_000 }, () => {
     }
   });
 
-  it('gives quorate/light', async () => {
-    const light = await import(pathToFileURL(join(unpacked, 'dist/light/index.js')).href);
-    assert.equal(typeof light.verifyBundle, 'function');
+  it('gives quorate/light, quorate/client, quorate/client/node and quorate/testing', async () => {
+    const { exports } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
+    const load = (entry: string) => import(pathToFileURL(join(unpacked, exports[entry].default)).href);
+    assert.equal(typeof (await load('./light')).verifyBundle, 'function');
+    assert.equal(typeof (await load('./client')).connect, 'function');
+    assert.equal(typeof (await load('./client/node')).openKeystore, 'function');
+    assert.equal(typeof (await load('./testing')).testLedger, 'function');
+  });
+});
+
+describe('the packed tarball of the client library', { timeout: 180_000 }, () => {
+  let folder: string;
+  let unpacked: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'quorate-client-package-'));
+    const script = join(ROOT, 'build/package-client.ts');
+    const path = execFileSync(process.execPath, [script, folder], { encoding: 'utf8' }).trim();
+    execFileSync('tar', ['-xzf', path, '-C', folder]);
+    // As npm would install it, with nothing beside it but what it says that it needs.
+    unpacked = join(folder, 'node_modules/quorate-client');
+    mkdirSync(join(folder, 'node_modules'));
+    execFileSync('mv', [join(folder, 'package'), unpacked]);
+    symlinkSync(join(ROOT, 'node_modules/@noble'), join(folder, 'node_modules/@noble'));
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('imports nothing but its own files and noble, on which alone it depends; and Node only where keys are kept', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
+    assert.deepEqual(Object.keys(dependencies).sort(), ['@noble/curves', '@noble/hashes']);
+    const paths = readdirSync(unpacked, { recursive: true, encoding: 'utf8' });
+    const sources = paths.filter((path) => /\.(js|d\.ts)$/.test(path));
+    assert(sources.includes('dist/light/ledger-client/index.js'));
+    let seen = 0;
+    for (const path of sources) {
+      const text = readFileSync(join(unpacked, path), 'utf8');
+      const imports = /^(?:import|export)\b(?:[^;'"]*?\bfrom)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+      for (const [, one, other] of text.matchAll(imports)) {
+        const specifier = one ?? other!;
+        seen++;
+        if (specifier.startsWith('.') || specifier.startsWith('@noble/')) continue;
+        assert(
+          specifier.startsWith('node:') && path.startsWith('dist/light/keystore/'),
+          `${path} imports ${specifier}`,
+        );
+      }
+    }
+    assert(seen > 200, `${seen} imports`);
+  });
+
+  it('its entries load from there and work', () => {
+    const program = `
+      import { calls, connect } from 'quorate-client';
+      import { openKeystore } from 'quorate-client/node';
+      import { testLedger } from 'quorate-client/testing';
+      import { verifyBundle } from 'quorate-client/light';
+      const ledger = testLedger({ accounts: { issuer: ['issuer'] } });
+      const call = calls.assets.issue({ asset: 'gold', to: ledger.account('issuer'), amount: 1n });
+      const { receipt } = ledger.as('issuer').send([call]);
+      console.log(typeof connect, typeof openKeystore, typeof verifyBundle, receipt.status);`;
+    const said = execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.equal(said.trim(), 'function function function ok');
   });
 });
