@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
-import { concatBytes, equalBytes, toHex, utf8Decode, utf8Encode } from '../../ledger/bytes.ts';
+import { concatBytes, equalBytes, utf8Decode, utf8Encode } from '../../ledger/bytes.ts';
 import { bytes, bytes32, type CodecType, oneOf, struct, tryFromJson, u32 } from '../../ledger/codec.ts';
 import { publicKeyOf } from '../../ledger/ed25519.ts';
 import { QuorateError } from '../ledger-client/errors.ts';
@@ -27,7 +27,7 @@ const keystoreCodec = struct({
   scryptN: u32,
   salt: bytes32,
   nonce: bytes(12),
-  /** AES-256-GCM of the seed and its tag; what stands before is authenticated with it. */
+  /** AES-256-GCM of the seed, and its tag. What stands above is covered too: it makes the key, or follows from the seed. */
   sealed: bytes(SEED_BYTES + TAG_BYTES),
 });
 type Keystore = CodecType<typeof keystoreCodec>;
@@ -51,7 +51,6 @@ export async function createKeystore(
     nonce: new Uint8Array(randomBytes(12)),
   } as const;
   const cipher = createCipheriv('aes-256-gcm', await keyOf(passphrase, open), open.nonce);
-  cipher.setAAD(authenticated(open));
   const sealed = concatBytes(cipher.update(seed), cipher.final(), cipher.getAuthTag());
   const text = JSON.stringify(keystoreCodec.toJson({ ...open, sealed }), undefined, 2);
   return asKeystoreError(() => {
@@ -81,9 +80,8 @@ export async function openKeystore(path: string, passphrase = ''): Promise<Signe
   return memorySigner(seed);
 }
 
-function open({ nonce, sealed, ...rest }: Keystore, key: Uint8Array): Uint8Array | undefined {
+function open({ nonce, sealed }: Keystore, key: Uint8Array): Uint8Array | undefined {
   const decipher = createDecipheriv('aes-256-gcm', key, nonce);
-  decipher.setAAD(authenticated({ nonce, ...rest }));
   decipher.setAuthTag(sealed.subarray(SEED_BYTES));
   try {
     return concatBytes(decipher.update(sealed.subarray(0, SEED_BYTES)), decipher.final());
@@ -100,10 +98,6 @@ function parse(content: Uint8Array): Keystore | undefined {
   } catch {
     return undefined;
   }
-}
-
-function authenticated({ format, publicKey, scryptN, salt, nonce }: Omit<Keystore, 'sealed'>): Uint8Array {
-  return utf8Encode([format, toHex(publicKey), scryptN, toHex(salt), toHex(nonce)].join());
 }
 
 async function keyOf(

@@ -16,10 +16,11 @@ async function stopped(network: ClientNetwork, urls = network.urls) {
   return { ledger, sent };
 }
 
-/** Every node refuses what is too late. */
+/** Every node refuses what is too late, and says nothing of the time. */
 function refuseLate(network: ClientNetwork): void {
+  const body = JSON.stringify({ code: 'expired', retry: 'never', detail: 'certified time is past' });
   for (const node of network.nodes) {
-    node.script = ({ path }) => (isPost(path) ? Promise.resolve(network.problem(422, 'expired', 'never')) : undefined);
+    node.script = ({ path }) => (isPost(path) ? Promise.resolve(new Response(body, { status: 422 })) : undefined);
   }
 }
 
@@ -136,6 +137,10 @@ describe('connect', () => {
     network.nodes[2]!.script = () => Promise.reject(new TypeError('fetch failed'));
     const ledger = await network.connect();
     assert(Math.abs(ledger.now() - network.time) < 5_000);
+    // They are asked all the same, and say it again.
+    await ledger.assets.transfer(ONE).final();
+    assert(network.nodes.slice(0, 2).some(({ asked }) => asked.length === 0));
+    assert(Math.abs(ledger.now() - network.time) < 5_000, `${ledger.now()}`);
   });
 
   it('does not sign what nodes would refuse for its lifetime, and nothing at all without a signer', async () => {

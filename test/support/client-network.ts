@@ -19,29 +19,36 @@ export interface ManualTimers extends Timers {
   pass(ms: number): void;
   /** What was slept, in ms, without limits. */
   readonly slept: number[];
+  /** Limits that were waited for, in ms. */
+  readonly limits: number[];
 }
 
 export function manualTimers(start: number): ManualTimers {
   let now = start;
-  let limits: (() => void)[] = [];
+  let waiting: (() => void)[] = [];
+  const limits: number[] = [];
   const slept: number[] = [];
   return {
     slept,
+    limits,
     now: () => now,
     pass(ms) {
       now += ms;
     },
     expire() {
       now += LIMIT_MS;
-      const fired = limits;
-      limits = [];
+      const fired = waiting;
+      waiting = [];
       for (const fire of fired) fire();
     },
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
         signal?.addEventListener('abort', () => reject(signal.reason));
-        if (ms >= LIMIT_MS) return limits.push(resolve);
+        if (ms >= LIMIT_MS) {
+          limits.push(ms);
+          return waiting.push(resolve);
+        }
         slept.push(ms);
         setImmediate(() => {
           now += ms;
