@@ -35,17 +35,11 @@ export interface CallOptions {
 /** What `work` gives, or `aborted` at once when the signal says so, also if `work` knows nothing of signals. */
 export async function abortable<T>(work: Promise<T>, signal?: AbortSignal, id?: string): Promise<T> {
   if (signal === undefined) return work;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new QuorateError('aborted', 'the caller ended the wait', { id, cause: signal.reason }));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
   try {
-    // The race has handlers on both, so the one that loses may reject.
-    return await Promise.race([aborted, work]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    return await abortedWith(signal, work);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new QuorateError('aborted', 'the caller ended the wait', { id, cause: error });
   }
 }
 
@@ -79,6 +73,7 @@ async function abortedWith<T>(signal: AbortSignal, work: Promise<T>): Promise<T>
     else signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
+    // The race has handlers on both, so the one that loses may reject.
     return await Promise.race([aborted, work]);
   } finally {
     signal.removeEventListener('abort', onAbort);
