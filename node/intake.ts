@@ -6,6 +6,7 @@ import { AccountLimits } from './account-limits.ts';
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool } from './mempool.ts';
+import type { PendingLog } from './pending-log.ts';
 import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
@@ -18,12 +19,16 @@ export interface IntakeContext {
   readonly application: Application;
   readonly pool: Mempool;
   readonly verifyPool: VerifyPool;
+  /** R11. */
+  readonly pendingLog: PendingLog;
   /** Who may send at the start. */
   readonly senders: PackedSenders;
   /** Of the epoch. */
   parameters(): Parameters;
   /** Own index in the set; NO_MEMBER for a node without a vote. */
   self(): number;
+  /** Block time of the newest executed block, in ms. */
+  executedTime(): number;
   /** Chain time in ms (T1). */
   chainNow(): number;
   /** Monotonic clock in ms. */
@@ -68,8 +73,9 @@ export class Intake {
   }
 
   /**
-   * What clients of this node submit: one outcome each, same order. `viaNode`: clients of a node without a vote, which has
-   * asked for their rate itself, and sends again what has no room yet.
+   * What clients of this node submit: one outcome each, same order, when all that is acknowledged by it is on disk (R11).
+   * `viaNode`: clients of a node without a vote, which has asked for their rate itself, sends again what has no room yet,
+   * and keeps on its own disk what it has acknowledged.
    */
   async fromClient(submitted: readonly Uint8Array[], viaNode = false): Promise<readonly SubmitOutcome[]> {
     const outcomes: (SubmitOutcome | undefined)[] = submitted.map(() => undefined);
@@ -142,7 +148,48 @@ export class Intake {
       entries.push(entry);
     }
     if (entries.length > 0) this.#context.added(entries, true);
+    if (!viaNode) await this.#context.pendingLog.keep([...entries, ...this.#known(outcomes)]);
     return outcomes as readonly SubmitOutcome[];
+  }
+
+  /** What a client is told of as known, and is not executed yet. */
+  #known(outcomes: readonly (SubmitOutcome | undefined)[]): PoolEntry[] {
+    const { body, recentlyExecuted } = this.#context;
+    return outcomes.flatMap((outcome) => {
+      if (outcome?.kind !== 'known') return [];
+      const key = idKey(outcome.id);
+      return recentlyExecuted(key) ? [] : (body(key) ?? []);
+    });
+  }
+
+  /**
+   * R11: takes back what was acknowledged before this start: what is neither executed nor past its time. How many that are.
+   * Whether the sender may send is not asked again.
+   */
+  async restore(stored: readonly Uint8Array[]): Promise<number> {
+    const { genesisId, application, pool, pendingLog, self, parameters, now, executedTime } = this.#context;
+    const found = new Map<string, Transaction>();
+    for (const bytes of stored) {
+      const decoded = decodeTransaction(genesisId, bytes);
+      if (decoded.ok && decoded.value.body.validUntil >= executedTime())
+        found.set(idKey(decoded.value.id), decoded.value);
+    }
+    const executed: (SubmitOutcome | undefined)[] = [];
+    const open = [...found.values()].map((transaction, at) => ({ at, transaction }));
+    await this.#markExecuted(open, executed);
+    const pending = open.filter(({ at }) => executed[at] === undefined).map(({ transaction }) => transaction);
+    const valid = await this.#verify(pending);
+    const entries = pending
+      .filter((_, i) => valid[i])
+      .map((transaction) => {
+        const account = this.senders.of(transaction.body.sender)?.account;
+        const isFit = staticProblem(transaction, application, parameters()) === undefined;
+        return { isFit, entry: poolEntry(transaction, self(), application, account) };
+      });
+    for (const { entry, isFit } of entries)
+      if (this.#context.body(entry.key) === undefined) pool.add(entry, now(), isFit);
+    await pendingLog.begin(entries.map(({ entry }) => entry));
+    return entries.length;
   }
 
   /** What another validator admitted and forwards (T9): never refused within its share. */

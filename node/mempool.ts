@@ -120,12 +120,13 @@ export class Mempool {
     return member >= 0 && member < this.#members ? member : NO_MEMBER;
   }
 
-  /** `arrivedAt` on the monotonic clock. */
-  add(entry: PoolEntry, arrivedAt: number): void {
+  /** `arrivedAt` on the monotonic clock. `isFit`: the parameters of the epoch allow it (N4). */
+  add(entry: PoolEntry, arrivedAt: number, isFit = true): void {
     if (this.#entries.has(entry.key)) return;
     const { origin } = entry;
     assert(origin >= NO_MEMBER && origin < this.#members, `origin ${origin} of ${this.#members}`);
-    this.#entries.set(entry.key, { entry, unfit: false, arrivedAt, handedAt: undefined });
+    this.#entries.set(entry.key, { entry, unfit: !isFit, arrivedAt, handedAt: undefined });
+    if (!isFit) this.#unfitCount++;
     this.#bytes += entry.bytes.length;
     this.#count(entry, 1);
     this.#countAccount(entry, 1);

@@ -18,6 +18,7 @@ import { JournalError } from './journal/error.ts';
 import { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 import { startLedger } from './ledger/client.ts';
 import { createNodePort } from './node-port.ts';
+import { openPendingLog } from './pending-log.ts';
 import type { Membership } from './ports.ts';
 import { readText } from './read-text.ts';
 import { applyRecovery, readRecovery } from './recovery.ts';
@@ -116,6 +117,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     );
     closing.push(() => journal.close());
     if (doubt !== undefined) log.error({ ...doubt }, 'the journal is in doubt: this validator will not vote');
+    const { log: pendingLog, transactions } = await openPendingLog({
+      directory: join(config.data, 'pending'),
+      body: (key) => validator?.bodyOf(key),
+      onFatal: fatal,
+    });
+    closing.push(() => pendingLog.close());
     const peerSet = peerSetOf(epoch, peerKey.publicKey, opened.membership, true, genesis);
     const network = wrapNetwork(await connect(config, genesis, peerSet, peerKey, verify, log));
     closing.push(() => network.close());
@@ -131,6 +138,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       journal,
       records,
       doubt: doubt?.reason,
+      pendingLog,
       network,
       acceptRecovery: config.recovery.accept,
       log,
@@ -140,6 +148,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     validator = running;
     closing.push(() => running.close());
+    const restored = await running.intake.restore(transactions);
+    if (restored > 0) log.info({ transactions: restored }, 'acknowledged before this start, and pending again');
     const name = nameOf(opened.membership, peerKey.publicKey);
     const info = { name, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
     const node = createNodePort(info, running, ledger, network);

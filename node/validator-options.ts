@@ -3,6 +3,7 @@ import type { Application } from '../ledger/application.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import type { Log, PeerNetwork } from '../p2p/index.ts';
 import type { Now } from './pbft/events.ts';
+import type { PendingLog } from './pending-log.ts';
 import type { JournalPort, LedgerPort, OpenedLedger, Scheduler } from './ports.ts';
 import type { Signer } from './signatures.ts';
 import type { VerifyPool } from './verify/pool.ts';
@@ -22,6 +23,7 @@ export interface ValidatorOptions {
   readonly records: readonly Uint8Array[];
   /** Why the journal can't be trusted, if it can't (R1). */
   readonly doubt: string | undefined;
+  readonly pendingLog: PendingLog;
   readonly network: PeerNetwork;
   /** R10: hashes (0x hex) of recoveries that the operator accepts. */
   readonly acceptRecovery?: readonly string[];

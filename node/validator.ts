@@ -197,8 +197,10 @@ export class Validator {
       application,
       pool: this.pool,
       verifyPool: options.verifyPool,
+      pendingLog: options.pendingLog,
       senders: opened.senders,
       now: common.monotonic,
+      executedTime: () => this.state.executed.timestamp,
       body: (key) => this.#bodies.body(key),
       refusal: () => refusalOf(this.state, network.connected().length + 1),
       recentlyExecuted: (key) => this.#recent.has(key),
@@ -245,6 +247,11 @@ export class Validator {
 
   now(): Now {
     return this.#options.now();
+  }
+
+  /** Of a transaction that is pending, or in a batch that is held; by `idKey`. */
+  bodyOf(key: string): Uint8Array | undefined {
+    return this.#bodies.body(key)?.bytes;
   }
 
   /** What every new segment of the journal begins with. */

@@ -13,7 +13,7 @@ export interface JournalFile {
   close(): Promise<void>;
 }
 
-/** What the journal needs of a disk, in one directory. Tests and the simulator have their own, with lost and torn writes. */
+/** What the journal, and the log of pending transactions, need of a disk, in one directory. Tests and the simulator have their own, with lost and torn writes. */
 export interface JournalFiles {
   /** Makes the directory durable if it is missing; throws JournalError if it can't be used (D10). */
   prepare(): Promise<void>;
@@ -55,7 +55,7 @@ async function prepareDirectory(directory: string): Promise<void> {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const reason = code === 'EEXIST' || code === 'ENOTDIR' ? 'it is not a directory' : message;
-    throw new JournalError('JOURNAL_DIRECTORY', `journal directory ${directory} can't be used: ${reason}`, { cause });
+    throw new JournalError('JOURNAL_DIRECTORY', `directory ${directory} can't be used: ${reason}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { openApiDocument, openApiPath } from '../../api/openapi.ts';
 import { PROBLEMS } from '../../api/problems.ts';
 import { problemsOf } from '../../api/route.ts';
@@ -11,6 +12,15 @@ type Node = { readonly [key: string]: Json };
 describe('the OpenAPI document', () => {
   const document = openApiDocument(routes, '1.2.3') as Node;
   const paths = document.paths as { [path: string]: { [method: string]: Node } };
+
+  it('is valid OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(document);
+    assert.deepEqual([valid, errors], [true, undefined]);
+    assert.equal(document.openapi, '3.1.0');
+    const broken = structuredClone(document) as { paths: { [path: string]: { get: Node } } };
+    broken.paths['/v1/chain']!.get = { ...broken.paths['/v1/chain']!.get, parameters: [{ name: 'x', in: 'nowhere' }] };
+    assert.equal((await new Validator().validate(broken)).valid, false, 'the validator finds what is wrong');
+  });
 
   it('has every route with its parameters, body and answers, and none besides', () => {
     const operations = Object.entries(paths).flatMap(([path, methods]) =>

@@ -11,6 +11,7 @@ import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { START_TIME, testGenesis } from '../support/genesis.ts';
 import { hexKey } from '../support/members.ts';
+import { NO_DISK } from '../support/no-disk.ts';
 import { packed } from '../support/senders.ts';
 
 const chain = testGenesis();
@@ -46,6 +47,8 @@ function setUp(writer: Partial<RoleLimits>, transactionsMax = 200_000) {
     body: (key) => pool.body(key),
     refusal: () => undefined,
     recentlyExecuted: () => false,
+    pendingLog: NO_DISK,
+    executedTime: () => 0,
     executedAmong: async (ids) => new Uint8Array(Math.ceil(ids.length / 256)),
     added() {},
     blame: () => {},

@@ -5,18 +5,20 @@ import { packTransactions, signTransaction, type Transaction } from '../../ledge
 import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { Mempool } from '../../node/mempool.ts';
+import type { PendingLog } from '../../node/pending-log.ts';
 import type { PackedSenders } from '../../node/ports.ts';
 import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { approvalOf, change, hexKey } from '../support/members.ts';
+import { NO_DISK } from '../support/no-disk.ts';
 import { packed as packSenders } from '../support/senders.ts';
 
 const chain = testGenesis();
 const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
 
 /** The intake of member 0, on a chain whose time stands still. */
-function setUp({ transactionsMax = 80 } = {}) {
+function setUp({ transactionsMax = 80, pendingLog = NO_DISK, executedAmong = 0, executedTime = 0 } = {}) {
   const pool = new Mempool({ transactionsMax, bytesMax: 1_000_000 }, 4);
   const executed = new Set<string>();
   const blamed: string[] = [];
@@ -37,7 +39,9 @@ function setUp({ transactionsMax = 80 } = {}) {
     body: (key) => pool.body(key),
     refusal: () => undefined,
     recentlyExecuted: (key) => executed.has(key),
-    executedAmong: async () => Uint8Array.of(0),
+    pendingLog,
+    executedTime: () => executedTime,
+    executedAmong: async () => Uint8Array.of(executedAmong),
     added() {},
     blame: (member, reason) => void blamed.push(`${member}: ${reason}`),
   });
@@ -240,5 +244,76 @@ describe('what may enter the pool (N4, N13)', () => {
     assert(pool.has(idKey(needed.id)));
     pool.executed(1, [idKey(named('a').id), idKey(named('b').id)]);
     assert.equal(await submit(named('c')), 'accepted');
+  });
+});
+
+describe('R11: what was acknowledged before a start', () => {
+  const kept: string[] = [];
+  const pendingLog: PendingLog = {
+    ...NO_DISK,
+    begin: async (entries) => void kept.push(...entries.map(({ key }) => key)),
+  };
+
+  it('is pending again, but for what is executed, past its time or not what was signed', async () => {
+    const [executed, pending, broken] = ['a', 'b', 'c'].map((key) => register(chain, key)) as [
+      Transaction,
+      Transaction,
+      Transaction,
+    ];
+    const past = signedWith({ validUntil: START_TIME - 1 });
+    const { pool, intake, blamed } = setUp({ pendingLog, executedAmong: 1, executedTime: START_TIME });
+    const stored = [executed, pending, past, pending, badlySigned(broken), { bytes: Uint8Array.of(1, 2, 3) }];
+    assert.equal(await intake.restore(stored.map(({ bytes }) => bytes)), 1);
+    assert.deepEqual(
+      [...pool.entries()].map(({ key }) => key),
+      [idKey(pending.id)],
+    );
+    assert.deepEqual(kept, [idKey(pending.id)], 'and nothing else stays on the disk');
+    assert.deepEqual(blamed, [], 'nobody else is to blame for what is on the own disk');
+  });
+
+  it('stays although the parameters of this epoch exclude it: it waits for another one', async () => {
+    const { pool, intake } = setUp({ pendingLog });
+    const unfit = signedWith({
+      calls: Array.from({ length: 3 }, () => ({
+        ...register(chain, 'a').body.calls[0]!,
+        args: new Uint8Array(16_000),
+      })),
+    });
+    assert.equal(await intake.restore([unfit.bytes]), 1);
+    assert.equal(pool.isFit(idKey(unfit.id)), false);
+    assert.deepEqual(pool.choose(START_TIME, 10, 1_000_000), [], 'no leader may order it');
+    assert.equal(pool.view(10, 1_000_000).orderable, 0);
+  });
+
+  it('stays although its sender may send no more: that is decided where it executes', async () => {
+    const { pool, intake, senders } = setUp({ pendingLog });
+    const one = register(chain, 'b');
+    senders.apply(packed(['writer', 0]));
+    assert.equal(await intake.restore([one.bytes]), 1);
+    assert.equal(pool.size, 1);
+  });
+
+  it('is not answered for before it is on the disk', async () => {
+    let sync: (() => void) | undefined;
+    const slow: PendingLog = {
+      ...NO_DISK,
+      keep: async (entries) => {
+        if (entries.length > 0) await new Promise<void>((resolve) => (sync = resolve));
+      },
+    };
+    const { submit, pool } = setUp({ pendingLog: slow });
+    let answer: string | undefined;
+    const submitted = submit(register(chain, 'a')).then((one) => (answer = one));
+    while (sync === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([answer, pool.size], [undefined, 1]);
+    sync();
+    assert.equal(await submitted, 'accepted');
+    sync = undefined;
+    const again = submit(register(chain, 'a'));
+    while (sync === undefined) await new Promise((resolve) => setImmediate(resolve));
+    (sync as () => void)();
+    assert.equal(await again, 'known', 'nor is whoever sends the same bytes');
   });
 });

@@ -49,8 +49,8 @@ export class SimDisk {
   /** D04: syncs of these say that they are done and make nothing durable. */
   readonly lies = { journal: false, database: false };
 
-  /** A process of this disk opens its files through these. */
-  journalFiles(loop: Loop, hooks: DiskHooks): JournalFiles {
+  /** A process of this disk opens its files through these. `what` is in the names of their write points. */
+  journalFiles(loop: Loop, hooks: DiskHooks, what = 'journal'): JournalFiles {
     const act = async (kind: string, change: () => void, part = (): void => {}): Promise<void> => {
       const name = hooks.exact ? `${kind} at ${callSite()}` : kind;
       loop.settle();
@@ -81,18 +81,18 @@ export class SimDisk {
       return {
         write: (bytes, position) =>
           act(
-            'journal write',
+            `${what} write`,
             () => put(bytes, position),
             () => put(bytes.subarray(0, bytes.length >> 1), position),
           ),
         truncate: (length) =>
-          act('journal truncate', () => {
+          act(`${what} truncate`, () => {
             const after = new Uint8Array(length);
             after.set(file.content.subarray(0, length));
             file.content = after;
           }),
         sync: () =>
-          act('journal sync', () => {
+          act(`${what} sync`, () => {
             if (this.lies.journal) return;
             if (file.durable !== undefined) file.durable = file.content;
             else this.#ghosts.set(name, file.content);
@@ -106,13 +106,13 @@ export class SimDisk {
       read: async (name) => this.files.get(name)!.content.slice(),
       open,
       remove: async (name) =>
-        act('journal remove', () => {
+        act(`${what} remove`, () => {
           const file = this.files.get(name);
           this.files.delete(name);
           if (file?.durable !== undefined) this.#ghosts.set(name, file.durable);
         }),
       rename: async (from, to) =>
-        act('journal rename', () => {
+        act(`${what} rename`, () => {
           const { content, durable = this.#ghosts.get(from) } = this.files.get(from)!;
           this.#renamed.push({ name: to, before: this.files.get(to) });
           this.files.delete(from);
@@ -120,7 +120,7 @@ export class SimDisk {
           this.files.set(to, { content, durable });
         }),
       sync: () =>
-        act('journal directory sync', () => {
+        act(`${what} directory sync`, () => {
           if (this.lies.journal) return;
           this.#renamed = [];
           for (const [name, file] of this.files) file.durable ??= this.#ghosts.get(name) ?? new Uint8Array(0);

@@ -1,6 +1,7 @@
 import type { SubmitOutcome } from '../../api/ports.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
+import { JournalError } from '../../node/journal/error.ts';
 import type { SimChain } from './chain.ts';
 import type { Checker } from './checker.ts';
 import type { Loop } from './loop.ts';
@@ -27,6 +28,8 @@ export class Load {
   readonly submitted = new Set<string>();
   /** Accepted after the network healed: each must end up executed everywhere. */
   readonly owed = new Set<string>();
+  /** Acknowledged before that: by whom, and until when it may be executed. A crash is no excuse (R11). */
+  readonly promised = new Map<string, { readonly by: SimNode; readonly validUntil: number }>();
   #nonce = 0;
   #phase: 'storm' | 'healed' | 'quiet' | 'over' = 'storm';
 
@@ -82,13 +85,23 @@ export class Load {
     loop.settle();
     // Whoever has no vote only hands on what it gets.
     const isMember = validator.state.config.self !== undefined;
-    const owed = this.#phase !== 'storm' && isMember && !checker.faulty.has(node.machine) && validForMs > 60_000;
+    const counts = isMember && !checker.faulty.has(node.machine) && validForMs > 60_000;
+    const isStorm = this.#phase === 'storm';
+    const validUntil = this.#world.startWall + Math.floor(loop.now) + validForMs;
     validator.intake.fromClient([bytes]).then(
       ([outcome]) => {
-        if (owed && outcome?.kind === 'accepted' && node.validator === validator) this.owed.add(id);
+        if (!counts || outcome === undefined || outcome.kind === 'refused') return;
+        if (isStorm) this.promised.set(id, { by: node, validUntil });
+        else if (outcome.kind === 'accepted' && node.validator === validator) this.owed.add(id);
       },
-      (error: unknown) => checker.fail('I20', `${node.name}: ${String(error)}`),
+      (error: unknown) => this.#rejected(node, error),
     );
+  }
+
+  /** A disk that fails acknowledges nothing; nothing else may go wrong with a submission. */
+  #rejected(node: SimNode, error: unknown): void {
+    if (error instanceof JournalError) return;
+    this.#world.checker.fail('I20', `${node.name}: ${String(error)}`);
   }
 
   /** What a Byzantine client sends: it is refused, unless the node knows the true transaction with this id already. */
@@ -111,7 +124,7 @@ export class Load {
       ([outcome]) => {
         if (outcome?.kind === 'accepted') checker.fail('I3', `${node.name} accepts ${toHex(bad)}`);
       },
-      (error: unknown) => checker.fail('I20', `${node.name}: ${String(error)}`),
+      (error: unknown) => this.#rejected(node, error),
     );
   }
 }

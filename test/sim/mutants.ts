@@ -530,6 +530,19 @@ export const MUTANTS: readonly Mutant[] = [
     'this.#working = undefined;\n    for (const { resolve } of taken) resolve(this.#mark);\n    if (onFatal === undefined) throw error;',
     'disk',
   ),
+  of('what was acknowledged is forgotten at a start', 'node/intake.ts', 'pool.add(entry, now(), isFit);', 'continue;'),
+  of(
+    'what is acknowledged is not synced',
+    'node/pending-log.ts',
+    'await this.#file.write(packed, segment.size);\n    await this.#file.sync();',
+    'await this.#file.write(packed, segment.size);',
+  ),
+  of(
+    'the log of what is pending forgets what still is',
+    'node/pending-log.ts',
+    'if (live.length > 0) await this.#write(live);',
+    'if (live.length > 1e9) await this.#write(live);',
+  ),
 ];
 
 /** Changes the product's source while it is loaded; to be called before anything of it is imported. */

@@ -9,6 +9,7 @@ import { openJournal } from '../../node/journal/journal.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import type { Now, Ordered } from '../../node/pbft/events.ts';
 import type { Evidence } from '../../node/pbft/messages.ts';
+import { openPendingLog } from '../../node/pending-log.ts';
 import type { Executed, Head, JournalPort, LedgerPort, Scheduler } from '../../node/ports.ts';
 import type { Signer } from '../../node/signatures.ts';
 import { Validator } from '../../node/validator.ts';
@@ -84,6 +85,8 @@ export class SimNode implements Endpoint {
   readonly name: string;
   readonly world: SimWorld;
   disk = new SimDisk();
+  /** Of the log of pending transactions: what happens to the journal does not happen to it, but for a power cut. */
+  readonly pendingDisk = new SimDisk();
   readonly clocks: Clocks;
   /** Virtual time until which the process stands still. */
   pausedUntil = 0;
@@ -195,6 +198,7 @@ export class SimNode implements Endpoint {
       this.#process = undefined;
       this.world.network.ended(this, !power);
     }
+    this.pendingDisk.crash(power, this.world.random);
     return this.disk.crash(power, this.world.random);
   }
 
@@ -254,6 +258,15 @@ export class SimNode implements Endpoint {
     });
     if (!process.alive) return;
     process.journal = journal;
+    const { log: pendingLog, transactions } = await openPendingLog({
+      directory: this.name,
+      body: (key) => process.validator?.bodyOf(key),
+      onFatal: fatal,
+      files: this.pendingDisk.journalFiles(loop, hooks, 'pending'),
+      segmentBytes: 4 * 1024,
+      slackBytes: 8 * 1024,
+    });
+    if (!process.alive) return;
     const peers = peerSetOf(epoch, this.peerKey, opened.membership, true, genesis);
     const port = this.#ledgerPort(ledger, isAlive);
     const validator = new Validator({
@@ -268,6 +281,7 @@ export class SimNode implements Endpoint {
       journal,
       records,
       doubt: doubt?.reason,
+      pendingLog,
       snapshotBlocks: SNAPSHOT_BLOCKS,
       network: network.networkOf(this, peers, isAlive),
       log: this.#log(),
@@ -275,6 +289,8 @@ export class SimNode implements Endpoint {
       now: () => this.now(),
       fatal,
     });
+    await validator.intake.restore(transactions);
+    if (!process.alive) return;
     validator.observe({
       executed() {},
       final: (height) => tap.final(this, height),

@@ -273,7 +273,16 @@ class Run {
     if (stop()) return;
     if (!this.#agreed(core())) this.#checker.fail('I13', `not agreed in time: ${this.#describe(core())}`);
     this.#checker.finalHeads(core());
+    this.#checkPromises(core());
     for (const node of core()) this.#checker.chainOf(node, this.#load.submitted);
+  }
+
+  /** R11: what a node acknowledged that is still a member is executed, unless its time was over first. */
+  #checkPromises(core: readonly SimNode[]): void {
+    for (const [id, { by, validUntil }] of this.#load.promised) {
+      if (!core.includes(by) || by.validator!.state.executed.timestamp > validUntil) continue;
+      if (!hasExecuted(by, id)) this.#checker.fail('I7', `${by.name} acknowledged ${id}, and lost it`);
+    }
   }
 
   /**

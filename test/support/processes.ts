@@ -88,7 +88,20 @@ export async function startDev(home: string, port = 0, bin = BIN): Promise<Dev> 
 }
 
 /** Starts one validator of a development network again, and waits until it votes. */
-export async function startValidator(validator: DevValidator, ...flags: readonly string[]): Promise<ChildProcess> {
+export function startValidator(validator: DevValidator, ...flags: readonly string[]): Promise<ChildProcess> {
+  return startUntil('readyz', validator, flags);
+}
+
+/** Starts one validator, and waits until it answers, whether it can vote or not. */
+export function startAlone(validator: DevValidator): Promise<ChildProcess> {
+  return startUntil('livez', validator, []);
+}
+
+async function startUntil(
+  probe: 'livez' | 'readyz',
+  validator: DevValidator,
+  flags: readonly string[],
+): Promise<ChildProcess> {
   const child = startQuorate(['start', '--config', validator.config, ...flags]);
   child.stdout!.resume();
   let said = '';
@@ -98,8 +111,8 @@ export async function startValidator(validator: DevValidator, ...flags: readonly
   try {
     await eventually(async () => {
       assert(child.exitCode === null && child.signalCode === null, 'it ended');
-      return (await fetch(`${validator.url}/readyz`)).ok;
-    }, `${validator.name} is ready`);
+      return (await fetch(`${validator.url}/${probe}`)).ok;
+    }, `${validator.name} says ${probe}`);
   } catch (error) {
     await stopProcess(child, 'SIGKILL');
     throw new Error(`${(error as Error).message}; it said: ${said}`);
