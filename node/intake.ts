@@ -188,7 +188,10 @@ export class Intake {
       });
     for (const { entry, isFit } of entries)
       if (this.#context.body(entry.key) === undefined) pool.add(entry, now(), isFit);
-    await pendingLog.begin(entries.map(({ entry }) => entry));
+    await pendingLog.begin(
+      entries.map(({ entry }) => entry),
+      (key) => this.#context.body(key)?.bytes,
+    );
     return entries.length;
   }
 

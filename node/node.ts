@@ -119,7 +119,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     if (doubt !== undefined) log.error({ ...doubt }, 'the journal is in doubt: this validator will not vote');
     const { log: pendingLog, transactions } = await openPendingLog({
       directory: join(config.data, 'pending'),
-      body: (key) => validator?.bodyOf(key),
       onFatal: fatal,
     });
     closing.push(() => pendingLog.close());

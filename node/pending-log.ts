@@ -5,20 +5,23 @@ import { PENDING_SEGMENT_BYTES, PENDING_SLACK_BYTES } from './limits.ts';
 import type { PoolEntry } from './pool-entry.ts';
 
 type Kept = Pick<PoolEntry, 'key' | 'bytes'>;
+/** The bytes of a transaction that may still be executed. */
+type BodyOf = (key: string) => Uint8Array | undefined;
 
 /** R11: what this node has acknowledged to clients, on disk until it is executed or can't be any more. */
 export interface PendingLog {
   /** Resolves when these are on disk. What is kept together is written and synced together. Rejects when the disk fails. */
   keep(entries: readonly Kept[]): Promise<void>;
-  /** After a start: keeps these, of all that was found, and forgets the rest. */
-  begin(entries: readonly Kept[]): Promise<void>;
+  /**
+   * After a start: keeps these, of all that was found, and forgets the rest. From now on what `bodyOf` does not know any
+   * more (by `idKey`) is forgotten too, now and then.
+   */
+  begin(entries: readonly Kept[], bodyOf: BodyOf): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface PendingLogOptions {
   readonly directory: string;
-  /** The bytes of a transaction that may still be executed and is only here; by `idKey`. */
-  body(key: string): Uint8Array | undefined;
   /** A write or sync failed: nothing can be acknowledged any more. Called once. */
   onFatal(error: JournalError): void;
   /** Instead of the disk under `directory`. */
@@ -84,6 +87,7 @@ class SegmentedLog implements PendingLog {
   #current: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #failed = false;
+  #bodyOf: BodyOf | undefined;
 
   constructor(options: PendingLogOptions, files: JournalFiles, found: readonly Segment[], number: number) {
     this.#options = options;
@@ -105,8 +109,9 @@ class SegmentedLog implements PendingLog {
     return this.#next;
   }
 
-  async begin(entries: readonly Kept[]): Promise<void> {
+  async begin(entries: readonly Kept[], bodyOf: BodyOf): Promise<void> {
     await this.keep(entries);
+    this.#bodyOf = bodyOf;
     const found = this.#found;
     this.#found = [];
     await this.#inTurn(async () => {
@@ -146,7 +151,7 @@ class SegmentedLog implements PendingLog {
     this.#next = undefined;
     await this.#write(entries);
     const { segmentBytes = PENDING_SEGMENT_BYTES } = this.#options;
-    if (this.#segments.at(-1)!.size >= segmentBytes) await this.#rotate();
+    if (this.#bodyOf !== undefined && this.#segments.at(-1)!.size >= segmentBytes) await this.#rotate(this.#bodyOf);
   }
 
   async #write(entries: readonly Kept[]): Promise<void> {
@@ -168,7 +173,7 @@ class SegmentedLog implements PendingLog {
   }
 
   /** Forgets what is not needed any more; what is needed of the oldest files is written anew if they hold too little of it. */
-  async #rotate(): Promise<void> {
+  async #rotate(bodyOf: BodyOf): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
     const { slackBytes = PENDING_SLACK_BYTES } = this.#options;
@@ -176,7 +181,7 @@ class SegmentedLog implements PendingLog {
     let needed = 0;
     for (const segment of this.#segments) {
       segment.keys = segment.keys.filter((key) => {
-        const length = this.#options.body(key)?.length;
+        const length = bodyOf(key)?.length;
         if (length === undefined) this.#kept.delete(key);
         else needed += length + 4;
         return length !== undefined;
@@ -186,7 +191,7 @@ class SegmentedLog implements PendingLog {
     for (const segment of [...this.#segments]) {
       const isWasteful = total > 2 * needed + slackBytes;
       if (segment.keys.length > 0 && !isWasteful) continue;
-      const bodies = segment.keys.map((key) => ({ key, bytes: this.#options.body(key) }));
+      const bodies = segment.keys.map((key) => ({ key, bytes: bodyOf(key) }));
       const live = bodies.filter((one): one is Kept => one.bytes !== undefined);
       for (const { key, bytes } of bodies) if (bytes === undefined) this.#kept.delete(key);
       if (live.length > 0) await this.#write(live);

@@ -249,11 +249,6 @@ export class Validator {
     return this.#options.now();
   }
 
-  /** Of a transaction that is pending, or in a batch that is held; by `idKey`. */
-  bodyOf(key: string): Uint8Array | undefined {
-    return this.#bodies.body(key)?.bytes;
-  }
-
   /** What every new segment of the journal begins with. */
   lastingEntries(): readonly JournalEntry[] {
     return this.#runner.lastingEntries();

@@ -22,10 +22,11 @@ class Disk {
   readonly pending = new Map<string, Uint8Array>();
   readonly fatal: JournalError[] = [];
 
+  readonly bodyOf = (key: string) => this.pending.get(key);
+
   async open(): Promise<{ log: PendingLog; found: number[] }> {
     const { log, transactions } = await openPendingLog({
       directory: 'memory',
-      body: (key) => this.pending.get(key),
       onFatal: (error) => void this.fatal.push(error),
       files: this.files,
       segmentBytes: 200,
@@ -94,7 +95,7 @@ describe('the log of pending transactions (R11)', () => {
       await (await disk.open()).log.keep([body(1), body(2)]);
       const { log } = await disk.open();
       disk.files.failIn = failIn;
-      const isDone = await log.begin([body(2)]).then(
+      const isDone = await log.begin([body(2)], disk.bodyOf).then(
         () => true,
         () => false,
       );
@@ -107,6 +108,18 @@ describe('the log of pending transactions (R11)', () => {
       assert(failIn > 4, 'each step failed once');
       return;
     }
+  });
+
+  it('forgets nothing before it has been told what is pending', async () => {
+    const disk = new Disk();
+    await (await disk.open()).log.keep([body(1)]);
+    const { log } = await disk.open();
+    const many = Array.from({ length: 20 }, (_, i) => body(i));
+    for (const one of many) await log.keep([one]);
+    assert.deepEqual(new Set((await disk.open()).found), new Set(many.keys()));
+    await log.begin(many, disk.bodyOf);
+    await log.keep([body(20)]);
+    assert.deepEqual((await disk.open()).found, [], 'nothing is pending');
   });
 
   it('a disk that fails is said once, and acknowledges nothing any more', async () => {
@@ -138,6 +151,7 @@ describe('the log of pending transactions (R11)', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 80 }), fc.nat(), async (steps, from) => {
         const disk = new Disk();
         let { log } = await disk.open();
+        await log.begin([], disk.bodyOf);
         let next = 0;
         for (const { kind, count } of steps) {
           if (kind === 'keep') {
@@ -153,7 +167,10 @@ describe('the log of pending transactions (R11)', () => {
             log = opened.log;
             const found = new Set(opened.found.map(String));
             for (const key of disk.pending.keys()) assert(found.has(key), `${key} is lost`);
-            await log.begin([...disk.pending].map(([key, bytes]) => ({ key, bytes })));
+            await log.begin(
+              [...disk.pending].map(([key, bytes]) => ({ key, bytes })),
+              disk.bodyOf,
+            );
           }
         }
         const needed = 44 * disk.pending.size;

@@ -164,7 +164,7 @@ attack((actors) => ({
     at(400, (world) => actors.change(world, 1, 'enrolment', change.enrol('zoe'))),
     ...[0, 1, 2].map((node) => at(900, (world) => actors.pay(world, node, 'enrolled', 'zoe'))),
     at(1_500, (world) => actors.change(world, 2, 'rotation', change.rotate('zoe', 'zoe 2'))),
-    at(1_500, (world) => actors.change(world, 2, 'hand-over', change.administrators(1, 'next admin'))),
+    at(1_900, (world) => actors.change(world, 2, 'hand-over', change.administrators(1, 'next admin'))),
     at(5_000, (world) => world.nodes[3]!.start()),
     ...ALL.map((node) => at(8_000, (world) => actors.pay(world, node, 'old key', 'zoe'))),
     ...ALL.map((node) => at(8_000, (world) => actors.pay(world, node, 'new key', 'zoe 2'))),

@@ -260,7 +260,6 @@ export class SimNode implements Endpoint {
     process.journal = journal;
     const { log: pendingLog, transactions } = await openPendingLog({
       directory: this.name,
-      body: (key) => process.validator?.bodyOf(key),
       onFatal: fatal,
       files: this.pendingDisk.journalFiles(loop, hooks, 'pending'),
       segmentBytes: 4 * 1024,
