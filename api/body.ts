@@ -15,11 +15,12 @@ export interface HeldBody {
 export async function readBody(request: IncomingMessage, max: number, room: Gate): Promise<HeldBody> {
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > max) throw new Problem('too-large', `a body of ${announced} bytes, at most ${max}`);
+  if (announced === 0 && request.headers['transfer-encoding'] === undefined) return NO_BODY;
   const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
+  // Where no body is taken at all, what it is made of does not matter.
+  if (max > 0 && encoding !== undefined && encoding !== 'identity') {
     throw new Problem('unsupported-media-type', 'compressed bodies are not taken');
   }
-  if (announced === 0 && request.headers['transfer-encoding'] === undefined) return NO_BODY;
   const chunks: Uint8Array[] = [];
   let size = 0;
   const release = (): void => {

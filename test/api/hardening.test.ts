@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { type ClientRequest, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -7,7 +8,7 @@ import { routes } from '../../api/routes/index.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { packTransactions } from '../../ledger/transaction.ts';
 import { plainGet, startTestApi, type TestApi } from '../support/api-client.ts';
-import { freshTransaction, NO_ID, postBytes, postJson } from '../support/api-requests.ts';
+import { examplePath, freshTransaction, postBytes, postJson } from '../support/api-requests.ts';
 
 const BYTES = 'Content-Type: application/octet-stream';
 const one = freshTransaction(1);
@@ -267,6 +268,62 @@ describe('limits of the server', () => {
     });
   });
 
+  it('H01: a body that comes byte by byte is cut off by the time of the whole request', async () => {
+    await withLimits({ headersTimeoutMs: 50, requestTimeoutMs: 100, timeoutCheckMs: 10 }, async (api) => {
+      const { hostname, port } = new URL(api.url);
+      const socket = connect(Number(port), hostname);
+      socket.write(`POST /v1/transactions HTTP/1.1\r\nHost: x\r\n${BYTES}\r\nContent-Length: 100000\r\n\r\n`);
+      const drip = setInterval(() => socket.write('a'), 5);
+      try {
+        let received = '';
+        for await (const chunk of socket) received += chunk;
+        assert.match(received, /^HTTP\/1.1 408 /);
+      } finally {
+        clearInterval(drip);
+      }
+    });
+  });
+
+  it('H05: connections beyond their number are dropped, and there is room again when one has gone', async () => {
+    await withLimits({ connectionsMax: 2 }, async (api) => {
+      const { hostname, port } = new URL(api.url);
+      const hoard = [1, 2].map(() => connect(Number(port), hostname));
+      await Promise.all(hoard.map((socket) => once(socket, 'connect')));
+      // Connected to the kernel is not yet counted by the server.
+      for (const socket of hoard) socket.write(plainGet('/livez').replace('close', 'keep-alive'));
+      await Promise.all(hoard.map((socket) => once(socket, 'data')));
+      const third = connect(Number(port), hostname);
+      await once(third, 'close');
+      assert.equal(third.bytesRead, 0);
+      hoard[0]!.destroy();
+      let isServed = false;
+      while (!isServed) {
+        const more = connect(Number(port), hostname, () => more.write(plainGet('/livez')));
+        await once(more.on('error', () => undefined).resume(), 'close');
+        isServed = more.bytesRead > 0;
+      }
+      hoard[1]!.destroy();
+    });
+  });
+
+  it('H05: requests that one connection sends ahead count each', async () => {
+    await withLimits({ requestsMax: 3 }, async (api) => {
+      await api.call('/v1/transactions', postBytes(one.bytes));
+      const { hostname, port } = new URL(api.url);
+      const socket = connect(Number(port), hostname);
+      const ahead = `GET /v1/transactions/${toHex(one.id)}?wait=final HTTP/1.1\r\nHost: x\r\n\r\n`;
+      socket.write(ahead.repeat(10) + plainGet('/livez'));
+      await api.node.waitingBegins;
+      assert.equal((await api.call('/v1/chain')).json.code, 'busy');
+      assert(api.node.waiting <= 3, `${api.node.waiting} wait`);
+      api.node.decide(one.id, 'final');
+      let received = '';
+      for await (const chunk of socket) received += chunk;
+      const statuses = [...received.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status);
+      assert.deepEqual(statuses, ['200', '200', '200', ...Array(8).fill('503')]);
+    });
+  });
+
   it('H05: a connection on which nothing moves is closed, and nothing waits for it any more', async () => {
     await withLimits({ idleMs: 30 }, async (api) => {
       await api.call('/v1/transactions', postBytes(one.bytes));
@@ -306,10 +363,6 @@ describe('limits of the server', () => {
     await assert.rejects(fetch(`${api.url}/v1/chain`));
   });
 });
-
-function examplePath(path: string): string {
-  return path.replace(':id', NO_ID).replace(':table', 'records.entries').replace(':at', '0').replace(/:\w+/, '0');
-}
 
 /** More than the limit of a single body. */
 function chunks(count: number): string {

@@ -51,3 +51,8 @@ export function postJson(body: unknown): RequestInit {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: text };
 }
+
+/** The path of a route with parameters that are of the right form. */
+export function examplePath(path: string): string {
+  return path.replace(':id', NO_ID).replace(':table', 'records.entries').replace(':at', '0').replace(/:\w+/, '0');
+}
