@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { sha256 } from '../ledger/hash.ts';
 import { readBody } from './body.ts';
 import { chainHeaders } from './chain-headers.ts';
+import { admitOrigin, answerPreflight, isPreflight } from './cors.ts';
 import { Gate } from './gate.ts';
 import type { ApiOptions } from './index.ts';
 import type { ServerLimits } from './limits.ts';
@@ -14,15 +15,17 @@ import { routes } from './routes/index.ts';
 
 /** The route table behind Koa: validation before the handlers, headers and problems after them. */
 export function createApp(
-  { node, application, verifyPage, log }: ApiOptions,
+  { node, application, verifyPage, log, origins = [] }: ApiOptions,
   limits: ServerLimits,
   open: OpenRequests,
 ): Koa {
   // H04: nothing here depends on Host or X-Forwarded-*.
   const app = new Koa({ proxy: false });
   app.silent = true;
+  const admitted = new Set(origins);
   app.use(async (ctx, next) => {
     try {
+      admitOrigin(ctx, admitted);
       ctx.set({
         'x-content-type-options': 'nosniff',
         'cache-control': 'no-store',
@@ -65,7 +68,11 @@ export function createApp(
     });
   }
   app.use(router.routes());
-  app.use(async (ctx) => refuseOtherMethods(ctx));
+  app.use(async (ctx) => {
+    const methods = methodsOf(ctx.path);
+    if (methods.length > 0 && isPreflight(ctx, admitted)) answerPreflight(ctx, methods);
+    else refuse(ctx, methods);
+  });
   return app;
 }
 
@@ -143,11 +150,16 @@ function isHttpError(error: unknown): boolean {
   return error instanceof Error && typeof status === 'number' && status >= 400 && status < 500;
 }
 
-/** Runs for what no route answered: a path with other methods, or none. */
-function refuseOtherMethods(ctx: Koa.Context): never {
-  const methods = new Set(routes.filter(({ path }) => pathMatches(path, ctx.path)).map(({ method }) => method));
-  if (methods.size === 0) throw new Problem('not-found', 'no such path; / lists what there is');
-  ctx.set('allow', [...methods].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', '));
+/** Those that a path has; none if there is no such path. */
+function methodsOf(path: string): readonly string[] {
+  const methods = new Set(routes.filter((route) => pathMatches(route.path, path)).map(({ method }) => method));
+  return [...methods].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+}
+
+/** For what no route answered. */
+function refuse(ctx: Koa.Context, methods: readonly string[]): never {
+  if (methods.length === 0) throw new Problem('not-found', 'no such path; / lists what there is');
+  ctx.set('allow', methods.join(', '));
   throw new Problem('method-not-allowed', `${shown(ctx.method)} is not allowed here`);
 }
 

@@ -15,6 +15,8 @@ export interface ApiOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Origins (`https://app.example`) whose pages may read answers; without them no other origin is let in. */
+  readonly origins?: readonly string[];
   readonly log: { error(fields: object, message: string): void };
   readonly limits?: Partial<ServerLimits>;
 }

@@ -8,6 +8,12 @@ export class ConfigError extends Error {
   readonly code = 'CONFIG';
 }
 
+/** H06: as a browser writes it, since it is compared as text. */
+const origin = z.string().check(({ value, issues }) => {
+  const problem = originProblem(value);
+  if (problem !== undefined) issues.push({ code: 'custom', message: problem, input: value });
+});
+
 const fileSchema = z.strictObject({
   /** Paths are relative to the file. */
   genesis: z.string().default('genesis.json'),
@@ -30,7 +36,12 @@ const fileSchema = z.strictObject({
     })
     .prefault({}),
   api: z
-    .strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65_535).default(7_800) })
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.int().min(0).max(65_535).default(7_800),
+      /** Web pages of these origins may use the API; of no other if it is empty. */
+      origins: z.array(origin).default([]),
+    })
     .prefault({}),
   ledger: z
     .strictObject({
@@ -64,6 +75,7 @@ export interface ConfigOverrides {
   readonly bootstrap?: readonly string[];
   readonly apiHost?: string;
   readonly apiPort?: number;
+  readonly apiOrigins?: readonly string[];
   readonly logLevel?: string;
   readonly verifyThreads?: number;
   readonly archive?: boolean;
@@ -127,7 +139,11 @@ function merge(config: NodeConfig, overrides: ConfigOverrides): unknown {
       listen: overrides.listen ?? config.p2p.listen,
       bootstrap: overrides.bootstrap ?? config.p2p.bootstrap,
     },
-    api: { host: overrides.apiHost ?? config.api.host, port: overrides.apiPort ?? config.api.port },
+    api: {
+      host: overrides.apiHost ?? config.api.host,
+      port: overrides.apiPort ?? config.api.port,
+      origins: overrides.apiOrigins ?? config.api.origins,
+    },
     observer: overrides.observer ?? config.observer,
     ledger: { archive: overrides.archive ?? config.ledger.archive },
     recovery: { accept: overrides.acceptRecovery ?? config.recovery.accept },
@@ -148,12 +164,21 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
     bootstrap: list(environment.QUORATE_BOOTSTRAP),
     apiHost: environment.QUORATE_API_HOST,
     apiPort: number(environment.QUORATE_API_PORT),
+    apiOrigins: list(environment.QUORATE_API_ORIGINS),
     logLevel: environment.QUORATE_LOG_LEVEL,
     verifyThreads: number(environment.QUORATE_VERIFY_THREADS),
     archive: flag(environment.QUORATE_ARCHIVE),
     observer: flag(environment.QUORATE_OBSERVER),
     acceptRecovery: list(environment.QUORATE_ACCEPT_RECOVERY),
   });
+}
+
+function originProblem(text: string): string | undefined {
+  if (text.includes('*')) return "a '*' would let pages use this node that nobody has named: list each origin";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    return `expected an origin such as https://app.example, got ${JSON.stringify(text)}`;
+  return url.origin === text ? undefined : `expected an origin, ${url.origin}, got ${JSON.stringify(text)}`;
 }
 
 function withoutUndefined(values: object): ConfigOverrides {

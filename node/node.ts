@@ -153,9 +153,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const info = { name, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
     const node = createNodePort(info, running, ledger, network);
     closing.push(() => node.close());
-    const { host, port } = config.api;
+    const { host, port, origins } = config.api;
     const verifyPage = await readVerifyPage(log);
-    const api = await startApi({ node, application: quorateApplication, verifyPage, host, port, log });
+    const api = await startApi({ node, application: quorateApplication, verifyPage, host, port, origins, log });
     closing.push(() => api.close());
     running.start();
     log.info(

@@ -63,6 +63,7 @@ function createProgram(done: (exit: number) => void): Command {
     .option('--bootstrap <multiaddr...>', 'a reachable validator')
     .option('--api-host <host>', 'address of the REST API')
     .option('--api-port <port>', 'port of the REST API', integer)
+    .option('--api-origins <origin...>', 'origins whose web pages may use the REST API')
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--verify-threads <n>', 'threads that verify client signatures', integer)
     .option('--archive', 'keep the state provable at every height from now on')

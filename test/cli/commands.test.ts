@@ -258,6 +258,31 @@ describe('command line', () => {
     assert.throws(() => parseConfig('', '/x/node.toml', {}, { QUORATE_ARCHIVE: 'yes' }), { code: 'CONFIG' });
   });
 
+  it('H06: origins are taken as a browser writes them, one by one, and nothing that stands for all of them', () => {
+    const origins = ['https://app.example', 'http://127.0.0.1:8080'];
+    const text = `[api]\norigins = ${JSON.stringify(origins)}\n`;
+    assert.deepEqual(parseConfig(text, '/x/node.toml').api.origins, origins);
+    assert.deepEqual(parseConfig('', '/x/node.toml').api.origins, []);
+    const environment = { QUORATE_API_ORIGINS: 'https://a.example,https://b.example' };
+    const parsed = parseConfig(text, '/x/node.toml', {}, environment);
+    assert.deepEqual(parsed.api.origins, ['https://a.example', 'https://b.example']);
+    const flags = { apiOrigins: ['https://c.example'] };
+    assert.deepEqual(parseConfig(text, '/x/node.toml', flags, environment).api.origins, ['https://c.example']);
+    for (const [bad, why] of [
+      ['*', /a '\*' would let pages/],
+      ['null', /expected an origin such as/],
+      ['app.example', /expected an origin such as/],
+      ['file:///tmp/page.html', /expected an origin such as/],
+      ['https://app.example/', /expected an origin, https:\/\/app.example, got/],
+      ['https://app.example:443', /expected an origin, https:\/\/app.example, got/],
+      ['https://App.example/path', /expected an origin, https:\/\/app.example, got/],
+      ['https://*.example', /a '\*' would let pages/],
+    ] as const) {
+      const one = `[api]\norigins = [${JSON.stringify(bad)}]\n`;
+      assert.throws(() => parseConfig(one, '/x/node.toml'), { code: 'CONFIG', message: why }, bad);
+    }
+  });
+
   it('reads arguments of an action from flags by its own schema', () => {
     assert.deepEqual(readFlags(['--key', 'a b', '--digest=0x12']), { key: 'a b', digest: '0x12' });
     const digest = `0x${'ab'.repeat(32)}`;

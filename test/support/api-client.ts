@@ -36,10 +36,15 @@ export interface TestApi {
 /** A page that a browser would show as nothing. */
 const EMPTY_PAGE: VerifyPage = { html: Buffer.from('<!doctype html>'), policy: "default-src 'none'" };
 
+export interface TestApiOptions {
+  readonly verifyPage?: VerifyPage;
+  readonly origins?: readonly string[];
+}
+
 /** A server over a fake node, and a client that holds every answer against the route table. */
 export async function startTestApi(
   limits: Partial<ServerLimits> = {},
-  { verifyPage }: { readonly verifyPage?: VerifyPage } = { verifyPage: EMPTY_PAGE },
+  { verifyPage, origins = [] }: TestApiOptions = { verifyPage: EMPTY_PAGE },
 ): Promise<TestApi> {
   let node = fakeNode();
   const errors: object[] = [];
@@ -47,11 +52,11 @@ export async function startTestApi(
   const port = new Proxy({} as FakeNode, { get: (_, name) => Reflect.get(node, name) });
   const log = { error: (fields: object) => void errors.push(fields) };
   const application = quorateApplication;
-  const options = { node: port, application, verifyPage, host: '127.0.0.1', port: 0, log, limits };
+  const options = { node: port, application, verifyPage, host: '127.0.0.1', port: 0, origins, log, limits };
   const api = await startApi(options);
 
   const check = (method: string, path: string, answer: Answer): Answer => {
-    for (const name of checkAnswer(method, path, answer, node.broken)) seen.add(name);
+    for (const name of checkAnswer(method, path, answer, node.broken, origins)) seen.add(name);
     return answer;
   };
   return {
@@ -89,7 +94,13 @@ function lines(headers: readonly string[]): string {
 }
 
 /** The contract: documented status, content type and body; headers of the chain; problems of the catalogue only. */
-function checkAnswer(method: string, path: string, answer: Answer, broken: boolean): string[] {
+function checkAnswer(
+  method: string,
+  path: string,
+  answer: Answer,
+  broken: boolean,
+  origins: readonly string[],
+): string[] {
   const { status, headers, bytes, json } = answer;
   const where = `${method} ${path}: ${status} ${Buffer.from(bytes).toString().slice(0, 300)}`;
   const [route, known] = routeOf(method, path.split('?')[0]!);
@@ -99,7 +110,12 @@ function checkAnswer(method: string, path: string, answer: Answer, broken: boole
       assert.match(headers.get(name) ?? '', /^\d+$/, `${name} of ${where}`);
     }
   }
-  assert.equal(headers.get('access-control-allow-origin'), null, 'H06: no other origin is let in');
+  const admitted = headers.get('access-control-allow-origin');
+  assert(admitted === null || origins.includes(admitted), `H06: ${admitted} is let in by ${where}`);
+  if (method === 'OPTIONS' && status === 204) {
+    assert(admitted !== null && known && bytes.length === 0, where);
+    return ['preflight 204'];
+  }
   if (status >= 400) {
     assert.match(type, /^application\/problem\+json/, where);
     if (method === 'HEAD') return [];
@@ -166,7 +182,9 @@ function exchange(url: string, text: string): Promise<Buffer> {
 function parseAnswer(received: Buffer): Answer {
   const end = received.indexOf('\r\n\r\n');
   const [statusLine = '', ...fields] = received.subarray(0, end).toString('latin1').split('\r\n');
-  const headers = new Headers(fields.map((field): [string, string] => field.split(/: */, 2) as [string, string]));
+  const headers = new Headers(
+    fields.map((field): [string, string] => /^([^:]*): *(.*)$/.exec(field)!.slice(1) as [string, string]),
+  );
   const bytes = new Uint8Array(received.subarray(end + 4));
   return { status: Number(statusLine.split(' ')[1]), headers, bytes, json: jsonOf(bytes) };
 }
