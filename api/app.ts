@@ -5,7 +5,7 @@ import { sha256 } from '../ledger/hash.ts';
 import { readBody } from './body.ts';
 import { chainHeaders } from './chain-headers.ts';
 import { admitOrigin, answerPreflight, isPreflight } from './cors.ts';
-import { Gate } from './gate.ts';
+import type { Gate } from './gate.ts';
 import type { ApiOptions } from './index.ts';
 import type { ServerLimits } from './limits.ts';
 import type { OpenRequests } from './open-requests.ts';
@@ -13,11 +13,20 @@ import { PROBLEMS, Problem, problemBody } from './problems.ts';
 import type { ApiContext, Route, RouteAnswer } from './route.ts';
 import { routes } from './routes/index.ts';
 
+/** What all requests share. */
+export interface Gates {
+  /** Transactions that requests wait for. */
+  readonly waiting: Gate;
+  /** Bytes of bodies that are being read or in work. */
+  readonly bodies: Gate;
+}
+
 /** The route table behind Koa: validation before the handlers, headers and problems after them. */
 export function createApp(
   { node, application, verifyPage, log, origins = [] }: ApiOptions,
   limits: ServerLimits,
   open: OpenRequests,
+  { waiting, bodies }: Gates,
 ): Koa {
   // H04: nothing here depends on Host or X-Forwarded-*.
   const app = new Koa({ proxy: false });
@@ -36,22 +45,22 @@ export function createApp(
       await next();
     } catch (error) {
       answerProblem(ctx, error, log);
+      if (error instanceof Problem && error.code === 'busy') open.refused++;
     }
   });
   const router = new Router({ strict: true, sensitive: true });
   const context: ApiContext = {
     node,
     application,
-    waiting: new Gate('waits for transactions', limits.waitingMax),
+    waiting,
     verifyPage,
   };
-  const room = new Gate('bytes of bodies', limits.bodiesBytesMax);
   for (const route of routes) {
     router[route.method === 'GET' ? 'get' : 'post'](route.path, async (ctx) => {
       if (open.size > limits.requestsMax) throw new Problem('busy', `${limits.requestsMax} requests are open`);
       const params = read('path', route.params, Object.entries(ctx.params as Record<string, string>));
       const query = read('query', route.query, new URLSearchParams(ctx.querystring));
-      const body = await readBody(ctx.req, route.body?.bytesMax ?? 0, room);
+      const body = await readBody(ctx.req, route.body?.bytesMax ?? 0, bodies);
       try {
         const answer = await route.handle(context, {
           params,

@@ -1,8 +1,10 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import type { Application } from '../ledger/application.ts';
 import { createApp } from './app.ts';
 import { answerUnreadable } from './client-errors.ts';
+import { Gate } from './gate.ts';
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
 import type { NodePort, VerifyPage } from './ports.ts';
@@ -21,8 +23,20 @@ export interface ApiOptions {
   readonly limits?: Partial<ServerLimits>;
 }
 
+/** What the server holds at this moment, and what it has refused since its start because it held too much. */
+export interface ApiCounts {
+  readonly connections: number;
+  readonly requests: number;
+  /** Transactions that requests wait for. */
+  readonly waits: number;
+  readonly bodyBytes: number;
+  readonly connectionsRefused: number;
+  readonly requestsRefused: number;
+}
+
 export interface Api {
   readonly url: string;
+  counts(): Promise<ApiCounts>;
   /** Takes no more requests, wakes those that wait, and lets answers in work finish for a moment. */
   close(): Promise<void>;
 }
@@ -31,7 +45,11 @@ export interface Api {
 export async function startApi(options: ApiOptions): Promise<Api> {
   const limits = { ...SERVER_LIMITS, ...options.limits };
   const open = new OpenRequests();
-  const handle = createApp(options, limits, open).callback();
+  const gates = {
+    waiting: new Gate('waits for transactions', limits.waitingMax),
+    bodies: new Gate('bytes of bodies', limits.bodiesBytesMax),
+  };
+  const handle = createApp(options, limits, open, gates).callback();
   const server = createServer({
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
@@ -43,6 +61,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   });
   server.maxConnections = limits.connectionsMax;
   server.timeout = limits.idleMs;
+  let connectionsRefused = 0;
+  server.on('drop', () => void connectionsRefused++);
   // An unknown Expect is ignored, as RFC 9110 allows.
   for (const event of ['request', 'checkExpectation']) {
     server.on(event, (request, response) => {
@@ -58,6 +78,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { address, family, port } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    counts: async () => ({
+      connections: await promisify<number>(server.getConnections.bind(server))(),
+      requests: open.size,
+      waits: gates.waiting.held,
+      bodyBytes: gates.bodies.held,
+      connectionsRefused,
+      requestsRefused: open.refused,
+    }),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await open.close(limits.closeGraceMs);

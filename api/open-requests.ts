@@ -5,6 +5,8 @@ import type { Duplex } from 'node:stream';
 export class OpenRequests {
   readonly #open = new Map<ServerResponse, AbortController>();
   #closing: (() => void) | undefined;
+  /** How many were answered `busy` so far. */
+  refused = 0;
 
   get size(): number {
     return this.#open.size;

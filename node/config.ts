@@ -43,6 +43,13 @@ const fileSchema = z.strictObject({
       origins: z.array(origin).default([]),
     })
     .prefault({}),
+  /** Where metrics are served; nowhere without this section. */
+  metrics: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: z.int().min(0).max(65_535).default(7_900),
+    })
+    .optional(),
   ledger: z
     .strictObject({
       /** Keeps the state provable at every height from now on. */
@@ -76,6 +83,8 @@ export interface ConfigOverrides {
   readonly apiHost?: string;
   readonly apiPort?: number;
   readonly apiOrigins?: readonly string[];
+  readonly metricsHost?: string;
+  readonly metricsPort?: number;
   readonly logLevel?: string;
   readonly verifyThreads?: number;
   readonly archive?: boolean;
@@ -144,12 +153,22 @@ function merge(config: NodeConfig, overrides: ConfigOverrides): unknown {
       port: overrides.apiPort ?? config.api.port,
       origins: overrides.apiOrigins ?? config.api.origins,
     },
+    metrics: mergeMetrics(config.metrics, overrides),
     observer: overrides.observer ?? config.observer,
     ledger: { archive: overrides.archive ?? config.ledger.archive },
     recovery: { accept: overrides.acceptRecovery ?? config.recovery.accept },
     log: { level: overrides.logLevel ?? config.log.level },
     threads: { verify: overrides.verifyThreads ?? config.threads.verify },
   };
+}
+
+/** H09: any of the two says that metrics are to be served, by default on this machine only. */
+function mergeMetrics(
+  metrics: NodeConfig['metrics'],
+  { metricsHost = metrics?.host, metricsPort = metrics?.port }: ConfigOverrides,
+): unknown {
+  if (metrics === undefined && metricsHost === undefined && metricsPort === undefined) return undefined;
+  return { host: metricsHost, port: metricsPort };
 }
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
@@ -165,6 +184,8 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): ConfigOverrides {
     apiHost: environment.QUORATE_API_HOST,
     apiPort: number(environment.QUORATE_API_PORT),
     apiOrigins: list(environment.QUORATE_API_ORIGINS),
+    metricsHost: environment.QUORATE_METRICS_HOST,
+    metricsPort: number(environment.QUORATE_METRICS_PORT),
     logLevel: environment.QUORATE_LOG_LEVEL,
     verifyThreads: number(environment.QUORATE_VERIFY_THREADS),
     archive: flag(environment.QUORATE_ARCHIVE),

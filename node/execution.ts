@@ -43,6 +43,8 @@ export class Execution {
   /** Newest height that is executed and certified here. */
   finalHeight: number;
   #skipsBlocks: boolean;
+  /** Since the start; transactions are those with a receipt. */
+  readonly counters = { blocks: 0, transactions: 0 };
   /** Up to where the low mark is in the journal. */
   #durable = 0;
 
@@ -72,6 +74,8 @@ export class Execution {
     if (senders !== undefined) intake.senders.apply(senders);
     let transactions = 0;
     for (const outcome of outcomes) if (outcome !== 2) transactions++;
+    this.counters.blocks++;
+    this.counters.transactions += transactions;
     for (const key of keys) recent.add(key);
     pool.executed(height, keys);
     // Whoever waits hears of execution before finality, which the core may find in the same step.

@@ -17,6 +17,8 @@ import { installFastHashing } from './hashing.ts';
 import { JournalError } from './journal/error.ts';
 import { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 import { startLedger } from './ledger/client.ts';
+import { DataFolder } from './metrics/data-folder.ts';
+import { startMetrics } from './metrics/server.ts';
 import { createNodePort } from './node-port.ts';
 import { openPendingLog } from './pending-log.ts';
 import type { Membership } from './ports.ts';
@@ -43,6 +45,8 @@ export interface NodeOptions {
 
 export interface RunningNode {
   readonly url: string;
+  /** Where `/metrics` is, if it is served. */
+  readonly metricsUrl: string | undefined;
   readonly name: string;
   /** In the set at the start; undefined for a node without a vote. */
   readonly index: number | undefined;
@@ -51,7 +55,7 @@ export interface RunningNode {
   close(): Promise<void>;
 }
 
-export type StartErrorCode = 'GENESIS' | 'NOT_A_VALIDATOR' | 'PEER_KEY' | 'APPLICATION';
+export type StartErrorCode = 'GENESIS' | 'NOT_A_VALIDATOR' | 'PEER_KEY' | 'APPLICATION' | 'LISTEN';
 
 /** Why a node does not start: the files it is given do not fit together. */
 export class StartError extends Error {
@@ -153,17 +157,31 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const info = { name, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
     const node = createNodePort(info, running, ledger, network);
     closing.push(() => node.close());
-    const { host, port, origins } = config.api;
     const verifyPage = await readVerifyPage(log);
-    const api = await startApi({ node, application: quorateApplication, verifyPage, host, port, origins, log });
+    const api = await listening('api', config.api, (at) =>
+      startApi({ node, application: quorateApplication, verifyPage, ...at, log }),
+    );
     closing.push(() => api.close());
+    const data = new DataFolder(config.data, () => performance.now());
+    const source = { node, validator: running, data, api: () => api.counts() };
+    const metrics =
+      config.metrics && (await listening('metrics', config.metrics, (at) => startMetrics({ ...at, source, log })));
+    closing.push(() => metrics?.close());
     running.start();
     log.info(
-      { name, index: self, url: api.url, height: opened.head.height, genesis: toHex(genesis.id) },
+      {
+        name,
+        index: self,
+        url: api.url,
+        metrics: metrics?.url,
+        height: opened.head.height,
+        genesis: toHex(genesis.id),
+      },
       self === undefined ? 'node started without a vote' : 'validator started',
     );
     return {
       url: api.url,
+      metricsUrl: metrics?.url,
       name,
       index: self,
       p2pAddresses: network.addresses(),
@@ -174,6 +192,27 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     // What closing says matters less than why the node did not start.
     await closeAll().catch((second: unknown) => log.warn({ err: second }, 'not closed in good order'));
     throw error;
+  }
+}
+
+/** Starts what listens, and says in which section of the configuration the address stands that it can't have. */
+async function listening<A extends { readonly host: string; readonly port: number }, T>(
+  section: string,
+  at: A,
+  start: (at: A) => Promise<T>,
+): Promise<T> {
+  try {
+    return await start(at);
+  } catch (cause) {
+    const { message } = cause as Error;
+    const place = `${at.host}:${at.port}`;
+    throw new StartError(
+      'LISTEN',
+      `[${section}] can't be served at ${place}: ${message}. Choose another host or port`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -231,6 +231,10 @@ export class Validator {
     return this.#catchUp.counters;
   }
 
+  get executed(): Execution['counters'] {
+    return this.#execution.counters;
+  }
+
   /** Newest height that is executed and certified here. */
   get finalHeight(): number {
     return this.#execution.finalHeight;

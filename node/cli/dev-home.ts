@@ -80,8 +80,8 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
     throw new CliError(EXIT.usage, 'USAGE', `--nodes ${count}: expected 1 to ${NAMES.length}`);
   await mkdir(home, { recursive: true, mode: 0o700 });
   const names = NAMES.slice(0, count);
-  const ports = await freePorts(port === 0 ? 2 * count : count);
-  const apiPorts = names.map((_, i) => (port === 0 ? ports[count + i]! : port + i));
+  const ports = await freePorts(port === 0 ? 3 * count : 2 * count);
+  const apiPorts = names.map((_, i) => (port === 0 ? ports[2 * count + i]! : port + i));
   const chain = 'quorate-dev';
   const members = await Promise.all(names.map((name) => makeKeys(join(home, name), name)));
   const created = createGenesis(
@@ -114,7 +114,10 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
   // One reachable address is enough: the others are found over gossip.
   const bootstrap = `/ip4/127.0.0.1/tcp/${ports[0]}/p2p/${peerIdOf(members[0]!.validator.peerKey)}`;
   for (const [i, name] of names.entries()) {
-    await writeFile(join(home, name, 'node.toml'), nodeToml(ports[i]!, i === 0 ? [] : [bootstrap], apiPorts[i]!));
+    await writeFile(
+      join(home, name, 'node.toml'),
+      nodeToml(ports[i]!, i === 0 ? [] : [bootstrap], apiPorts[i]!, ports[count + i]!),
+    );
   }
   // Last: a home without a genesis file is no home yet.
   await writeFile(genesisFile, created.genesis.text);
@@ -131,7 +134,7 @@ async function makeKeys(directory: string, name: string) {
   return { consensus, validator: { name, organisation: name, key: consensus.publicKey, peerKey: peer.publicKey } };
 }
 
-function nodeToml(p2pPort: number, bootstrap: readonly string[], apiPort: number): string {
+function nodeToml(p2pPort: number, bootstrap: readonly string[], apiPort: number, metricsPort: number): string {
   return `# A validator of a development network, made by quorate dev.
 genesis = "../genesis.json"
 data = "data"
@@ -147,6 +150,10 @@ bootstrap = ${JSON.stringify(bootstrap)}
 [api]
 host = "127.0.0.1"
 port = ${apiPort}
+
+[metrics]
+host = "127.0.0.1"
+port = ${metricsPort}
 `;
 }
 

@@ -14,6 +14,8 @@ export interface Running {
   logFrom: number;
   /** Once it answers. */
   url: string;
+  /** Where it serves metrics, if it does. */
+  metrics: string | undefined;
   /** What its chain calls it. */
   name: string;
 }
@@ -45,8 +47,9 @@ export async function untilAnswers(one: Running, stopping: AbortSignal): Promise
     }
     if (Date.now() > end) throw notStarted(one, `no answer within ${READY_WITHIN_MS / 1_000} s`);
     try {
-      const { url, name } = JSON.parse(readFileSync(readyFileOf(node), 'utf8'));
+      const { url, metrics, name } = JSON.parse(readFileSync(readyFileOf(node), 'utf8'));
       one.url = url;
+      one.metrics = metrics;
       one.name = name;
       return;
     } catch (error) {

@@ -36,6 +36,7 @@ export async function dev(options: DevOptions): Promise<number> {
     child: undefined,
     logFrom: 0,
     url: node.url ?? '',
+    metrics: undefined,
     name: node.name,
   }));
   try {
@@ -106,8 +107,15 @@ async function announce(
   startMs: number,
 ): Promise<void> {
   const set = await newestSet(running);
-  const up = running.filter(isUp).map(({ node, name, url, child }) => {
-    return { name, url, pid: child?.pid ?? 0, config: node.config, member: set.find((one) => one.name === name) };
+  const up = running.filter(isUp).map(({ node, name, url, metrics, child }) => {
+    return {
+      name,
+      url,
+      metrics,
+      pid: child?.pid ?? 0,
+      config: node.config,
+      member: set.find((one) => one.name === name),
+    };
   });
   const validators = up
     .flatMap(({ member, ...one }) =>
@@ -116,9 +124,10 @@ async function announce(
     .sort((a, b) => a.index - b.index);
   const observers = up
     .filter(({ member }) => member === undefined)
-    .map(({ name, url, pid, config }) => ({
+    .map(({ name, url, metrics, pid, config }) => ({
       name: name === 'observer' ? basename(dirname(config)) : name,
       url,
+      metrics,
       pid,
       config,
     }));

@@ -64,6 +64,8 @@ function createProgram(done: (exit: number) => void): Command {
     .option('--api-host <host>', 'address of the REST API')
     .option('--api-port <port>', 'port of the REST API', integer)
     .option('--api-origins <origin...>', 'origins whose web pages may use the REST API')
+    .option('--metrics-host <host>', 'address at which metrics are served')
+    .option('--metrics-port <port>', 'port at which metrics are served', integer)
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option('--verify-threads <n>', 'threads that verify client signatures', integer)
     .option('--archive', 'keep the state provable at every height from now on')

@@ -40,8 +40,8 @@ export async function start({
       process.exit(EXIT.failed);
     },
   });
-  const { name, index, url, p2pAddresses, genesisId } = node;
-  const ready = { name, index, url, addresses: p2pAddresses, genesisId: toHex(genesisId), pid: process.pid };
+  const { name, index, url, metricsUrl: metrics, p2pAddresses, genesisId } = node;
+  const ready = { name, index, url, metrics, addresses: p2pAddresses, genesisId: toHex(genesisId), pid: process.pid };
   if (readyFile !== undefined) {
     writeFileSync(`${readyFile}.new`, `${JSON.stringify(ready)}\n`);
     renameSync(`${readyFile}.new`, readyFile);

@@ -13,6 +13,7 @@ export interface DevValidator {
   readonly name: string;
   readonly index: number;
   readonly url: string;
+  readonly metrics: string;
   readonly pid: number;
   readonly leader: boolean;
   readonly config: string;

@@ -39,7 +39,16 @@ export const IMPORT_TABLE: Readonly<Record<string, Rule>> = {
   },
   'node/': {
     folders: ['node/', 'api/', 'p2p/', 'light/', 'genesis/', 'ledger/'],
-    packages: ['classic-level', 'sodium-native', '@chainsafe/hashtree', 'commander', 'smol-toml', 'zod', 'pino'],
+    packages: [
+      'classic-level',
+      'sodium-native',
+      '@chainsafe/hashtree',
+      'commander',
+      'smol-toml',
+      'zod',
+      'pino',
+      'prom-client',
+    ],
     node: true,
     pure: false,
   },
