@@ -9,9 +9,11 @@ import type { Gate } from './gate.ts';
 import type { ApiOptions } from './index.ts';
 import type { ServerLimits } from './limits.ts';
 import type { OpenRequests } from './open-requests.ts';
+import type { NodePort } from './ports.ts';
 import { PROBLEMS, Problem, problemBody } from './problems.ts';
 import type { ApiContext, Route, RouteAnswer } from './route.ts';
 import { routes } from './routes/index.ts';
+import { withWhatItWaitsFor } from './waits.ts';
 
 /** What all requests share. */
 export interface Gates {
@@ -38,21 +40,23 @@ export function createApp(
       ctx.set({
         'x-content-type-options': 'nosniff',
         'cache-control': 'no-store',
-        ...(open.closing && { connection: 'close' }),
         ...chainHeaders(node),
       });
       refuseOddRequest(ctx.req.rawHeaders.length / 2, limits.headersMax, ctx);
       await next();
     } catch (error) {
-      answerProblem(ctx, error, log);
+      answerProblem(ctx, error, node, log);
       if (error instanceof Problem && error.code === 'busy') open.refused++;
     }
+    // Also if closing began while this was in work: a connection that is kept alive would hold it up.
+    if (open.closing) ctx.set('connection', 'close');
   });
   const router = new Router({ strict: true, sensitive: true });
   const context: ApiContext = {
     node,
     application,
     waiting,
+    isClosing: () => open.closing,
     verifyPage,
   };
   for (const route of routes) {
@@ -136,7 +140,7 @@ function send(ctx: Koa.Context, route: Route, answer: RouteAnswer): void {
 }
 
 /** Our own failure is logged here and named nowhere else: no text, no stack (H14). */
-function answerProblem(ctx: Koa.Context, error: unknown, log: ApiOptions['log']): void {
+function answerProblem(ctx: Koa.Context, error: unknown, node: NodePort, log: ApiOptions['log']): void {
   let problem: Problem;
   if (error instanceof Problem) problem = error;
   else if (isHttpError(error)) problem = malformed('path', 'it or a header can not be read');
@@ -148,7 +152,7 @@ function answerProblem(ctx: Koa.Context, error: unknown, log: ApiOptions['log'])
   ctx.status = PROBLEMS[code].status;
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter));
   ctx.set('content-type', 'application/problem+json; charset=utf-8');
-  ctx.body = JSON.stringify(problemBody(code, message));
+  ctx.body = JSON.stringify(problemBody(code, withWhatItWaitsFor(code, message, node)));
   // What is left of an oversized or unread body must not be taken for the next request.
   if (!ctx.req.complete) ctx.set('connection', 'close');
 }

@@ -163,14 +163,16 @@ export const PROBLEMS = {
     title: 'This node is catching up',
     retry: 'elsewhere',
     retryAfter: 1,
-    description: 'The node starts or is behind its peers and admits nothing until it is up to date.',
+    description:
+      'The node starts or is behind its peers and admits nothing until it is up to date; `detail` says what it waits for, as /v1/consensus/why does.',
   },
   'no-quorum': {
     status: 503,
     title: 'This node sees no quorum',
     retry: 'elsewhere',
     retryAfter: 1,
-    description: 'Too few validators are connected to this node to order anything.',
+    description:
+      'Too few validators are connected to this node to order anything; `detail` says who lacks, as /v1/consensus/why does.',
   },
   draining: {
     status: 503,

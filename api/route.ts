@@ -11,6 +11,8 @@ export interface ApiContext {
   readonly application: Application;
   /** Transactions that requests wait for; entered before anything else is done, so that a refusal has no effect. */
   readonly waiting: Gate;
+  /** The server takes no more and is about to stop. */
+  isClosing(): boolean;
   readonly verifyPage: VerifyPage | undefined;
 }
 

@@ -43,7 +43,9 @@ export class AccountLimits {
     const tokens = bucket === undefined ? burst : tokensAt({ ...bucket, perSecond, burst }, now);
     if (tokens >= ahead + 1) return undefined;
     const detail = `at most ${perSecond} transactions of this account a second and ${burst} at once, ${Math.floor(tokens)} are left`;
-    return { code: 'too-fast', detail, retryAfter: 1 };
+    // When there is room for it and those ahead, or for as many of them as there ever is at once.
+    const seconds = (Math.min(ahead + 1, burst) - tokens) / perSecond;
+    return { code: 'too-fast', detail, retryAfter: Math.max(1, Math.ceil(seconds)) };
   }
 
   /** One was admitted. */

@@ -6,11 +6,12 @@ import { signedReplyCodec } from '../../ledger/reply.ts';
 import { decodeTransaction, unpackTransactions } from '../../ledger/transaction.ts';
 import { BATCH_MAX, BODY_BYTES_MAX, SINGLE_BODY_BYTES_MAX, WAIT_DEFAULT_MS, WAIT_MAX_MS } from '../limits.ts';
 import type { NodePort, SubmitOutcome, TransactionStatus, Wait } from '../ports.ts';
-import { Problem, type ProblemCode, problemBody } from '../problems.ts';
+import { PROBLEMS, Problem, type ProblemCode, problemBody } from '../problems.ts';
 import { type ApiContext, integer, none, type RouteRequest, route } from '../route.ts';
 import { batchResults, bundle, hexBytes, named, transactionStatus } from '../schemas.ts';
 import { parseStrictJson } from '../strict-json.ts';
 import { statusJson } from '../views.ts';
+import { withWhatItWaitsFor } from '../waits.ts';
 
 const waitQuery = z.strictObject({
   wait: z
@@ -73,7 +74,7 @@ export const submitRoute = route({
     const { node, application } = context;
     const bytes = isBytes(request) ? request.body : parse(singleBody, request.body).transaction;
     return waiting(context, 1, request.query, async () => {
-      const [outcome] = await node.submit([bytes]);
+      const [outcome] = await submit(context, [bytes]);
       if (outcome === undefined) throw new Error('the node gave no outcome');
       if (outcome.kind === 'refused') throw new Problem(outcome.code, outcome.detail, outcome.retryAfter);
       const status = await statusOf(node, outcome.id, request);
@@ -110,7 +111,7 @@ export const submitBatchRoute = route({
     const { wait } = request.query;
     const transactions = isBytes(request) ? unpack(request.body) : parse(batchBody, request.body).transactions;
     return waiting(context, transactions.length, request.query, async () => {
-      const outcomes = await node.submit(transactions);
+      const outcomes = await submit(context, transactions);
       const statuses =
         wait === 'none' ? [] : await Promise.all(outcomes.map((one) => outcomeStatus(node, one, request)));
       const pending = outcomes.some(({ kind }, i) => {
@@ -120,7 +121,7 @@ export const submitBatchRoute = route({
       const retryAfter = Math.max(0, ...outcomes.map((one) => (one.kind === 'refused' ? (one.retryAfter ?? 0) : 0)));
       return {
         status: pending ? 202 : 200,
-        body: { results: outcomes.map((outcome, i) => resultJson(outcome, statuses[i])) },
+        body: { results: explained(outcomes, node).map((outcome, i) => resultJson(outcome, statuses[i])) },
         ...(retryAfter > 0 && { headers: { 'retry-after': String(retryAfter) } }),
       };
     });
@@ -217,6 +218,27 @@ async function noProof(node: NodePort, id: Uint8Array): Promise<Problem> {
     return new Problem('not-found', `there is nothing to prove: transaction ${toHex(id)} is ${status} here`);
   }
   return new Problem('not-final', `transaction ${toHex(id)} is ${status}`);
+}
+
+/** What comes while the server closes would be held by a node that is gone in a moment. */
+async function submit(context: ApiContext, transactions: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]> {
+  if (!context.isClosing()) return context.node.submit(transactions);
+  const { retryAfter } = PROBLEMS.draining;
+  return transactions.map(() => {
+    return { kind: 'refused', id: undefined, code: 'draining', detail: 'this node is stopping', retryAfter };
+  });
+}
+
+/** A batch is refused for one reason, so that the node is asked for its sentence once. */
+function explained(outcomes: readonly SubmitOutcome[], node: NodePort): readonly SubmitOutcome[] {
+  const details = new Map<string, string>();
+  return outcomes.map((outcome) => {
+    if (outcome.kind !== 'refused') return outcome;
+    const { code, detail } = outcome;
+    const known = details.get(`${code} ${detail}`) ?? withWhatItWaitsFor(code, detail, node);
+    details.set(`${code} ${detail}`, known);
+    return { ...outcome, detail: known };
+  });
 }
 
 /** Runs `work` while its waits are counted; refuses before it begins if too many wait already. */

@@ -231,7 +231,7 @@ describe('reads over REST', () => {
     assert.deepEqual([status, json.code], [503, 'syncing']);
     assert.match(
       json.detail as string,
-      /^mode observing: executed \d+, no validator has said yet that nothing is newer$/,
+      /^mode observing: executed \d+, no validator has said yet that nothing is newer\. .* \(\/v1\/consensus\/why\)$/,
     );
     api.node.connected = 0;
     assert.equal(await code('/readyz'), 'no-quorum');

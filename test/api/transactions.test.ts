@@ -139,7 +139,9 @@ describe('transactions over REST', () => {
     for (const code of [...others, 'overloaded', 'too-many-pending', 'too-fast'] as const) {
       api.node.refusal = { kind: 'refused', id: one.id, code, detail: 'because', retryAfter: 3 };
       const { status, headers, json } = await api.call('/v1/transactions', postBytes(one.bytes));
-      assert.deepEqual([status, json.code, json.detail], [PROBLEMS[code].status, code, 'because']);
+      const { sentence } = api.node.why();
+      const detail = code === 'syncing' ? `because. ${sentence} (/v1/consensus/why)` : 'because';
+      assert.deepEqual([status, json.code, json.detail], [PROBLEMS[code].status, code, detail]);
       assert.equal(headers.get('retry-after'), '3');
       const batch = await api.call('/v1/transactions/batch', postBytes(packTransactions([one.bytes])));
       const [result] = batch.json.results as { id: string; error: { code: string } }[];

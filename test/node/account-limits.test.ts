@@ -42,6 +42,21 @@ describe('T9: limits of an account', () => {
     assert.equal(admitted(sender('ben', 10, 25), 100, 60_000), 25, 'another account has its own');
   });
 
+  it('say when there will be room: whoever comes back then, alone, is admitted', () => {
+    const { limits, admitted } = setUp();
+    const slow = sender('slow', 1, 30);
+    assert.equal(admitted(slow, 30, 0), 30);
+    for (const ahead of [0, 4, 29]) {
+      const { retryAfter } = limits.rateProblem(slow, ahead, 400)!;
+      assert.equal(retryAfter, ahead + 1);
+      assert.equal(limits.rateProblem(slow, ahead, 400 + 1_000 * retryAfter), undefined);
+    }
+    assert.equal(limits.rateProblem(slow, 500, 400)!.retryAfter, 30, 'all there ever is at once');
+    const fast = sender('fast', 1_000, 10);
+    assert.equal(admitted(fast, 10, 0), 10);
+    assert.equal(limits.rateProblem(fast, 0, 0)!.retryAfter, 1, 'no less than a second, which is what the header has');
+  });
+
   it('count those ahead, and name what there is and what may be', () => {
     const { limits } = setUp((account) => (account === 'ann' ? 7 : 0));
     const ann = sender('ann', 1, 3, 9);

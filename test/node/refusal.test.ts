@@ -16,6 +16,14 @@ it('T9, R6: who asks what others hold of its signatures takes transactions, and 
   }
 });
 
+it('says when to come back: in a moment, or later where hundreds of blocks lack', () => {
+  assert.equal(refusalOf(state('behind', FOLLOW_BLOCKS_MAX), 3)?.retryAfter, 1);
+  assert.equal(refusalOf(state('behind', FOLLOW_BLOCKS_MAX + 1), 3)?.retryAfter, 10);
+  assert.equal(refusalOf(state('observing', FOLLOW_BLOCKS_MAX + 1), 3)?.retryAfter, 10);
+  assert.equal(refusalOf(state('active'), 2)?.retryAfter, 1);
+  assert.equal(refusalOf(state('halted'), 3)?.retryAfter, 60);
+});
+
 it('takes none that nobody would take from it, nor far behind, nor halted', () => {
   for (const mode of ['active', 'starting', 'doubt'] as const)
     assert.equal(refusalOf(state(mode), 2)?.code, 'no-quorum', mode);
