@@ -325,8 +325,9 @@ describe('limits of the server', () => {
   });
 
   it('H05: a connection on which nothing moves is closed, and nothing waits for it any more', async () => {
-    await withLimits({ idleMs: 30 }, async (api) => {
-      await api.call('/v1/transactions', postBytes(one.bytes));
+    // Long enough for a request to arrive on a machine that has other things to do.
+    await withLimits({ idleMs: 300 }, async (api) => {
+      await api.node.submit([one.bytes]);
       const waits = api.call(`/v1/transactions/${toHex(one.id)}?wait=final`);
       await api.node.waitingBegins;
       await assert.rejects(waits);

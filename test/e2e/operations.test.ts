@@ -8,7 +8,7 @@ import { routes } from '../../api/routes/index.ts';
 import { fromHex, utf8Encode } from '../../ledger/bytes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
-import { readKeyFile } from '../../node/key-file.ts';
+import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { NO_ID } from '../support/api-requests.ts';
 import { endProcess, makeNode } from '../support/dev-nodes.ts';
 import {
