@@ -57,6 +57,7 @@ export function createApp(
     application,
     waiting,
     isClosing: () => open.closing,
+    dryRuns: new Gate('dry-runs', limits.dryRunsMax),
     verifyPage,
   };
   for (const route of routes) {

@@ -16,6 +16,8 @@ export interface ServerLimits {
   readonly requestsMax: number;
   /** Transactions that long-polls wait for; a batch waits for each of its own. Below what the node itself can hold. */
   readonly waitingMax: number;
+  /** Dry-runs in work: each costs the ledger's time, and no fee. */
+  readonly dryRunsMax: number;
   /** Bytes of bodies being read or in work, all requests together. */
   readonly bodiesBytesMax: number;
   readonly headerBytesMax: number;
@@ -36,6 +38,7 @@ export const SERVER_LIMITS: ServerLimits = {
   connectionsMax: 2_000,
   requestsMax: 5_000,
   waitingMax: 40_000,
+  dryRunsMax: 4,
   bodiesBytesMax: 256 * 1024 * 1024,
   headerBytesMax: 16 * 1024,
   headersMax: 100,

@@ -16,6 +16,11 @@ export interface NodePort {
    * when the outcome is decided: signatures are verified, and what was accepted is kept and forwarded.
    */
   submit(transactions: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]>;
+  /**
+   * What executing a transaction (canonical bytes) now would give, or why it would not be admitted. Nothing is kept or sent,
+   * and its signature is not looked at.
+   */
+  dryRun(transaction: Uint8Array): Promise<DryRunOutcome>;
   /** What is known of a transaction; waits until `until` is reached or the time is over. Never rejects on time-out. */
   transaction(id: Uint8Array, until: Wait, timeoutMs: number, signal: AbortSignal): Promise<TransactionStatus>;
   /**
@@ -71,6 +76,18 @@ export type SubmitOutcome =
       /** Seconds after which trying again makes sense; for what another moment changes. */
       readonly retryAfter?: number;
     };
+
+export type DryRunOutcome =
+  | {
+      readonly kind: 'ran';
+      /** Of the newest executed block, on whose state it ran. */
+      readonly height: number;
+      /** Block time in ms that it ran at. */
+      readonly time: number;
+      /** Undefined: its id has a receipt already, so that it would be passed over. */
+      readonly receipt: Receipt | undefined;
+    }
+  | Extract<SubmitOutcome, { kind: 'refused' }>;
 
 export type RefusalCode =
   | 'malformed'

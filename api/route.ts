@@ -13,6 +13,7 @@ export interface ApiContext {
   readonly waiting: Gate;
   /** The server takes no more and is about to stop. */
   isClosing(): boolean;
+  readonly dryRuns: Gate;
   readonly verifyPage: VerifyPage | undefined;
 }
 

@@ -107,6 +107,14 @@ export const batchResults = named(
     ),
   }),
 );
+export const dryRun = named(
+  'DryRun',
+  z.strictObject({
+    height: count.meta({ description: 'Of the newest executed block, on whose state it ran' }),
+    time: ms.meta({ description: 'Block time that it ran at' }),
+    receipt: receipt.optional().meta({ description: 'Absent: the id has a receipt already, and would be passed over' }),
+  }),
+);
 export const encoded = named('EncodedTransaction', z.strictObject({ body: anyHex, signBytes: anyHex, id: hash }));
 
 const blockHeader = named('BlockHeader', z.strictObject({ hash, final: z.boolean(), header }));

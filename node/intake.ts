@@ -14,6 +14,8 @@ import { type Sender, Senders } from './senders.ts';
 import { packChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
+type Refused = Extract<SubmitOutcome, { kind: 'refused' }>;
+
 export interface IntakeContext {
   readonly genesisId: Uint8Array;
   readonly application: Application;
@@ -104,7 +106,7 @@ export class Intake {
     for (const { at, transaction } of open) {
       if (outcomes[at] !== undefined) continue;
       outcomes[at] =
-        refusal === undefined ? this.#problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
+        refusal === undefined ? this.problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
       if (outcomes[at] !== undefined) continue;
       const sender = this.senders.of(transaction.body.sender)!;
       const before = ahead.get(sender.account) ?? 0;
@@ -133,7 +135,7 @@ export class Intake {
       // The epoch, or who sends, may be another one meanwhile, and others may have taken the room.
       const sender = this.senders.of(transaction.body.sender);
       outcomes[at] =
-        (parameters() === inForce && sender !== undefined ? undefined : this.#problem(transaction)) ??
+        (parameters() === inForce && sender !== undefined ? undefined : this.problem(transaction)) ??
         this.#tooMuch(transaction, sender!, 0, viaNode);
       if (outcomes[at] !== undefined) continue;
       const self = this.#context.self();
@@ -292,7 +294,7 @@ export class Intake {
   }
 
   /** Static validity (N4) and what only the admitting node judges: the sender and the lifetime by chain time. */
-  #problem(transaction: Transaction): SubmitOutcome | undefined {
+  problem(transaction: Transaction): Refused | undefined {
     const { application } = this.#context;
     const { id, body } = transaction;
     const parameters = this.#context.parameters();
@@ -341,10 +343,6 @@ export class Intake {
   }
 }
 
-function refused(
-  id: Uint8Array | undefined,
-  code: RefusalCode,
-  detail: string,
-): Extract<SubmitOutcome, { kind: 'refused' }> {
+function refused(id: Uint8Array | undefined, code: RefusalCode, detail: string): Refused {
   return { kind: 'refused', id, code, detail };
 }

@@ -62,7 +62,7 @@ export function createNodePort(
   };
 
   /** C4: a clock past validUntil is a reason not to take it. It may be on its way with others, and execute. */
-  const outcomeOf = async (outcome: SubmitOutcome, bytes: Uint8Array): Promise<SubmitOutcome> => {
+  const outcomeOf = async <T extends SubmitOutcome>(outcome: T, bytes: Uint8Array): Promise<T> => {
     if (outcome.kind !== 'refused' || outcome.code !== 'expired') return outcome;
     const decoded = decodeTransaction(info.genesisId, bytes);
     if (!decoded.ok) return outcome;
@@ -101,6 +101,15 @@ export function createNodePort(
     async submit(transactions) {
       const outcomes = await validator.intake.fromClient(transactions);
       return Promise.all(outcomes.map((outcome, i) => outcomeOf(outcome, transactions[i]!)));
+    },
+    async dryRun(bytes) {
+      const decoded = decodeTransaction(info.genesisId, bytes);
+      if (!decoded.ok) return { kind: 'refused', id: undefined, code: 'malformed', detail: decoded.problem };
+      const problem = validator.intake.problem(decoded.value);
+      if (problem !== undefined) return outcomeOf(problem, bytes);
+      const timestamp = validator.chainNow();
+      const { height, time, receipt } = await ledger.query('dryRun', { transaction: bytes, timestamp });
+      return { kind: 'ran', height, time, receipt: receipt && decode(receiptCodec, receipt) };
     },
     async transaction(id, until, timeoutMs, signal) {
       if (until === 'none' || timeoutMs <= 0) return statusOf(id);

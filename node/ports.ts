@@ -237,6 +237,20 @@ export interface LedgerQueries {
       readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
     };
   };
+  /**
+   * What these transaction bytes would come to as the only ones of the next block, proposed at `timestamp` (ms): an encoded
+   * receipt, or undefined if their id has one or their time is over. Changes nothing; their signature is not looked at.
+   */
+  dryRun: {
+    args: { transaction: Uint8Array; timestamp: number };
+    result: {
+      /** Of the newest executed block, on whose state it ran. */
+      readonly height: number;
+      /** Block time in ms that it ran at. */
+      readonly time: number;
+      readonly receipt: Uint8Array | undefined;
+    };
+  };
   /** R8: encoded SnapshotAnswer for a peer that has executed up to `above`. May begin to make one. */
   snapshot: { args: { above: number }; result: Uint8Array };
   /** Encoded RowsAnswer. */

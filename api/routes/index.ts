@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts';
 import { withDescriptions } from './about.ts';
 import { blockProofRoute, blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
+import { dryRunRoute } from './dry-run.ts';
 import { encodeRoute } from './encode.ts';
 import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
@@ -13,6 +14,7 @@ export const routes: readonly Route[] = withDescriptions([
   submitRoute,
   submitBatchRoute,
   encodeRoute,
+  dryRunRoute,
   transactionRoute,
   statusOfBytesRoute,
   proofRoute,

@@ -51,7 +51,7 @@ const REFUSALS: readonly ProblemCode[] = [
   'halted',
 ];
 
-const singleBody = named('TransactionBytes', z.strictObject({ transaction: hexBytes }));
+export const singleBody = named('TransactionBytes', z.strictObject({ transaction: hexBytes }));
 const batchBody = named('TransactionsBytes', z.strictObject({ transactions: z.array(hexBytes).min(1).max(BATCH_MAX) }));
 
 export const submitRoute = route({
@@ -289,7 +289,7 @@ function resultJson(outcome: SubmitOutcome, status: TransactionStatus | undefine
   return { id, status: status.status, ...(status.block && { block: { ...status.block } }) };
 }
 
-function isBytes({ contentType }: RouteRequest): boolean {
+export function isBytes({ contentType }: RouteRequest): boolean {
   if (contentType === 'application/octet-stream') return true;
   if (contentType === 'application/json') return false;
   throw new Problem('unsupported-media-type', 'expected application/octet-stream or application/json');
@@ -304,7 +304,12 @@ function unpack(body: Uint8Array): readonly Uint8Array[] {
 
 /** JSON of a body by its schema; throws the problem `malformed` with the place of the first fault. */
 export function parse<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> {
-  const parsed = schema.safeParse(parseStrictJson(body));
+  return parseJson(schema, parseStrictJson(body));
+}
+
+/** `parse` of what is JSON already. */
+export function parseJson<S extends z.ZodType>(schema: S, json: Json): z.output<S> {
+  const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Problem('malformed', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);

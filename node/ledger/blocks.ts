@@ -9,6 +9,7 @@ import {
   transactionsRoot,
 } from '../../ledger/block.ts';
 import { equalBytes } from '../../ledger/bytes.ts';
+import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import type { BatchResult } from '../../ledger/execution.ts';
 import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
@@ -51,6 +52,13 @@ export function putBlock(
   stored.put('blockHash', hash, heightKey(height));
   for (const [index, id] of ids.entries()) stored.put('transaction', id, encode(placeCodec, { height, index }));
   stored.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
+}
+
+/** That of the newest certified block at or below a height. */
+export async function newestCertificate(store: Store, height: number): Promise<Certificate | undefined> {
+  const range = { to: heightKey(height + 1), limit: 1, reverse: true };
+  for await (const { value } of store.range('certificate', range)) return decode(certificateCodec, value);
+  return undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Batch, batchCodec, blockHash, blockTime, type Header } from '../../ledger/block.ts';
+import { type Batch, batchCodec, blockHash, type Header } from '../../ledger/block.ts';
 import { type Handoff, handoffCodec } from '../../ledger/bundle.ts';
 import { equalBytes } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
@@ -40,11 +40,13 @@ import {
   headerOf,
   NO_MARK,
   newestBlocks,
+  newestCertificate,
   putBlock,
   putGenesis,
   uncertifiedHead,
 } from './blocks.ts';
 import { chainDifference, headDifference, headerDifference, headOf, isHead } from './difference.ts';
+import { type Basis, dryRun, inputOf } from './dry-run.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
 import { putHandoff, putRecovery, setAfter, writeHandoffs } from './handoffs.ts';
@@ -115,7 +117,7 @@ export class Ledger implements LedgerPort {
     this.#history = historyOf(this.#head.height + 1, (level, index) => this.#historyNode(level, index));
     this.#checkRoots();
     await this.#keepHistory();
-    const certificate = await this.#newestCertificate();
+    const certificate = await newestCertificate(this.#store, this.#head.height);
     this.#finalHeight = certificate?.checkpoint.height ?? 0;
     this.#attach();
     return this.#opened(certificate, await this.#restoreBlocks(), mark);
@@ -245,7 +247,14 @@ export class Ledger implements LedgerPort {
   draftRecovery(draft: RecoveryDraft): Promise<RecoveryFile> {
     return this.#inOrder(async () => {
       const [store, state, history, epochs, head] = [this.#store, this.#state, this.#history, this.#epochs, this.#head];
-      const newest = { store, state, history, epochs, head, certificate: await this.#newestCertificate() };
+      const newest = {
+        store,
+        state,
+        history,
+        epochs,
+        head,
+        certificate: await newestCertificate(this.#store, this.#head.height),
+      };
       return draftRecovery({ ...newest, genesisId: this.#options.genesis.id }, draft);
     });
   }
@@ -273,6 +282,8 @@ export class Ledger implements LedgerPort {
       }
       case 'stateRows':
         return this.#stateRows(args as LedgerQueries['stateRows']['args']);
+      case 'dryRun':
+        return this.#inOrder(async () => dryRun(this.#basis(), args as LedgerQueries['dryRun']['args']));
       default:
         return this.#query.answer(name, args as LedgerQueries[Q]['args']);
     }
@@ -353,7 +364,7 @@ export class Ledger implements LedgerPort {
     const offered = await served.offer(above, this.#head.timestamp);
     if (offered !== undefined || this.#finalHeight <= above) return offered ?? NO_SNAPSHOT;
     await this.#inOrder(async () => {
-      const certificate = await this.#newestCertificate();
+      const certificate = await newestCertificate(this.#store, this.#head.height);
       if (certificate === undefined || !this.#state.has(certificate.checkpoint.height)) return;
       const count = certificate.checkpoint.height + 1;
       const { peaks } = historyOf(count, (level, index) => this.#historyNode(level, index));
@@ -389,22 +400,10 @@ export class Ledger implements LedgerPort {
     check: (head: Head, header: Header) => void,
     recovered?: Handoff,
   ): Promise<Executed> {
-    const { application, genesis } = this.#options;
-    const before = this.#epochs;
     const result =
       recovered !== undefined
-        ? recoveredResult(recovered, this.#state, genesis.id)
-        : executeBatch({
-            application,
-            parameters: before.current.parameters,
-            idHorizonMs: before.idHorizonAt(blockTime(batch, this.#head.timestamp)),
-            genesisId: genesis.id,
-            state: this.#state,
-            parentTimestamp: this.#head.timestamp,
-            batch,
-            transactions,
-            executedBefore: (id) => this.#ids.has(id),
-          });
+        ? recoveredResult(recovered, this.#state, this.#options.genesis.id)
+        : executeBatch(inputOf(this.#basis(), batch, transactions));
     const ids = result.executed.map(({ id }) => id);
     const header = headerOf(batch.height, this.#head.blockHash, result);
     const hash = blockHash(header);
@@ -412,7 +411,7 @@ export class Ledger implements LedgerPort {
     const stateRoot = this.#state.prepare(result.changes, stored);
     const { next, nodes } = appendHistory(this.#history, hash);
     for (const { level, index, hash: node } of nodes) stored.put('history', historyKey(level, index), node);
-    const epochs = before.after(result.changes, this.#state);
+    const epochs = this.#epochs.after(result.changes, this.#state);
     const head: Head = {
       height: batch.height,
       blockHash: hash,
@@ -434,6 +433,10 @@ export class Ledger implements LedgerPort {
     const outcomes = Uint8Array.from(result.outcomes, (outcome) => OUTCOMES[outcome]);
     const senders = await changedSenders(result.changes, this.#store, this.#base.rows, this.#state);
     return { ...head, outcomes, senders, membership: changesMembership(result.changes) };
+  }
+
+  #basis(): Basis {
+    return { ...this.#options, head: this.#head, state: this.#state, epochs: this.#epochs, ids: this.#ids };
   }
 
   async #writeGenesis(changes: readonly StateChange[]): Promise<void> {
@@ -475,12 +478,6 @@ export class Ledger implements LedgerPort {
 
   #damaged(what: string): LedgerError {
     return new LedgerError('STATE_DAMAGED', `database ${this.#options.directory}: ${what}`);
-  }
-
-  async #newestCertificate(): Promise<Certificate | undefined> {
-    const range = { to: heightKey(this.#head.height + 1), limit: 1, reverse: true };
-    for await (const { value } of this.#store.range('certificate', range)) return decode(certificateCodec, value);
-    return undefined;
   }
 
   /** Fills the ids within the horizon; returns the heads above the newest certificate. */

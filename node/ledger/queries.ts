@@ -90,6 +90,7 @@ export class LedgerQuery {
       case 'snapshot':
       case 'snapshotRows':
       case 'stateRows':
+      case 'dryRun':
         throw new Error(`${name} is answered by the ledger itself`);
     }
   }

@@ -178,8 +178,10 @@ async function everyAnswer(api: TestApi): Promise<void> {
     ['records', {}],
   ] as const) {
     const calls = [{ module, action: 'register', args }];
-    await api.call('/v1/transactions/encode', postJson({ ...describedTransaction(a), calls }));
+    for (const path of ['encode', 'dry-run'])
+      await api.call(`/v1/transactions/${path}`, postJson({ ...describedTransaction(a), calls }));
   }
+  await api.call('/v1/transactions/dry-run', postJson(describedTransaction(a)));
   for (const { bytes } of [chain.blocks[1]!.transactions[2]!, freshTransaction(9)])
     await api.call('/v1/transactions/status?signed=true', postBytes(bytes));
   api.node.young = true;
@@ -194,10 +196,15 @@ async function everyAnswer(api: TestApi): Promise<void> {
   api.node.mode = 'active';
   api.node.connected = 1;
   await api.call('/readyz');
-  for (const code of problemsOf(routes.find(({ name }) => name === 'submitTransaction')!)) {
-    if (!isRefusal(code)) continue;
-    api.node.refusal = { kind: 'refused', id: undefined, code, detail: 'because' };
-    await api.call('/v1/transactions', postBytes(freshTransaction(3).bytes));
+  for (const [name, path] of [
+    ['submitTransaction', '/v1/transactions'],
+    ['dryRunTransaction', '/v1/transactions/dry-run'],
+  ]) {
+    for (const code of problemsOf(routes.find((one) => one.name === name)!)) {
+      if (!isRefusal(code)) continue;
+      api.node.refusal = { kind: 'refused', id: undefined, code, detail: 'because' };
+      await api.call(path!, postBytes(freshTransaction(3).bytes));
+    }
   }
   await commonProblems(api);
 }

@@ -7,12 +7,12 @@ import type {
   TransactionStatus,
   Wait,
 } from '../../api/ports.ts';
-import { blockHash } from '../../ledger/block.ts';
+import { blockHash, type Receipt } from '../../ledger/block.ts';
 import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import type { Reply } from '../../ledger/reply.ts';
 import { tableKeyToText } from '../../ledger/table.ts';
-import { decodeTransaction } from '../../ledger/transaction.ts';
+import { decodeTransaction, type TransactionBody } from '../../ledger/transaction.ts';
 import { ACCOUNTS, type Chain, encodeBundle, GENESIS_TIME, smallChain } from './chain.ts';
 
 /** Of the fake node's chain: 1 to 5 are final, 6 is committed. */
@@ -29,6 +29,12 @@ export interface FakeNode extends NodePort {
   broken: boolean;
   /** Nothing is final here yet. */
   young: boolean;
+  /** Dry-runs take until then. */
+  dryRunsUntil: Promise<void> | undefined;
+  /** Two dry-runs are in work, or were. */
+  readonly twoDryRuns: Promise<void>;
+  /** What was executed without effect. */
+  readonly ran: TransactionBody[];
   /** Calls of `transaction` that wait. */
   readonly waiting: number;
   readonly waitingBegins: Promise<void>;
@@ -56,6 +62,8 @@ export function fakeNode(): FakeNode {
   const pending = new Map<string, TransactionStatus>();
   const waiters = new Set<() => void>();
   const begun = Promise.withResolvers<void>();
+  const two = Promise.withResolvers<void>();
+  let dryRuns = 0;
 
   const views = chain.blocks.map(
     ({ header, transactions, receipts }): BlockView => ({
@@ -87,6 +95,9 @@ export function fakeNode(): FakeNode {
     current: true,
     broken: false,
     young: false,
+    dryRunsUntil: undefined,
+    twoDryRuns: two.promise,
+    ran: [],
     waitingBegins: begun.promise,
     get waiting() {
       return waiters.size;
@@ -126,6 +137,18 @@ export function fakeNode(): FakeNode {
         pending.set(toHex(id), { id, status: 'pending', transaction: bytes });
         return { kind: 'accepted', id };
       });
+    },
+    async dryRun(bytes) {
+      if (++dryRuns === 2) two.resolve();
+      await node.dryRunsUntil;
+      if (node.refusal !== undefined) return node.refusal;
+      const decoded = decodeTransaction(genesis.id, bytes);
+      if (!decoded.ok) return { kind: 'refused', id: undefined, code: 'malformed', detail: decoded.problem };
+      const { id, body } = decoded.value;
+      node.ran.push(body);
+      const isKnown = statusOf(id).receipt !== undefined;
+      const receipt: Receipt = { id, status: 'failed', code: 'not-enough', events: [] };
+      return { kind: 'ran', height: NEWEST, time: GENESIS_TIME, receipt: isKnown ? undefined : receipt };
     },
     async transaction(id, until, timeoutMs, signal) {
       const { status } = statusOf(id);
