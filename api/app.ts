@@ -19,6 +19,7 @@ import { withWhatItWaitsFor } from './waits.ts';
 export interface Gates {
   /** Transactions that requests wait for. */
   readonly waiting: Gate;
+  readonly dryRuns: Gate;
   /** Bytes of bodies that are being read or in work. */
   readonly bodies: Gate;
 }
@@ -28,7 +29,7 @@ export function createApp(
   { node, application, verifyPage, log, origins = [] }: ApiOptions,
   limits: ServerLimits,
   open: OpenRequests,
-  { waiting, bodies }: Gates,
+  { waiting, dryRuns, bodies }: Gates,
 ): Koa {
   // H04: nothing here depends on Host or X-Forwarded-*.
   const app = new Koa({ proxy: false });
@@ -57,7 +58,7 @@ export function createApp(
     application,
     waiting,
     isClosing: () => open.closing,
-    dryRuns: new Gate('dry-runs', limits.dryRunsMax),
+    dryRuns,
     verifyPage,
   };
   for (const route of routes) {

@@ -47,6 +47,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const open = new OpenRequests();
   const gates = {
     waiting: new Gate('waits for transactions', limits.waitingMax),
+    dryRuns: new Gate('dry-runs', limits.dryRunsMax),
     bodies: new Gate('bytes of bodies', limits.bodiesBytesMax),
   };
   const handle = createApp(options, limits, open, gates).callback();
