@@ -3,7 +3,7 @@ import Koa from 'koa';
 import type { z } from 'zod';
 import { sha256 } from '../ledger/hash.ts';
 import { readBody } from './body.ts';
-import { chainHeaders } from './chain-headers.ts';
+import { chainHeaders, safeChainHeaders } from './chain-headers.ts';
 import { admitOrigin, answerPreflight, isPreflight } from './cors.ts';
 import type { Gate } from './gate.ts';
 import type { ApiOptions } from './index.ts';
@@ -45,8 +45,11 @@ export function createApp(
       });
       refuseOddRequest(ctx.req.rawHeaders.length / 2, limits.headersMax, ctx);
       await next();
+      // Again, now that the answer is there: it may have waited for later heights.
+      ctx.set(chainHeaders(node));
     } catch (error) {
       answerProblem(ctx, error, node, log);
+      ctx.set(safeChainHeaders(node));
       if (error instanceof Problem && error.code === 'busy') open.refused++;
     }
     // Also if closing began while this was in work: a connection that is kept alive would hold it up.

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { chainHeaders } from './chain-headers.ts';
+import { safeChainHeaders } from './chain-headers.ts';
 import type { OpenRequests } from './open-requests.ts';
 import type { NodePort } from './ports.ts';
 import { PROBLEMS, Problem, problemBody } from './problems.ts';
@@ -44,13 +44,5 @@ function problemOf(code: string | undefined): Problem | undefined {
       return new Problem('method-not-allowed', 'no such method');
     default:
       return new Problem('malformed', 'not an HTTP/1.1 request');
-  }
-}
-
-function safeChainHeaders(node: NodePort): Record<string, string> {
-  try {
-    return chainHeaders(node);
-  } catch {
-    return {};
   }
 }

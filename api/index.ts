@@ -46,7 +46,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const limits = { ...SERVER_LIMITS, ...options.limits };
   const open = new OpenRequests();
   const gates = {
-    waiting: new Gate('waits for transactions', limits.waitingMax),
+    waiting: new Gate('waits', limits.waitingMax),
     dryRuns: new Gate('dry-runs', limits.dryRunsMax),
     bodies: new Gate('bytes of bodies', limits.bodiesBytesMax),
   };

@@ -4,6 +4,10 @@ export const SINGLE_BODY_BYTES_MAX = 256 * 1024;
 export const BATCH_MAX = 500;
 export const WAIT_DEFAULT_MS = 30_000;
 export const WAIT_MAX_MS = 60_000;
+/** For `minHeight`: a node that is not far behind gets there sooner. */
+export const HEIGHT_WAIT_DEFAULT_MS = 5_000;
+/** A height further above the own one is not waited for: no wait is long enough to execute as many blocks. */
+export const HEIGHTS_AHEAD_MAX = 10_000;
 export const PAGE_DEFAULT = 20;
 export const PAGE_MAX = 200;
 export const CURSOR_CHARS_MAX = 800;
@@ -14,7 +18,7 @@ export interface ServerLimits {
   readonly connectionsMax: number;
   /** Requests in work, whatever they are; pipelining lets one connection have many. */
   readonly requestsMax: number;
-  /** Transactions that long-polls wait for; a batch waits for each of its own. Below what the node itself can hold. */
+  /** Transactions and heights that long-polls wait for; a batch waits for each of its transactions. Below what the node itself can hold. */
   readonly waitingMax: number;
   /** Dry-runs in work: each costs the ledger's time, and no fee. */
   readonly dryRunsMax: number;

@@ -24,6 +24,11 @@ export interface NodePort {
   /** What is known of a transaction; waits until `until` is reached or the time is over. Never rejects on time-out. */
   transaction(id: Uint8Array, until: Wait, timeoutMs: number, signal: AbortSignal): Promise<TransactionStatus>;
   /**
+   * Resolves when this node has executed a height, or for `final` has a certificate of it too, after `timeoutMs`, or on abort,
+   * whichever is first; never rejects. `chain` says which it was, and no read after that answers with less.
+   */
+  reach(height: number, until: Exclude<Wait, 'none'>, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
    * As `transaction` without waiting, for whoever has the bytes: with them a node can tell that a transaction has expired
    * which it never held (C4). The bytes are not admitted and their signature is not looked at.
    */
@@ -46,6 +51,8 @@ export interface NodePort {
     key: Uint8Array,
     at: 'latest' | 'final' | number,
     proof: boolean,
+    /** `final` is at least this height then, which `chain` said is final. */
+    minHeight: number,
   ): Promise<StateView | undefined>;
   stateRows(table: string, prefix: Uint8Array, after: Uint8Array | undefined, limit: number): Promise<StateRows>;
   validators(): readonly ValidatorView[];

@@ -158,6 +158,14 @@ export const PROBLEMS = {
     retryAfter: 1,
     description: 'Too many requests, waits or bytes of bodies are open at once. Nothing was submitted.',
   },
+  behind: {
+    status: 503,
+    title: 'This node is not at that height yet',
+    retry: 'elsewhere',
+    retryAfter: 1,
+    description:
+      'The read asked for `minHeight`, and the node had not executed that height (for final state: had no certificate of it) within `timeoutMs`; `detail` has all heights. One that is too far above is answered at once.',
+  },
   syncing: {
     status: 503,
     title: 'This node is catching up',

@@ -9,7 +9,7 @@ import type { ProblemCode } from './problems.ts';
 export interface ApiContext {
   readonly node: NodePort;
   readonly application: Application;
-  /** Transactions that requests wait for; entered before anything else is done, so that a refusal has no effect. */
+  /** Transactions and heights that requests wait for; entered before anything else is done, so that a refusal has no effect. */
   readonly waiting: Gate;
   /** The server takes no more and is about to stop. */
   isClosing(): boolean;

@@ -136,6 +136,12 @@ export function createNodePort(
         return statusOf(id);
       }
     },
+    async reach(height, until, timeoutMs, signal) {
+      const { state, finalHeight } = validator;
+      if (height > (until === 'final' ? finalHeight : state.executed.height)) {
+        await waiters.reach(height, until, timeoutMs, signal);
+      }
+    },
     async statusOfBytes({ id, bytes, body }) {
       const status = await statusOf(id);
       if (status.status !== 'pending' && status.status !== 'unknown') return status;
@@ -161,7 +167,7 @@ export function createNodePort(
       const encoded = await ledger.query('certificates', { from, limit, descending });
       return encoded.map((one) => decode(certificateCodec, one));
     },
-    state: (table, key, at, proof) => ledger.query('state', { table, key, at, proof }),
+    state: (table, key, at, proof, minHeight) => ledger.query('state', { table, key, at, proof, minHeight }),
     stateRows: (table, prefix, after, limit) => ledger.query('stateRows', { table, prefix, after, limit }),
     validators() {
       const { self, validators } = validator.state.config;

@@ -229,7 +229,11 @@ export interface LedgerQueries {
     result: readonly Uint8Array[];
   };
   /** Undefined if that height is not executed, or no longer kept. */
-  state: { args: { table: string; key: Uint8Array; at: At; proof: boolean }; result: StateValue | undefined };
+  /** Final state is at least that of `minHeight`, whose certificate was handed over before. */
+  state: {
+    args: { table: string; key: Uint8Array; at: At; proof: boolean; minHeight?: number };
+    result: StateValue | undefined;
+  };
   stateRows: {
     args: { table: string; prefix: Uint8Array; after: Uint8Array | undefined; limit: number };
     result: {

@@ -4,13 +4,14 @@ import { fromHex } from '../../ledger/bytes.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode, type Json } from '../../ledger/codec.ts';
 import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import { minHeightQuery, reachHeight } from '../min-height.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, heightCursor } from '../read.ts';
 import { integer, none, route } from '../route.ts';
 import { block, blockPage, bundle, certificate, certificatePage } from '../schemas.ts';
 import { blockJson, certificateJson, headerJson } from '../views.ts';
 
-const pageQuery = z.strictObject({
+const pageQuery = minHeightQuery.extend({
   cursor: z.string().max(CURSOR_CHARS_MAX).optional().meta({ description: 'Of the page before' }),
   limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
   order: z.enum(['asc', 'desc']).default('desc'),
@@ -28,8 +29,10 @@ export const blocksRoute = route({
   params: none,
   query: pageQuery,
   answers: { 200: { description: 'One page of headers', json: blockPage } },
-  problems: [],
-  async handle({ node }, { query }) {
+  problems: ['behind'],
+  async handle(context, { query, signal }) {
+    await reachHeight(context, query, 'committed', signal);
+    const { node } = context;
     const { height, finalHeight } = node.chain();
     const from = firstHeight('blocks', query, height);
     const blocks = await node.blocks(from, query.limit, query.order === 'desc');
@@ -61,11 +64,13 @@ export const blockRoute = route({
       )
       .meta({ description: 'Height, block hash, `latest` or `final`' }),
   }),
-  query: none,
+  query: minHeightQuery,
   answers: { 200: { description: 'The block', json: block } },
-  problems: ['not-found'],
+  problems: ['not-found', 'behind'],
   cacheable: true,
-  async handle({ node, application }, { params }) {
+  async handle(context, { params, query, signal }) {
+    await reachHeight(context, query, params.at === 'final' ? 'final' : 'committed', signal);
+    const { node, application } = context;
     const { height, finalHeight } = node.chain();
     const found = await node.block(readAt(params.at, height, finalHeight));
     if (found === undefined) throw new Problem('not-found', `no block ${params.at}; the newest here is ${height}`);
@@ -89,14 +94,17 @@ export const blockProofRoute = route({
       .regex(new RegExp(`^(${HEIGHT})$`), 'expected a height')
       .meta({ description: 'Height' }),
   }),
-  query: z.strictObject({
+  query: minHeightQuery.extend({
     under: integer(1, 999_999_999_999_999)
       .optional()
       .meta({ description: 'Height of the certificate to prove it under; else the newest' }),
   }),
   answers: { 200: { description: 'The proof bundle', json: bundle, bytes: 'Canonical bytes of the bundle' } },
-  problems: ['not-found', 'not-final'],
-  async handle({ node }, { params, query: { under }, wantsBytes }) {
+  problems: ['not-found', 'not-final', 'behind'],
+  async handle(context, { params, query, wantsBytes, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const { node } = context;
+    const { under } = query;
     const height = Number(params.height);
     const { finalHeight } = node.chain();
     if (Math.max(height, under ?? 1) > finalHeight) throw new Problem('not-final', `final is ${finalHeight} here`);
@@ -117,8 +125,10 @@ export const checkpointsRoute = route({
   params: none,
   query: pageQuery,
   answers: { 200: { description: 'One page of certificates', json: certificatePage } },
-  problems: [],
-  async handle({ node }, { query }) {
+  problems: ['behind'],
+  async handle(context, { query, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const { node } = context;
     const { finalHeight } = node.chain();
     const from = firstHeight('checkpoints', query, finalHeight);
     const certificates = await node.certificates(from, query.limit, query.order === 'desc');
@@ -141,13 +151,15 @@ export const checkpointRoute = route({
       .regex(new RegExp(`^(latest|${HEIGHT})$`), 'expected a height or `latest`')
       .meta({ description: 'Height or `latest`' }),
   }),
-  query: none,
+  query: minHeightQuery,
   answers: {
     200: { description: 'The certificate', json: certificate, bytes: 'Canonical bytes of the certificate' },
   },
-  problems: ['not-found'],
+  problems: ['not-found', 'behind'],
   cacheable: true,
-  async handle({ node }, { params: { height: at }, wantsBytes }) {
+  async handle(context, { params: { height: at }, query, wantsBytes, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const { node } = context;
     const found = await node.certificate(at === 'latest' ? at : Number(at));
     if (found === undefined) {
       throw new Problem('not-found', `no certificate of height ${at} here; final is ${node.chain().finalHeight}`);

@@ -1,8 +1,8 @@
-import { z } from 'zod';
 import { handoffCodec, updatesCodec } from '../../ledger/bundle.ts';
 import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { encode } from '../../ledger/codec.ts';
 import { UPDATES_MAX } from '../../ledger/limits.ts';
+import { minHeightQuery, reachHeight } from '../min-height.ts';
 import { Problem } from '../problems.ts';
 import { integer, none, route } from '../route.ts';
 import { certificate, updates } from '../schemas.ts';
@@ -17,7 +17,7 @@ export const lightUpdatesRoute = route({
   name: 'listHandoffs',
   summary: 'Ends of epochs: what a light client follows from genesis',
   params: none,
-  query: z.strictObject({
+  query: minHeightQuery.extend({
     fromEpoch: integer(0, EPOCH_MAX).default(0).meta({ description: 'The first epoch whose end is asked for' }),
   }),
   answers: {
@@ -27,10 +27,11 @@ export const lightUpdatesRoute = route({
       bytes: 'Canonical bytes of Updates',
     },
   },
-  problems: [],
+  problems: ['behind'],
   cacheable: true,
-  async handle({ node }, { query, wantsBytes }) {
-    const handoffs = await node.handoffs(query.fromEpoch);
+  async handle(context, { query, wantsBytes, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const handoffs = await context.node.handoffs(query.fromEpoch);
     return {
       status: 200,
       body: wantsBytes
@@ -48,11 +49,12 @@ export const lightLatestRoute = route({
   name: 'getLatestCertificate',
   summary: 'The newest finality certificate: on an idle chain at most a heartbeat old',
   params: none,
-  query: none,
+  query: minHeightQuery,
   answers: { 200: { description: 'The certificate', json: certificate, bytes: 'Canonical bytes of the certificate' } },
-  problems: ['not-final'],
-  async handle({ node }, { wantsBytes }) {
-    const found = await node.certificate('latest');
+  problems: ['not-final', 'behind'],
+  async handle(context, { query, wantsBytes, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const found = await context.node.certificate('latest');
     if (found === undefined) throw new Problem('not-final', 'no block is final yet');
     return { status: 200, body: wantsBytes ? encode(certificateCodec, found) : certificateJson(found) };
   },

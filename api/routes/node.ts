@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { signedReadyCodec } from '../../ledger/ready.ts';
+import { minHeightQuery, reachHeight } from '../min-height.ts';
 import type { NodePort } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { none, type Route, route } from '../route.ts';
@@ -52,9 +53,24 @@ const genesisRoute = route({
   }),
 });
 
+const chainRoute = route({
+  method: 'GET',
+  path: '/v1/chain',
+  name: 'getChain',
+  summary: 'Heights, roots and chain time',
+  params: none,
+  query: minHeightQuery,
+  answers: { 200: { description: 'Of the newest block executed here', json: chain } },
+  problems: ['behind'],
+  async handle(context, { query, signal }) {
+    await reachHeight(context, query, 'committed', signal);
+    return { status: 200, body: chainJson(context.node) };
+  },
+});
+
 /** What the node itself is and sees. */
 export const nodeRoutes: readonly Route[] = [
-  get({ path: '/v1/chain', name: 'getChain', summary: 'Heights, roots and chain time' }, chain, chainJson),
+  chainRoute,
   genesisRoute,
   get({ path: '/v1/status', name: 'getStatus', summary: 'This node in one look' }, nodeStatus, (node) => ({
     name: node.info.name,

@@ -6,6 +6,7 @@ import { decode, type Json } from '../../ledger/codec.ts';
 import { TABLE_KEY_BYTES_MAX } from '../../ledger/limits.ts';
 import { type Table, tableKeyFromText, tableKeyToText, tablePrefixFromText } from '../../ledger/table.ts';
 import { CURSOR_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX } from '../limits.ts';
+import { minHeightQuery, reachHeight } from '../min-height.ts';
 import type { ChainStatus } from '../ports.ts';
 import { Problem } from '../problems.ts';
 import { encodeCursor, keyCursor } from '../read.ts';
@@ -26,7 +27,7 @@ export const stateRoute = route({
     table: tableParam,
     key: keyText.meta({ description: 'Key as text: its parts joined with `:`, bytes as 0x hex' }),
   }),
-  query: z.strictObject({
+  query: minHeightQuery.extend({
     at: z
       .string()
       .regex(/^(final|latest|0|[1-9][0-9]{0,14})$/, 'expected `final`, `latest` or a height')
@@ -45,15 +46,17 @@ export const stateRoute = route({
       bytes: 'Canonical bytes of the proof bundle, if a proof is asked for',
     },
   },
-  problems: ['not-found', 'not-final', 'pruned'],
-  async handle({ node, application }, { params, query, wantsBytes }) {
+  problems: ['not-found', 'not-final', 'pruned', 'behind'],
+  async handle(context, { params, query, wantsBytes, signal }) {
+    const { node, application } = context;
     const table = tableOf(application, params.table);
     const key = keyOf(table, params.key, query.keyAs);
     const wantsProof = query.proof === 'true';
     if (wantsProof && query.at === 'latest')
       throw new Problem('malformed', 'only final state has a proof: use at=final');
     const at = query.at === 'final' || query.at === 'latest' ? query.at : Number(query.at);
-    const found = await node.state(table.name, key, at, wantsProof);
+    await reachHeight(context, query, wantsProof || at === 'final' ? 'final' : 'committed', signal);
+    const found = await node.state(table.name, key, at, wantsProof, query.minHeight ?? 0);
     const heights = node.chain();
     if (found === undefined) throw notKept(query.at, heights);
     const { height, value, bundle } = found;
@@ -79,18 +82,20 @@ export const stateRowsRoute = route({
   name: 'listState',
   summary: 'Rows of a table in the order of their keys',
   params: z.strictObject({ table: tableParam }),
-  query: z.strictObject({
+  query: minHeightQuery.extend({
     prefix: keyText.default('').meta({ description: 'Beginning of the keys, as text' }),
     cursor: z.string().max(CURSOR_CHARS_MAX).optional().meta({ description: 'Of the page before' }),
     limit: integer(1, PAGE_MAX).default(PAGE_DEFAULT),
   }),
   answers: { 200: { description: 'One page of rows of the newest state', json: stateRows } },
-  problems: ['not-found'],
-  async handle({ node, application }, { params, query }) {
+  problems: ['not-found', 'behind'],
+  async handle(context, { params, query, signal }) {
+    const { node, application } = context;
     const table = tableOf(application, params.table);
     const prefix = tablePrefixFromText(table, query.prefix);
     if (!prefix.ok) throw new Problem('malformed', `prefix of ${table.name}: ${prefix.problem}`);
     const after = query.cursor === undefined ? undefined : keyCursor(table.name, query.cursor);
+    await reachHeight(context, query, 'committed', signal);
     const { height, rows } = await node.stateRows(table.name, prefix.value, after, query.limit);
     const last = rows.at(-1)?.key;
     return {

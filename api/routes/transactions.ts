@@ -5,6 +5,7 @@ import { decode, type Json } from '../../ledger/codec.ts';
 import { signedReplyCodec } from '../../ledger/reply.ts';
 import { decodeTransaction, unpackTransactions } from '../../ledger/transaction.ts';
 import { BATCH_MAX, BODY_BYTES_MAX, SINGLE_BODY_BYTES_MAX, WAIT_DEFAULT_MS, WAIT_MAX_MS } from '../limits.ts';
+import { minHeight, minHeightQuery, reachHeight } from '../min-height.ts';
 import type { NodePort, SubmitOutcome, TransactionStatus, Wait } from '../ports.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemBody } from '../problems.ts';
 import { type ApiContext, integer, none, type RouteRequest, route } from '../route.ts';
@@ -134,17 +135,21 @@ export const transactionRoute = route({
   name: 'getTransaction',
   summary: 'What became of a transaction',
   params: idParams,
-  query: waitQuery.extend({ signed: signedQuery }),
+  query: waitQuery.extend({ signed: signedQuery, minHeight }),
   answers: {
     200: { description: 'It is decided, or what was waited for is reached', json: transactionStatus },
     202: { description: 'Not yet', json: transactionStatus },
   },
-  problems: ['not-found', 'halted'],
+  problems: ['not-found', 'halted', 'behind'],
   cacheable: true,
-  handle(context, request) {
+  async handle(context, request) {
     const { node } = context;
-    return waiting(context, 1, request.query, async () => {
-      const status = await statusOf(node, fromHex(request.params.id)!, request);
+    const { query, params, signal } = request;
+    const begun = performance.now();
+    await reachHeight(context, query, 'committed', signal);
+    const timeoutMs = Math.max(0, query.timeoutMs - (performance.now() - begun));
+    return waiting(context, 1, { ...query, timeoutMs }, async () => {
+      const status = await node.transaction(fromHex(params.id)!, query.wait, timeoutMs, signal);
       if (status.status === 'unknown') throw unknown(status.id);
       return {
         status: isReached(status, request.query.wait) ? 200 : 202,
@@ -183,10 +188,12 @@ export const proofRoute = route({
   name: 'getTransactionProof',
   summary: 'A self-contained proof: verifies with the genesis file alone',
   params: idParams,
-  query: none,
+  query: minHeightQuery,
   answers: { 200: { description: 'The proof bundle', json: bundle, bytes: 'Canonical bytes of the bundle' } },
-  problems: ['not-found', 'not-final'],
-  async handle({ node }, { params, wantsBytes }) {
+  problems: ['not-found', 'not-final', 'behind'],
+  async handle(context, { params, query, wantsBytes, signal }) {
+    await reachHeight(context, query, 'final', signal);
+    const { node } = context;
     const id = fromHex(params.id)!;
     const proof = await node.transactionProof(id);
     if (proof === undefined) throw await noProof(node, id);
@@ -203,13 +210,12 @@ async function statusBody(
   status: TransactionStatus,
   signed: 'true' | 'false',
 ): Promise<Json> {
+  const json = statusJson(status, node.info.genesisId, application);
+  if (signed === 'false') return json;
   const { mode, reason } = node.consensus();
-  if (signed === 'true' && mode === 'halted') throw new Problem('halted', reason ?? 'this node vouches for nothing');
-  const reply = signed === 'true' ? await node.signedReply(status) : undefined;
-  return {
-    ...(statusJson(status, node.info.genesisId, application) as object),
-    ...(reply && { reply: signedReplyCodec.toJson(reply) }),
-  };
+  if (mode === 'halted') throw new Problem('halted', reason ?? 'this node vouches for nothing');
+  const reply = await node.signedReply(status);
+  return { ...(json as object), ...(reply && { reply: signedReplyCodec.toJson(reply) }) };
 }
 
 async function noProof(node: NodePort, id: Uint8Array): Promise<Problem> {

@@ -51,8 +51,9 @@ export class LedgerQuery {
   }
 
   async answer<Q extends keyof LedgerQueries>(name: Q, args: Args<Q>): Promise<LedgerQueries[Q]['result']> {
+    // Whoever asks may have heard of a certificate that waits for a block to be written.
+    if (needsCertificate(name, args) > this.#now().finalHeight) await this.#written();
     let found = await this.#answer(name, args);
-    // Whoever asks has heard of a certificate that waits for a block to be written.
     if (found === undefined && CERTIFIED.has(name)) {
       await this.#written();
       found = await this.#answer(name, args);
@@ -331,6 +332,18 @@ export class LedgerQuery {
 }
 
 const NO_NODE = new Uint8Array(32);
+
+/** The height of which an answer needs the certificate, if it is to come: 0 if of none. */
+function needsCertificate(name: keyof LedgerQueries, args: unknown): number {
+  if (name === 'certificates') {
+    const { from, descending } = args as Args<'certificates'>;
+    return descending ? from : 0;
+  }
+  if (name !== 'state') return 0;
+  const { at, proof, minHeight = 0 } = args as Args<'state'>;
+  if (at === 'final') return minHeight;
+  return at !== 'latest' && proof ? at : 0;
+}
 
 function transactionsOf({ transactions }: BlockRecord): readonly Uint8Array[] {
   const unpacked = unpackTransactions(transactions, BATCH_TRANSACTIONS_MAX);

@@ -147,6 +147,10 @@ async function everyAnswer(api: TestApi): Promise<void> {
     await api.call(`/v1/${path}`);
     await api.call(`/v1/${path}`, asBytes);
   }
+  for (const route of routes.filter(({ query }) => 'minHeight' in query.shape)) {
+    const at = route.path.replace(':id', final).replace(':table', 'records.entries').replace(/:\w+/, '1');
+    await api.call(`${at}?minHeight=99&timeoutMs=0`);
+  }
   for (const path of ['blocks/6/proof', 'blocks/3/proof?under=1']) await api.call(`/v1/${path}`);
   await api.call(`${row}?at=1`);
   await api.call(`${row}?proof=true`, asBytes);

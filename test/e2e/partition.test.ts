@@ -98,7 +98,7 @@ describe('a network between real processes that fails', { skip: SKIP }, () => {
     }
   });
 
-  it('N05: the leader is cut off with its sockets open: the others change the view and go on; it comes back', async () => {
+  it('N05, H12: the leader is cut off with its sockets open: the others change the view and go on; it comes back', async () => {
     const { leader, view } = await consensus(validators[1]!);
     const others = validators.filter(({ index }) => index !== leader);
     const [during, alone] = [await load(60), await load(4)];
@@ -123,7 +123,13 @@ describe('a network between real processes that fails', { skip: SKIP }, () => {
       assert(now.view > view && now.leader !== leader, `view ${now.view} of ${now.leader}`);
     }
     assert((await heightOf(validators[leader]!)) <= height + 1, 'the leader alone orders nothing');
+    const written = await heightOf(others[0]!);
+    const reads = `${validators[leader]!.url}/v1/state/records.entries?minHeight=${written}`;
+    const refused = await fetch(`${reads}&timeoutMs=200`);
+    assert.equal(((await refused.json()) as { code: string }).code, 'behind');
+    const read = getJson<{ height: number }>(`${reads}&timeoutMs=60000`);
     network.heal();
+    assert((await read).height >= written, 'a read waits until the node has what was written elsewhere');
     await areFinal(validators[leader]!, during);
     await isWhole();
     assert((await consensus(validators[leader]!)).view > view);

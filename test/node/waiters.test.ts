@@ -36,6 +36,29 @@ describe('waiters', () => {
     assert(waiters.idle);
   });
 
+  it('wakes for a height once all up to it is executed, or final', async () => {
+    const waiters = new Waiters();
+    const { signal } = new AbortController();
+    const committed = outcome(waiters.reach(8, 'committed', LONG_MS, signal));
+    const final = outcome(waiters.reach(8, 'final', LONG_MS, signal));
+    waiters.executed(7, []);
+    await Promise.resolve();
+    assert.deepEqual([committed.done, final.done], [false, false]);
+    // A snapshot leaves heights out.
+    waiters.executed(9, []);
+    await Promise.resolve();
+    assert.deepEqual([committed.done, final.done], [true, false]);
+    waiters.final(9);
+    await Promise.resolve();
+    assert.equal(final.done, true);
+    assert(waiters.idle);
+    const ended = [waiters.reach(10, 'committed', LONG_MS, signal), waiters.reach(10, 'final', LONG_MS, signal)];
+    waiters.close();
+    await Promise.all(ended);
+    await waiters.reach(10, 'committed', 1, signal);
+    assert(waiters.idle);
+  });
+
   it('ends on abort, expiry, close and with no time left, and keeps nothing', async () => {
     const waiters = new Waiters();
     const abort = new AbortController();

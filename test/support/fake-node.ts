@@ -35,7 +35,11 @@ export interface FakeNode extends NodePort {
   readonly twoDryRuns: Promise<void>;
   /** What was executed without effect. */
   readonly ran: TransactionBody[];
-  /** Calls of `transaction` that wait. */
+  /** Blocks that it says to have executed, and to be final, above those that it has. */
+  readonly ahead: number;
+  /** Moves `ahead`, and wakes who waits. */
+  grow(blocks: number): void;
+  /** Calls of `transaction` and `reach` that wait. */
   readonly waiting: number;
   readonly waitingBegins: Promise<void>;
   /** Gives a pending transaction its end, and wakes who waits for it. */
@@ -88,6 +92,17 @@ export function fakeNode(): FakeNode {
     return (descending ? open.reverse() : open).slice(0, limit);
   };
 
+  const wait = async (timeoutMs: number, signal: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    signal.addEventListener('abort', () => resolve());
+    waiters.add(resolve);
+    begun.resolve();
+    await promise;
+    waiters.delete(resolve);
+    clearTimeout(timer);
+  };
+
   const node: FakeNode = {
     refusal: undefined,
     mode: 'active',
@@ -98,6 +113,11 @@ export function fakeNode(): FakeNode {
     dryRunsUntil: undefined,
     twoDryRuns: two.promise,
     ran: [],
+    ahead: 0,
+    grow(blocks) {
+      Object.assign(node, { ahead: node.ahead + blocks });
+      for (const wake of waiters) wake();
+    },
     waitingBegins: begun.promise,
     get waiting() {
       return waiters.size;
@@ -118,10 +138,10 @@ export function fakeNode(): FakeNode {
       if (node.broken) throw new Error('a secret path /var/lib/secret');
       return {
         epoch: 0,
-        height: NEWEST,
+        height: NEWEST + node.ahead,
         blockHash: views[NEWEST]!.hash,
         stateRoot: chain.blocks[NEWEST]!.stateRoot,
-        finalHeight: node.young ? 0 : FINAL,
+        finalHeight: node.young ? 0 : FINAL + node.ahead,
         finalStateRoot: chain.blocks[FINAL]!.stateRoot,
         time: GENESIS_TIME + 60_000,
         maxLifetimeMs: genesis.parameters.maxLifetimeMs,
@@ -153,15 +173,12 @@ export function fakeNode(): FakeNode {
     async transaction(id, until, timeoutMs, signal) {
       const { status } = statusOf(id);
       if (until === 'none' || timeoutMs === 0 || signal.aborted || isReached(status, until)) return statusOf(id);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, timeoutMs);
-      signal.addEventListener('abort', () => resolve());
-      waiters.add(resolve);
-      begun.resolve();
-      await promise;
-      waiters.delete(resolve);
-      clearTimeout(timer);
+      await wait(timeoutMs, signal);
       return statusOf(id);
+    },
+    async reach(height, until, timeoutMs, signal) {
+      if (height <= (until === 'final' ? node.chain().finalHeight : NEWEST + node.ahead)) return;
+      await wait(timeoutMs, signal);
     },
     async transactionProof(id) {
       const { status, block } = statusOf(id);
