@@ -76,6 +76,7 @@ export function createApp(
           query,
           contentType: (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase(),
           wantsBytes: ctx.accepts('application/json', 'application/octet-stream') === 'application/octet-stream',
+          wantsPage: ctx.accepts('text/html', 'application/json') !== 'application/json',
           body: body.bytes,
           signal: open.signal(ctx.res),
         });
@@ -130,7 +131,7 @@ function send(ctx: Koa.Context, route: Route, answer: RouteAnswer): void {
   const content = bytes ? Buffer.from(body.buffer, body.byteOffset, body.length) : JSON.stringify(body);
   ctx.status = status;
   ctx.set('content-type', bytes ? 'application/octet-stream' : 'application/json; charset=utf-8');
-  if (Object.values(route.answers).some((form) => form.json !== undefined && form.bytes !== undefined))
+  if (Object.values(route.answers).some((form) => form.json !== undefined && (form.bytes ?? form.html) !== undefined))
     ctx.vary('accept');
   ctx.set({ ...headers });
   if ((immutable || revalidated) && status === 200) {

@@ -23,6 +23,8 @@ export interface RouteRequest<P = unknown, Q = unknown> {
   readonly contentType: string;
   /** True when the client would rather have canonical bytes than JSON. */
   readonly wantsBytes: boolean;
+  /** True when the client would rather have a page than JSON. */
+  readonly wantsPage: boolean;
   readonly body: Uint8Array;
   /** Aborted when the client goes away or the server closes. */
   readonly signal: AbortSignal;

@@ -53,6 +53,21 @@ export const problem = named(
   }),
 );
 
+export const problemKind = named(
+  'ProblemKind',
+  z.strictObject({
+    code: problem.shape.code,
+    title: z.string(),
+    status: problem.shape.status,
+    retry: problem.shape.retry,
+    retryAfter: z.int().optional().meta({ description: 'Seconds, unless the case knows better' }),
+    description: z.string(),
+    remedy: z.string(),
+    example: problem,
+  }),
+);
+export const problemKinds = named('ProblemKinds', z.strictObject({ items: z.array(problemKind) }));
+
 export const header = named('Header', jsonOf(headerCodec));
 export const candidacy = named('SignedReady', jsonOf(signedReadyCodec));
 export const certificate = named('Certificate', jsonOf(certificateCodec));

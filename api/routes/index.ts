@@ -5,6 +5,7 @@ import { dryRunRoute } from './dry-run.ts';
 import { encodeRoute } from './encode.ts';
 import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
+import { problemRoute, problemsRoute } from './problems.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
 import { proofRoute, statusOfBytesRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
 import { verifyPageRoute } from './verify-page.ts';
@@ -28,5 +29,7 @@ export const routes: readonly Route[] = withDescriptions([
   stateRoute,
   stateRowsRoute,
   ...nodeRoutes,
+  problemsRoute,
+  problemRoute,
   verifyPageRoute,
 ]);

@@ -118,7 +118,19 @@ function documented(route: Route): string[] {
 
 async function everyAnswer(api: TestApi): Promise<void> {
   const row = '/v1/state/records.entries/x';
-  for (const path of ['/', '/openapi.json', '/livez', '/readyz', '/verify', '/v1/blocks', '/v1/checkpoints', row])
+  for (const path of [
+    '/problems',
+    '/problems/busy',
+    '/problems/nothing',
+    '/',
+    '/openapi.json',
+    '/livez',
+    '/readyz',
+    '/verify',
+    '/v1/blocks',
+    '/v1/checkpoints',
+    row,
+  ])
     await api.call(path);
   for (const path of [
     'chain',
@@ -162,6 +174,8 @@ async function everyAnswer(api: TestApi): Promise<void> {
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
   api.node.handoffs = async () => Array.from({ length: 64 }, () => other.handoffs[0]!);
   for (const path of [
+    '/problems',
+    '/problems/busy',
     '/verify',
     '/v1/light/updates',
     '/v1/genesis',
@@ -223,7 +237,11 @@ async function commonProblems(api: TestApi): Promise<void> {
   await withoutPage.call('/verify');
   const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
   for (const { method, path, body } of routes) {
-    const at = path.replace(':id', NO_ID).replace(':table', 'records.entries').replace(/:\w+/, '0');
+    const at = path
+      .replace(':id', NO_ID)
+      .replace(':table', 'records.entries')
+      .replace(':code', 'busy')
+      .replace(/:\w+/, '0');
     await api.call(`${at}?unknown=1`, body === undefined ? {} : postBytes(a.bytes));
     const long = `${method} ${at} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`;
     await api.raw(`${long}Content-Length: 100000000\r\n\r\n`);

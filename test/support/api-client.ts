@@ -123,7 +123,7 @@ function checkAnswer(
     const kind: { status: number; title: string; retry: string; retryAfter?: number } = PROBLEMS[body.code];
     assert.deepEqual([body.status, body.title, body.retry], [kind.status, kind.title, kind.retry]);
     assert.equal(status, kind.status, where);
-    assert.equal(body.type, `urn:quorate:problem:${body.code}`);
+    assert.equal(body.type, `/problems/${body.code}`);
     assert.doesNotMatch(JSON.stringify(json), /node_modules|\.ts:|at \w+ \(/, 'H14: no stack');
     if (kind.retryAfter !== undefined) assert.match(headers.get('retry-after') ?? '', /^\d+$/, where);
     if (body.code === 'method-not-allowed') assert(headers.get('allow'), where);
