@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../ledger/codec.ts';
 import { PROBLEMS, type ProblemCode } from './problems.ts';
-import { type AnswerForm, problemsOf, type Route } from './route.ts';
+import { type AnswerForm, CONSISTENCY, problemsOf, type Route } from './route.ts';
 import { components } from './schemas.ts';
 
 type JsonObject = { readonly [key: string]: Json };
@@ -46,7 +46,7 @@ function header(description: string): JsonObject {
 }
 
 function operation(route: Route): Json {
-  const { name, summary, params, query, body, answers, cacheable } = route;
+  const { name, summary, consistency, consistencyNote, params, query, body, answers, cacheable } = route;
   const responses: Record<string, Json> = {};
   for (const [status, answer] of Object.entries(answers)) responses[status] = response(answer);
   if (cacheable) responses['304'] = { description: 'What If-None-Match names is still right', headers: headersOf() };
@@ -55,6 +55,8 @@ function operation(route: Route): Json {
   return {
     operationId: name,
     summary,
+    description: `Consistency: \`${consistency}\`. ${CONSISTENCY[consistency]}${consistencyNote === undefined ? '' : ` ${consistencyNote}.`}`,
+    'x-consistency': consistency,
     parameters: [...parameters('path', params), ...parameters('query', query)],
     ...(body && {
       requestBody: {

@@ -12,7 +12,7 @@ code,pre{font:.9em/1.5 ui-monospace,monospace}code{background:var(--tint);border
 pre{background:var(--tint);border:1px solid var(--line);border-radius:.4rem;padding:.9rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .facts{color:var(--soft)}table{border-collapse:collapse;width:100%;margin-top:1.2rem}
 th{text-align:left;font-weight:600;color:var(--soft)}th,td{padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-td:first-child{white-space:nowrap}@media(max-width:34rem){th:nth-child(3),td:nth-child(3){display:none}td:first-child{white-space:normal}}`;
+td:first-child{white-space:nowrap}td code{overflow-wrap:normal}@media(max-width:34rem){th:nth-child(3),td:nth-child(3){display:none}td:first-child{white-space:normal}}`;
 
 export const PROBLEM_PAGE_POLICY = [
   "default-src 'none'",

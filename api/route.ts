@@ -57,6 +57,18 @@ export interface BodyForm {
   readonly bytes?: string;
 }
 
+/** How far what a route answers holds (docs/consistency.md). */
+export const CONSISTENCY = {
+  constant: 'Of the chain or of the version of the node: it does not change while that runs.',
+  final:
+    'Under a finality certificate: every node that has that height answers the same, anybody can verify it, and nothing undoes it.',
+  committed:
+    'Ordered by a quorum and executed here: no correct node has anything else at that height, but others may not be there yet, and no certificate shows it.',
+  stated: 'The request or the answer says which of these it is.',
+  node: 'What this node itself sees, keeps or plans: another one answers for itself.',
+} as const;
+export type Consistency = keyof typeof CONSISTENCY;
+
 /**
  * One row of the route table. Requests are validated by it before the handler runs, the OpenAPI document is printed from
  * it, and tests hold every answer against it.
@@ -68,6 +80,9 @@ export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObjec
   /** Unique; the operationId. */
   readonly name: string;
   readonly summary: string;
+  readonly consistency: Consistency;
+  /** Which part of the answer is what, where it is `stated`. */
+  readonly consistencyNote?: string;
   /** One schema for each `:name` of the path. */
   readonly params: P;
   readonly query: Q;

@@ -26,6 +26,8 @@ export const blocksRoute = route({
   path: '/v1/blocks',
   name: 'listBlocks',
   summary: 'Block headers, newest first unless asked otherwise',
+  consistency: 'stated',
+  consistencyNote: '`final` of each header; the others are committed',
   params: none,
   query: pageQuery,
   answers: { 200: { description: 'One page of headers', json: blockPage } },
@@ -55,6 +57,8 @@ export const blockRoute = route({
   path: '/v1/blocks/:at',
   name: 'getBlock',
   summary: 'A block by height, hash, `latest` or `final`, with transactions and receipts',
+  consistency: 'stated',
+  consistencyNote: '`final` of the block; else it is committed',
   params: z.strictObject({
     at: z
       .string()
@@ -88,6 +92,7 @@ export const blockProofRoute = route({
   path: '/v1/blocks/:height/proof',
   name: 'getBlockProof',
   summary: 'A self-contained proof of a block header: verifies with the genesis file alone',
+  consistency: 'final',
   params: z.strictObject({
     height: z
       .string()
@@ -122,6 +127,7 @@ export const checkpointsRoute = route({
   path: '/v1/checkpoints',
   name: 'listCheckpoints',
   summary: 'Finality certificates, newest first unless asked otherwise',
+  consistency: 'final',
   params: none,
   query: pageQuery,
   answers: { 200: { description: 'One page of certificates', json: certificatePage } },
@@ -145,6 +151,7 @@ export const checkpointRoute = route({
   path: '/v1/checkpoints/:height',
   name: 'getCheckpoint',
   summary: 'The finality certificate of a height, or the `latest`',
+  consistency: 'final',
   params: z.strictObject({
     height: z
       .string()

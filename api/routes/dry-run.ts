@@ -26,6 +26,8 @@ export const dryRunRoute = route({
   path: '/v1/transactions/dry-run',
   name: 'dryRunTransaction',
   summary: 'The receipt that a transaction would get now; nothing is submitted, and it needs no valid signature',
+  consistency: 'node',
+  consistencyNote: 'A forecast from the newest state here, whose height it says; nothing promises it',
   params: none,
   query: none,
   body: {

@@ -35,6 +35,7 @@ export const encodeRoute = route({
   path: '/v1/transactions/encode',
   name: 'encodeTransaction',
   summary: 'Canonical bytes, bytes to sign and id of a transaction described in JSON',
+  consistency: 'constant',
   params: none,
   query: none,
   body: { bytesMax: SINGLE_BODY_BYTES_MAX, json: described },

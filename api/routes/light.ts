@@ -16,6 +16,7 @@ export const lightUpdatesRoute = route({
   path: '/v1/light/updates',
   name: 'listHandoffs',
   summary: 'Ends of epochs: what a light client follows from genesis',
+  consistency: 'final',
   params: none,
   query: minHeightQuery.extend({
     fromEpoch: integer(0, EPOCH_MAX).default(0).meta({ description: 'The first epoch whose end is asked for' }),
@@ -48,6 +49,7 @@ export const lightLatestRoute = route({
   path: '/v1/light/latest',
   name: 'getLatestCertificate',
   summary: 'The newest finality certificate: on an idle chain at most a heartbeat old',
+  consistency: 'final',
   params: none,
   query: minHeightQuery,
   answers: { 200: { description: 'The certificate', json: certificate, bytes: 'Canonical bytes of the certificate' } },

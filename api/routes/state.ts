@@ -23,6 +23,9 @@ export const stateRoute = route({
   path: '/v1/state/:table/:key',
   name: 'getState',
   summary: 'One row of the state, or that it does not exist; with a proof of either on request',
+  consistency: 'stated',
+  consistencyNote:
+    '`at=final` is final, `latest` committed, a height final if not above Quorate-Final-Height. After a restart the first answer to `final` may be of a `height` above it, and is committed',
   params: z.strictObject({
     table: tableParam,
     key: keyText.meta({ description: 'Key as text: its parts joined with `:`, bytes as 0x hex' }),
@@ -81,6 +84,7 @@ export const stateRowsRoute = route({
   path: '/v1/state/:table',
   name: 'listState',
   summary: 'Rows of a table in the order of their keys',
+  consistency: 'committed',
   params: z.strictObject({ table: tableParam }),
   query: minHeightQuery.extend({
     prefix: keyText.default('').meta({ description: 'Beginning of the keys, as text' }),

@@ -7,6 +7,7 @@ export const verifyPageRoute = route({
   path: '/verify',
   name: 'getVerifyPage',
   summary: 'A page that verifies proofs in the browser, also when it is kept and opened without a network',
+  consistency: 'constant',
   params: none,
   query: none,
   answers: { 200: { description: 'The page', html: 'One HTML file with its style and script inside' } },
