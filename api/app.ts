@@ -26,7 +26,7 @@ export interface Gates {
 
 /** The route table behind Koa: validation before the handlers, headers and problems after them. */
 export function createApp(
-  { node, application, verifyPage, log, origins = [] }: ApiOptions,
+  { node, application, verifyPage, docsPage, log, origins = [] }: ApiOptions,
   limits: ServerLimits,
   open: OpenRequests,
   { waiting, dryRuns, bodies }: Gates,
@@ -63,6 +63,7 @@ export function createApp(
     isClosing: () => open.closing,
     dryRuns,
     verifyPage,
+    docsPage,
   };
   for (const route of routes) {
     router[route.method === 'GET' ? 'get' : 'post'](route.path, async (ctx) => {

@@ -7,13 +7,15 @@ import { answerUnreadable } from './client-errors.ts';
 import { Gate } from './gate.ts';
 import { SERVER_LIMITS, type ServerLimits } from './limits.ts';
 import { OpenRequests } from './open-requests.ts';
-import type { NodePort, VerifyPage } from './ports.ts';
+import type { BuiltPage, NodePort } from './ports.ts';
 
 export interface ApiOptions {
   readonly node: NodePort;
   readonly application: Application;
-  /** Undefined where it was not built: `/verify` says so then. */
-  readonly verifyPage: VerifyPage | undefined;
+  /** On which people verify proofs. Undefined where it was not built: `/verify` says so then. */
+  readonly verifyPage: BuiltPage | undefined;
+  /** On which people read and try the API, at `/docs`. */
+  readonly docsPage: BuiltPage | undefined;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;

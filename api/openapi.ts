@@ -33,6 +33,13 @@ export function openApiPath(path: string): string {
   return path.replace(/:(\w+)/g, '{$1}');
 }
 
+/** The part of the API that a path belongs to. */
+function groupOf(path: string): string {
+  const [, version, name = ''] = path.split('/');
+  if (version !== 'v1') return 'server';
+  return ['transactions', 'blocks', 'checkpoints', 'light', 'state'].includes(name) ? name : 'node';
+}
+
 const CHAIN_HEADERS = ['Quorate-Height', 'Quorate-Final-Height', 'Quorate-Time'];
 const HEADERS: JsonObject = {
   'Quorate-Height': header('Newest executed block of this node'),
@@ -55,6 +62,7 @@ function operation(route: Route): Json {
   return {
     operationId: name,
     summary,
+    tags: [groupOf(route.path)],
     description: `Consistency: \`${consistency}\`. ${CONSISTENCY[consistency]}${consistencyNote === undefined ? '' : ` ${consistencyNote}.`}`,
     'x-consistency': consistency,
     parameters: [...parameters('path', params), ...parameters('query', query)],

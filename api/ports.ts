@@ -141,8 +141,8 @@ export interface NodeInfo {
   readonly genesisText: string;
 }
 
-/** The page on which people verify proofs, one self-contained file. */
-export interface VerifyPage {
+/** A page for people, one self-contained file. */
+export interface BuiltPage {
   readonly html: Uint8Array;
   /** Its content security policy, as it states it itself. */
   readonly policy: string;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Application } from '../ledger/application.ts';
 import type { Json } from '../ledger/codec.ts';
 import type { Gate } from './gate.ts';
-import type { NodePort, VerifyPage } from './ports.ts';
+import type { BuiltPage, NodePort } from './ports.ts';
 import type { ProblemCode } from './problems.ts';
 
 /** What handlers work on. */
@@ -14,7 +14,8 @@ export interface ApiContext {
   /** The server takes no more and is about to stop. */
   isClosing(): boolean;
   readonly dryRuns: Gate;
-  readonly verifyPage: VerifyPage | undefined;
+  readonly verifyPage: BuiltPage | undefined;
+  readonly docsPage: BuiltPage | undefined;
 }
 
 export interface RouteRequest<P = unknown, Q = unknown> {
@@ -64,7 +65,7 @@ export const CONSISTENCY = {
     'Under a finality certificate: every node that has that height answers the same, anybody can verify it, and nothing undoes it.',
   committed:
     'Ordered by a quorum and executed here: no correct node has anything else at that height, but others may not be there yet, and no certificate shows it.',
-  stated: 'The request or the answer says which of these it is.',
+  stated: 'The request or the answer says of which class it is.',
   node: 'What this node itself sees, keeps or plans: another one answers for itself.',
 } as const;
 export type Consistency = keyof typeof CONSISTENCY;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundleLight } from './browser.ts';
-import { writeVerifyPage } from './verify-page.ts';
+import { writePages } from './pages.ts';
 
-/** `npm run build`: `dist/` for publishing, the light client as browser modules in `dist/browser/`, and the page. */
+/** `npm run build`: `dist/` for publishing, the light client as browser modules in `dist/browser/`, and the pages. */
 const root = fileURLToPath(new URL('../', import.meta.url));
 const browser = join(root, 'dist/browser');
 
@@ -21,5 +21,4 @@ for (const { name, code } of await bundleLight()) {
   writeFileSync(join(browser, name), code);
   console.log(`${code.length} bytes, ${gzipSync(code).length} gzipped  dist/browser/${name}`);
 }
-const page = await writeVerifyPage();
-console.log(`${page.bytes} bytes  ${page.path}`);
+for (const { bytes, path } of await writePages()) console.log(`${bytes} bytes  ${path}`);

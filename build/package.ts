@@ -4,7 +4,7 @@ import { buildDist, pack, ROOT, readManifest } from './pack.ts';
  * `npm run package [-- folder]`: the tarball for publishing. Its manifest leaves out what only the repository needs; above
  * all the Node that the repository brings must never be a dependency of the package.
  */
-const PUBLISHED = ['api', 'browser', 'genesis', 'ledger', 'light', 'node', 'p2p', 'verify.html'];
+const PUBLISHED = ['api', 'browser', 'genesis', 'ledger', 'light', 'node', 'p2p', 'verify.html', 'docs.html'];
 const REPOSITORY_ONLY = ['scripts', 'devDependencies', 'optionalDependencies', 'allowScripts', 'private'];
 
 buildDist();

@@ -20,6 +20,7 @@ import { startLedger } from './ledger/client.ts';
 import { DataFolder } from './metrics/data-folder.ts';
 import { startMetrics } from './metrics/server.ts';
 import { createNodePort } from './node-port.ts';
+import { readPage } from './pages.ts';
 import { openPendingLog } from './pending-log.ts';
 import type { Membership } from './ports.ts';
 import { readText } from './read-text.ts';
@@ -28,7 +29,6 @@ import { processScheduler } from './scheduler.ts';
 import { chooseSignatures, createSigner, type Signer } from './signatures.ts';
 import { Validator } from './validator.ts';
 import { createVerifyPool } from './verify/pool.ts';
-import { readVerifyPage } from './verify-page.ts';
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -157,9 +157,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const info = { name, version, genesisId: genesis.id, chain: genesis.chain, genesisText: genesis.text };
     const node = createNodePort(info, running, ledger, network);
     closing.push(() => node.close());
-    const verifyPage = await readVerifyPage(log);
+    const [verifyPage, docsPage] = await Promise.all([readPage('verify', log), readPage('docs', log)]);
     const api = await listening('api', config.api, (at) =>
-      startApi({ node, application: quorateApplication, verifyPage, ...at, log }),
+      startApi({ node, application: quorateApplication, verifyPage, docsPage, ...at, log }),
     );
     closing.push(() => api.close());
     const data = new DataFolder(config.data, () => performance.now());

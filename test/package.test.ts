@@ -34,7 +34,7 @@ describe('the packed tarball', { timeout: 180_000 }, () => {
     assert.doesNotMatch(names, /\/test\/|\/bench\/|[^d]\.ts$/m);
   });
 
-  it('runs: version, help, and a network whose threads start from dist and which serves the page', async () => {
+  it('runs: version, help, and a network whose threads start from dist and which serves the pages', async () => {
     const run = (...args: string[]): string =>
       execFileSync(process.execPath, [join(unpacked, 'bin/quorate.js'), ...args], { encoding: 'utf8' });
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
@@ -43,9 +43,11 @@ describe('the packed tarball', { timeout: 180_000 }, () => {
     const dev = await startDev(join(folder, 'network'), 0, join(unpacked, 'bin/quorate.js'));
     try {
       await assertAgreement(dev.ready.validators.map(({ url }) => url));
-      const page = await fetch(`${dev.ready.validators[0]!.url}/verify`);
-      assert.equal(page.status, 200);
-      assert.deepEqual(await page.bytes(), new Uint8Array(readFileSync(join(unpacked, 'dist/verify.html'))));
+      for (const name of ['verify', 'docs']) {
+        const page = await fetch(`${dev.ready.validators[0]!.url}/${name}`);
+        assert.equal(page.status, 200);
+        assert.deepEqual(await page.bytes(), new Uint8Array(readFileSync(join(unpacked, `dist/${name}.html`))));
+      }
     } finally {
       await dev.stop();
     }

@@ -5,10 +5,10 @@ import { dryRunRoute } from './dry-run.ts';
 import { encodeRoute } from './encode.ts';
 import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
+import { docsPageRoute, verifyPageRoute } from './pages.ts';
 import { problemRoute, problemsRoute } from './problems.ts';
 import { stateRoute, stateRowsRoute } from './state.ts';
 import { proofRoute, statusOfBytesRoute, submitBatchRoute, submitRoute, transactionRoute } from './transactions.ts';
-import { verifyPageRoute } from './verify-page.ts';
 
 /** Everything the API answers. */
 export const routes: readonly Route[] = withDescriptions([
@@ -32,4 +32,5 @@ export const routes: readonly Route[] = withDescriptions([
   problemsRoute,
   problemRoute,
   verifyPageRoute,
+  docsPageRoute,
 ]);

@@ -126,6 +126,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
     '/openapi.json',
     '/livez',
     '/readyz',
+    '/docs',
     '/verify',
     '/v1/blocks',
     '/v1/checkpoints',
@@ -174,6 +175,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
   api.node.handoffs = async () => Array.from({ length: 64 }, () => other.handoffs[0]!);
   for (const path of [
+    '/docs',
     '/problems',
     '/problems/busy',
     '/verify',
@@ -235,6 +237,7 @@ async function commonProblems(api: TestApi): Promise<void> {
   const full = await startTestApi({ requestsMax: 0 });
   const withoutPage = await startTestApi({}, {});
   await withoutPage.call('/verify');
+  await withoutPage.call('/docs');
   const many = Array.from({ length: 120 }, (_, i) => `X-${i}: 1`);
   for (const { method, path, body } of routes) {
     const at = path

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { VerifyPage } from '../../api/ports.ts';
-import { buildVerifyPage } from '../../build/verify-page.ts';
-import { policyOf } from '../../node/verify-page.ts';
+import type { BuiltPage } from '../../api/ports.ts';
+import { buildPage } from '../../build/pages.ts';
+import { policyOf } from '../../node/pages.ts';
 import { plainGet, startTestApi, type TestApi } from '../support/api-client.ts';
 
 describe('GET /verify', () => {
   let api: TestApi;
-  let verifyPage: VerifyPage;
+  let verifyPage: BuiltPage;
   before(async () => {
-    const html = new Uint8Array(Buffer.from(await buildVerifyPage()));
+    const html = new Uint8Array(Buffer.from(await buildPage('verify')));
     verifyPage = { html, policy: policyOf(html)! };
     api = await startTestApi({}, { verifyPage });
   });

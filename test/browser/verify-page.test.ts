@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
-import { buildVerifyPage } from '../../build/verify-page.ts';
+import { buildPage } from '../../build/pages.ts';
 import { PROOF_BYTES_MAX } from '../../explorer/verify/files.ts';
 import { GENESIS_BYTES_MAX } from '../../genesis/file.ts';
 import { blockHash } from '../../ledger/block.ts';
@@ -13,8 +13,8 @@ import { type Bundle, bundleCodec } from '../../ledger/bundle.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { entries } from '../../ledger/modules/records.ts';
 import { verifyBundle } from '../../light/sync.ts';
+import { policyOf } from '../../node/pages.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
-import { policyOf } from '../../node/verify-page.ts';
 import { startTestApi } from '../support/api-client.ts';
 import { ACCOUNTS, type Chain, encodeBundle, GENESIS_TIME, smallChain } from '../support/chain.ts';
 import { launchChromium, noChromium, removeWebCrypto } from '../support/chromium.ts';
@@ -149,7 +149,7 @@ describe('verify.html in Chromium, from a file', { skip: noChromium(), timeout: 
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'quorate-page-'));
-    html = await buildVerifyPage();
+    html = await buildPage('verify');
     await writeFile(join(folder, 'verify.html'), html);
     address = pathToFileURL(join(folder, 'verify.html')).href;
     browser = await launchChromium();

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, describe, it } from 'node:test';
-import { buildVerifyPage } from '../../build/verify-page.ts';
-import { policyOf } from '../../node/verify-page.ts';
+import { buildPage } from '../../build/pages.ts';
+import { policyOf } from '../../node/pages.ts';
 
 const BYTES_MAX = 160_000;
+const DOCS_BYTES_MAX = 20_000;
 
 describe('verify.html, the file', () => {
   let html: string;
   before(async () => {
-    html = await buildVerifyPage();
+    html = await buildPage('verify');
   });
 
   it('allows its own script and style by their hashes, and nothing else', () => {
@@ -33,9 +34,34 @@ describe('verify.html, the file', () => {
   });
 
   it('is made of the same bytes each time, and stays small', async () => {
-    assert.equal(await buildVerifyPage(), html);
+    assert.equal(await buildPage('verify'), html);
     assert(html.length <= BYTES_MAX, `${html.length} bytes, at most ${BYTES_MAX}`);
     assert.doesNotMatch(html, /<!-- \w+ -->|\{\{/, 'no place is left to be filled');
+  });
+});
+
+describe('docs.html, the file', () => {
+  let html: string;
+  before(async () => {
+    html = await buildPage('docs');
+  });
+
+  it('allows its own script and style, and requests to the node that served it', () => {
+    const policy = policyOf(Buffer.from(html))!;
+    assert.match(policy, /^default-src 'none'; /);
+    assert(policy.includes(`script-src ${hashOf(contentOf(html, 'script'))};`));
+    assert(policy.includes(`style-src ${hashOf(contentOf(html, 'style'))};`));
+    assert(policy.includes("connect-src 'self';"));
+    assert.doesNotMatch(policy, /unsafe|https?:|\*|data:|blob:/);
+  });
+
+  it('refers to nothing but this node, has no inline handler and no eval, and stays small', async () => {
+    const [script, style] = [contentOf(html, 'script'), contentOf(html, 'style')];
+    assert.doesNotMatch(html, /\b(src|href)=["']?(?:https?:|\/\/)/i);
+    assert.doesNotMatch(style, /url\(|@import/);
+    assert.doesNotMatch(script, /\beval\(|\bFunction\(|\bimport\(|innerHTML|outerHTML|insertAdjacentHTML|localStorage/);
+    assert.equal(await buildPage('docs'), html);
+    assert(html.length <= DOCS_BYTES_MAX, `${html.length} bytes, at most ${DOCS_BYTES_MAX}`);
   });
 });
 

@@ -60,7 +60,7 @@ class Node {
     const info: NodeInfo = { name: 'a', version: '1', genesisId: genesis.id, chain: genesis.chain, genesisText: '' };
     const node = createNodePort(info, validator, this.#ledger, {} as Network);
     const log = { error: (fields: object) => assert.fail(JSON.stringify(fields)) };
-    const place = { verifyPage: undefined, host: '127.0.0.1', port: 0 };
+    const place = { verifyPage: undefined, docsPage: undefined, host: '127.0.0.1', port: 0 };
     this.#api = await startApi({ node, application: quorateApplication, ...place, log });
     return this;
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { startApi } from '../../api/index.ts';
 import type { ServerLimits } from '../../api/limits.ts';
-import type { VerifyPage } from '../../api/ports.ts';
+import type { BuiltPage } from '../../api/ports.ts';
 import { PROBLEMS, type ProblemCode } from '../../api/problems.ts';
 import { COMMON_PROBLEMS, problemsOf, type Route } from '../../api/route.ts';
 import { routes } from '../../api/routes/index.ts';
@@ -34,17 +34,18 @@ export interface TestApi {
 }
 
 /** A page that a browser would show as nothing. */
-const EMPTY_PAGE: VerifyPage = { html: Buffer.from('<!doctype html>'), policy: "default-src 'none'" };
+const EMPTY_PAGE: BuiltPage = { html: Buffer.from('<!doctype html>'), policy: "default-src 'none'" };
 
 export interface TestApiOptions {
-  readonly verifyPage?: VerifyPage;
+  readonly verifyPage?: BuiltPage;
+  readonly docsPage?: BuiltPage;
   readonly origins?: readonly string[];
 }
 
 /** A server over a fake node, and a client that holds every answer against the route table. */
 export async function startTestApi(
   limits: Partial<ServerLimits> = {},
-  { verifyPage, origins = [] }: TestApiOptions = { verifyPage: EMPTY_PAGE },
+  { verifyPage, docsPage, origins = [] }: TestApiOptions = { verifyPage: EMPTY_PAGE, docsPage: EMPTY_PAGE },
 ): Promise<TestApi> {
   let node = fakeNode();
   const errors: object[] = [];
@@ -52,7 +53,7 @@ export async function startTestApi(
   const port = new Proxy({} as FakeNode, { get: (_, name) => Reflect.get(node, name) });
   const log = { error: (fields: object) => void errors.push(fields) };
   const application = quorateApplication;
-  const options = { node: port, application, verifyPage, host: '127.0.0.1', port: 0, origins, log, limits };
+  const options = { node: port, application, verifyPage, docsPage, host: '127.0.0.1', port: 0, origins, log, limits };
   const api = await startApi(options);
 
   const check = (method: string, path: string, answer: Answer): Answer => {

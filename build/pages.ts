@@ -5,27 +5,40 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /**
- * `npm run build:page`: explorer/verify/ as one file, `dist/verify.html`, which runs from a disk without a network. The same
- * sources always give the same bytes.
+ * `npm run build:page`: each page of explorer/ as one file, style and script inside, like `dist/verify.html`. The same sources
+ * always give the same bytes.
  */
 const root = fileURLToPath(new URL('../', import.meta.url));
 
-if (realpathSync(process.argv[1]!) === fileURLToPath(import.meta.url)) await writeVerifyPage();
+/** Folders of explorer/, and what each page may ask the network for. */
+const PAGES = {
+  /** Runs from a disk without a network. */
+  verify: "connect-src 'none'",
+  docs: "connect-src 'self'",
+} as const;
+export type PageName = keyof typeof PAGES;
 
-/** Writes `dist/verify.html`; resolves to its path from the repository's root, and its bytes. */
-export async function writeVerifyPage(): Promise<{ readonly path: string; readonly bytes: number }> {
-  const path = 'dist/verify.html';
-  const html = await buildVerifyPage();
+if (realpathSync(process.argv[1]!) === fileURLToPath(import.meta.url)) await writePages();
+
+/** Writes the pages to `dist/`; resolves to their paths from the repository's root, and their bytes. */
+export async function writePages(): Promise<{ readonly path: string; readonly bytes: number }[]> {
   mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(join(root, path), html);
-  return { path, bytes: Buffer.byteLength(html) };
+  const names = Object.keys(PAGES) as PageName[];
+  return Promise.all(
+    names.map(async (name) => {
+      const path = `dist/${name}.html`;
+      const html = await buildPage(name);
+      writeFileSync(join(root, path), html);
+      return { path, bytes: Buffer.byteLength(html) };
+    }),
+  );
 }
 
 /** The page's HTML: style and script inlined, and allowed by nothing but their hashes. */
-export async function buildVerifyPage(): Promise<string> {
+export async function buildPage(name: PageName): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ['explorer/verify/main.ts', 'explorer/verify/page.css'],
+    entryPoints: [`explorer/${name}/main.ts`, `explorer/${name}/page.css`],
     outdir: 'out',
     bundle: true,
     format: 'iife',
@@ -41,21 +54,22 @@ export async function buildVerifyPage(): Promise<string> {
   if (/<\/script|<!--/i.test(script) || /<\/style/i.test(style)) throw new Error('the text can not be inlined');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const parts: Readonly<Record<string, string>> = {
-    policy: `<meta http-equiv="Content-Security-Policy" content="${policyOf(script, style)}" />`,
+    policy: `<meta http-equiv="Content-Security-Policy" content="${policyOf(script, style, PAGES[name])}" />`,
     style: `<style>${style}</style>`,
     script: `<script>${script}</script>`,
     version,
   };
-  const template = readFileSync(join(root, 'explorer/verify/page.html'), 'utf8');
-  return template.replace(/<!-- (\w+) -->/g, (_, name: string) => parts[name]!);
+  const template = readFileSync(join(root, `explorer/${name}/page.html`), 'utf8');
+  return template.replace(/<!-- (\w+) -->/g, (_, part: string) => parts[part]!);
 }
 
-/** No request to anywhere, no other code, no markup made from strings. */
-function policyOf(script: string, style: string): string {
+/** No other code, no markup made from strings, no request but what is allowed. */
+function policyOf(script: string, style: string, connect: string): string {
   return [
     "default-src 'none'",
     `script-src ${hashOf(script)}`,
     `style-src ${hashOf(style)}`,
+    connect,
     "base-uri 'none'",
     "form-action 'none'",
     "require-trusted-types-for 'script'",
