@@ -46,11 +46,11 @@ import {
   uncertifiedHead,
 } from './blocks.ts';
 import { chainDifference, headDifference, headerDifference, headOf, isHead } from './difference.ts';
-import { type Basis, dryRun, inputOf } from './dry-run.ts';
 import { LedgerError } from './error.ts';
 import { ExecutedIds } from './executed-ids.ts';
 import { putHandoff, putRecovery, setAfter, writeHandoffs } from './handoffs.ts';
 import { changesMembership, Epochs, readerOf } from './membership.ts';
+import { type Basis, dryRun, inputOf } from './next-block.ts';
 import { carriedIds, isNewStore, type LedgerOptions, NO_KEY, otherKind, sawAllSince } from './opening.ts';
 import { LedgerQuery } from './queries.ts';
 import { type Base, type BlockRecord, baseCodec, headCodec, metaCodec, STORE_FORMAT } from './records.ts';

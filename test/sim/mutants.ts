@@ -403,8 +403,8 @@ export const MUTANTS: readonly Mutant[] = [
   // Execution
   of(
     'transactions are executed again',
-    'node/ledger/ledger.ts',
-    'executedBefore: (id) => this.#ids.has(id),',
+    'node/ledger/next-block.ts',
+    'executedBefore: (id) => ids.has(id),',
     'executedBefore: (id) => id.length === 0,',
   ),
   of(

@@ -17,6 +17,7 @@ export interface Basis extends Pick<LedgerOptions, 'application' | 'genesis'> {
   readonly ids: ExecutedIds;
 }
 
+/** The one way to what is executed: a block is ordered and a dry-run forecast by the same input. */
 export function inputOf(
   { application, genesis, head, state, epochs, ids }: Basis,
   batch: Batch,
