@@ -61,8 +61,7 @@ export interface BodyForm {
 /** How far what a route answers holds (docs/consistency.md). */
 export const CONSISTENCY = {
   constant: 'Of the chain or of the version of the node: it does not change while that runs.',
-  final:
-    'Under a finality certificate: every node that has that height answers the same, anybody can verify it, and nothing undoes it.',
+  final: 'Under a finality certificate: every node that has that height answers the same, and anybody can verify it.',
   committed:
     'Ordered by a quorum and executed here: no correct node has anything else at that height, but others may not be there yet, and no certificate shows it.',
   stated: 'The request or the answer says of which class it is.',
