@@ -4,6 +4,7 @@ import type { Certificate } from '../ledger/checkpoint.ts';
 import type { SignedReady } from '../ledger/ready.ts';
 import type { SignedReply } from '../ledger/reply.ts';
 import type { Transaction } from '../ledger/transaction.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
 
 /** All that the REST API may ask of its node. Bytes in, decoded ledger types out; nothing here throws for bad input. */
 export interface NodePort {
@@ -39,6 +40,8 @@ export interface NodePort {
   transactionProof(id: Uint8Array): Promise<Uint8Array | undefined>;
   /** Encoded bundle of a block's header, under the newest certificate or that of height `under`. */
   blockProof(height: number, under: number | undefined): Promise<Uint8Array | undefined>;
+  /** Of an executed block: which epoch it is in, and which one it is the last block before. */
+  epochAt(height: number): Promise<EpochPlace>;
   /** Ends of consecutive epochs from the end of epoch `from` on: at most a page (UPDATES_MAX). */
   handoffs(from: number): Promise<readonly Handoff[]>;
   block(at: number | Uint8Array): Promise<BlockView | undefined>;
@@ -65,6 +68,22 @@ export interface NodePort {
   peers(): readonly PeerView[];
   mempool(): MempoolView;
   evidence(): readonly EvidenceView[];
+  /** Calls back until the function that it returns is called. Callbacks are short and throw nothing. */
+  watch(watcher: Watcher): () => void;
+}
+
+export interface Watcher {
+  /** Everything up to this height is executed and certified here. */
+  final(height: number): void;
+  /** This node took part in, or learned of, a change to a view above 0. */
+  viewEntered(view: ViewEntered): void;
+}
+
+export interface ViewEntered {
+  readonly epoch: number;
+  readonly view: number;
+  /** Index in the set of the epoch. */
+  readonly leader: number;
 }
 
 export type Wait = 'none' | 'committed' | 'final';
@@ -164,6 +183,14 @@ export interface ChainStatus {
 
 export interface BlockView extends HeaderView {
   readonly transactions: readonly { readonly id: Uint8Array; readonly bytes: Uint8Array; readonly receipt: Receipt }[];
+}
+
+/** Where a block is among the epochs. */
+export interface EpochPlace {
+  /** Of its certificate; undefined for block 0, which no epoch has certified. */
+  readonly epoch: number | undefined;
+  /** The epoch that begins with the block above it, if this block ends one. */
+  readonly next: { readonly number: number; readonly validators: ValidatorSet } | undefined;
 }
 
 export interface HeaderView {

@@ -9,6 +9,7 @@ import type {
   TransactionState,
   TransactionStatus,
   Wait,
+  Watcher,
 } from '../api/ports.ts';
 import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
 import { updatesCodec } from '../ledger/bundle.ts';
@@ -36,10 +37,17 @@ export function createNodePort(
   network: Network,
 ): NodePort & { close(): void } {
   const waiters = new Waiters();
+  const watchers = new Set<Watcher>();
   const expired = new RecentIds(RECENT_IDS_MAX);
   validator.observe({
     executed: (height, keys) => waiters.executed(height, keys),
-    final: (height) => waiters.final(height),
+    final(height) {
+      waiters.final(height);
+      for (const watcher of watchers) watcher.final(height);
+    },
+    viewEntered(epoch, view, leader) {
+      for (const watcher of watchers) watcher.viewEntered({ epoch, view, leader });
+    },
     expired(keys) {
       for (const key of keys) expired.add(key);
       waiters.expired(keys);
@@ -151,6 +159,7 @@ export function createNodePort(
     signedReply: (status) => signedReply(validator, ledger, status),
     transactionProof: (id) => ledger.query('transactionBundle', { id }),
     blockProof: (height, under) => ledger.query('blockBundle', { height, under }),
+    epochAt: (height) => ledger.query('epochAt', { height }),
     handoffs: async (from) => decode(updatesCodec, await ledger.query('handoffs', { from })).handoffs,
     block: (at) => blockView(ledger, at),
     async blocks(from, limit, descending) {
@@ -217,6 +226,10 @@ export function createNodePort(
     mempool() {
       const { size, bytes, limits } = validator.pool;
       return { transactions: size, bytes, ...limits };
+    },
+    watch(watcher) {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
     },
     close: () => waiters.close(),
   };

@@ -201,6 +201,14 @@ export interface StateValue {
   readonly bundle: Uint8Array | undefined;
 }
 
+/** Where a block is among the epochs. */
+export interface EpochPlace {
+  /** Of its certificate; undefined for block 0. */
+  readonly epoch: number | undefined;
+  /** The epoch that begins with the block above it, if this block ends one. */
+  readonly next: { readonly number: number; readonly validators: ValidatorSet } | undefined;
+}
+
 export interface LedgerQueries {
   transaction: { args: { id: Uint8Array }; result: StoredTransaction | undefined };
   /** Which of these ids (32 bytes each, one after the other) have a receipt: bit i of byte i>>3. */
@@ -216,6 +224,8 @@ export interface LedgerQueries {
   blockBundle: { args: { height: number; under: number | undefined }; result: Uint8Array | undefined };
   /** Encoded page (`updatesCodec`) of hand-offs from the end of epoch `from` on. */
   handoffs: { args: { from: number }; result: Uint8Array };
+  /** Of an executed block. */
+  epochAt: { args: { height: number }; result: EpochPlace };
   block: { args: { at: number | Uint8Array }; result: StoredBlock | undefined };
   /** Encoded headers, newest first when `descending`. */
   headers: {

@@ -42,4 +42,6 @@ export interface Observer {
   /** Everything up to this height is executed and certified here. */
   final(height: number): void;
   expired(keys: readonly string[]): void;
+  /** Of a view above 0. */
+  viewEntered?(epoch: number, view: number, leader: number): void;
 }

@@ -351,7 +351,9 @@ export class Validator {
       },
       entered: (view, leader) => {
         this.#ordering.entered();
-        if (view > 0) log.info({ view, leader }, 'view entered');
+        if (view === 0) return;
+        log.info({ view, leader }, 'view entered');
+        this.#observer?.viewEntered?.(this.state.config.epoch, view, leader);
       },
       left: (view, asked, reason) => {
         this.counters.viewChanges++;

@@ -5,8 +5,10 @@ import { decode, encode } from '../../ledger/codec.ts';
 import { validatorsTable } from '../../ledger/modules/epoch.ts';
 import { CURRENT } from '../../ledger/modules/rows.ts';
 import { type ValidatorSet, validatorSetCodec, validatorsHash } from '../../ledger/validators.ts';
+import type { EpochPlace } from '../ports.ts';
 import { heightKey, type Store, type StoreBatch } from '../store/store.ts';
 import { LedgerError } from './error.ts';
+import type { Epochs } from './membership.ts';
 import type { LedgerState } from './state.ts';
 
 /** E2: the certificate of an epoch's last block, and the set that its execution gave. R10: with a recovery it is there already. */
@@ -50,6 +52,38 @@ export async function endOfEpoch(store: Store, height: number): Promise<number |
     end = last;
   }
   return end;
+}
+
+/**
+ * Where an executed block is among the epochs. A certificate may be known before its hand-off is written: what the state says
+ * of the newest two epochs is asked first, and hand-offs of older ones were durable before the newest began (E3).
+ */
+export async function epochAt(
+  store: Store,
+  { current, previous }: Pick<Epochs, 'current' | 'previous'>,
+  height: number,
+): Promise<EpochPlace> {
+  if (height === 0) return { epoch: undefined, next: undefined };
+  if (height >= current.firstHeight) return { epoch: current.number, next: undefined };
+  const { number, validators } = current;
+  if (height === current.firstHeight - 1) return { epoch: number - 1, next: { number, validators } };
+  if (previous !== undefined && height >= previous.firstHeight) return { epoch: number - 1, next: undefined };
+  // The first epoch that does not end below.
+  let epoch = 0;
+  for (let above = number - 1; epoch < above; ) {
+    const middle = (epoch + above) >> 1;
+    if ((await handoffAt(store, middle)).certificate.checkpoint.height < height) epoch = middle + 1;
+    else above = middle;
+  }
+  const { certificate, next } = await handoffAt(store, epoch);
+  const isLast = certificate.checkpoint.height === height;
+  return { epoch, next: isLast ? { number: epoch + 1, validators: next } : undefined };
+}
+
+async function handoffAt(store: Store, epoch: number): Promise<Handoff> {
+  const record = await store.getAsync('handoff', heightKey(epoch));
+  if (record === undefined) throw new LedgerError('STATE_DAMAGED', `the hand-off of epoch ${epoch} lacks`);
+  return decode(handoffCodec, record);
 }
 
 /** The ends of consecutive epochs from `from` on, at most `limit`. */

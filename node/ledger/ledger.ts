@@ -146,7 +146,8 @@ export class Ledger implements LedgerPort {
 
   /** Readers of the state as it is now. */
   #attach(): void {
-    const now = () => ({ head: this.#head, finalHeight: this.#finalHeight, base: this.#base.height });
+    const { height: base } = this.#base;
+    const now = () => ({ head: this.#head, finalHeight: this.#finalHeight, base, epochs: this.#epochs });
     this.#query = new LedgerQuery(this.#store, this.#state, now, () => this.#last);
     this.#served = new ServedSnapshot(this.#store, this.#options.snapshots ?? SNAPSHOTS);
   }

@@ -11,7 +11,8 @@ import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from 
 import type { At, Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
 import { heightKey, heightOfKey, historyKey, type Store, type StoredRecord, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
-import { endOfEpoch, readHandoffs } from './handoffs.ts';
+import { endOfEpoch, epochAt, readHandoffs } from './handoffs.ts';
+import type { Epochs } from './membership.ts';
 import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
 import type { LedgerState } from './state.ts';
 
@@ -27,6 +28,7 @@ interface Now {
   readonly finalHeight: number;
   /** Height of the installed snapshot: blocks at or below it may lack. */
   readonly base: number;
+  readonly epochs: Epochs;
 }
 
 /** Rows that are still being read, and the height that they are of. */
@@ -85,6 +87,8 @@ export class LedgerQuery {
         return { rows: this.#state.rows, stateTreeBytes: this.#state.treeBytes };
       case 'blockIds':
         return this.#blockIds((args as Args<'blockIds'>).from);
+      case 'epochAt':
+        return epochAt(this.#store, this.#now().epochs, (args as Args<'epochAt'>).height);
       case 'executedAmong':
       case 'membership':
       case 'hasExecuted':

@@ -6,6 +6,7 @@ import type {
   TransactionState,
   TransactionStatus,
   Wait,
+  Watcher,
 } from '../../api/ports.ts';
 import { blockHash, type Receipt } from '../../ledger/block.ts';
 import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
@@ -39,6 +40,10 @@ export interface FakeNode extends NodePort {
   readonly ahead: number;
   /** Moves `ahead`, and wakes who waits. */
   grow(blocks: number): void;
+  /** Blocks below are not kept. */
+  base: number;
+  /** Of `watch`. */
+  readonly watchers: ReadonlySet<Watcher>;
   /** Calls of `transaction` and `reach` that wait. */
   readonly waiting: number;
   readonly waitingBegins: Promise<void>;
@@ -65,6 +70,7 @@ export function fakeNode(): FakeNode {
   const certificate = chain.certify(FINAL);
   const pending = new Map<string, TransactionStatus>();
   const waiters = new Set<() => void>();
+  const watchers = new Set<Watcher>();
   const begun = Promise.withResolvers<void>();
   const two = Promise.withResolvers<void>();
   let dryRuns = 0;
@@ -118,6 +124,8 @@ export function fakeNode(): FakeNode {
       Object.assign(node, { ahead: node.ahead + blocks });
       for (const wake of waiters) wake();
     },
+    base: 0,
+    watchers,
     waitingBegins: begun.promise,
     get waiting() {
       return waiters.size;
@@ -186,7 +194,10 @@ export function fakeNode(): FakeNode {
       return encodeBundle(chain.transactionBundle(block.height, block.index, certificate));
     },
     block: async (at) => (typeof at === 'number' ? views[at] : views.find(({ hash }) => equalBytes(hash, at))),
-    blocks: async (from, limit, descending) => page(views, ({ header }) => header.height, from, limit, descending),
+    async blocks(from, limit, descending) {
+      const kept = views.slice(node.base);
+      return page(kept, ({ header }) => header.height, from, limit, descending);
+    },
     async certificate(height) {
       if (node.young) return undefined;
       const at = height === 'latest' ? FINAL : height;
@@ -218,6 +229,7 @@ export function fakeNode(): FakeNode {
       if (height > under) return undefined;
       return encodeBundle(chain.blockBundle(height, chain.certify(under)));
     },
+    epochAt: async (height) => ({ epoch: height === 0 ? undefined : 0, next: undefined }),
     handoffs: async (from) => chain.handoffs.slice(from),
     async state(name, key, at, proof) {
       if (typeof at === 'number' && at !== FINAL) return undefined;
@@ -290,6 +302,10 @@ export function fakeNode(): FakeNode {
       },
       { index: 2, name: 'node-2', connected: false, addresses: [], bytesSent: 0, bytesReceived: 0, reason: 'refused' },
     ],
+    watch(watcher) {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
     mempool: () => ({ transactions: pending.size, bytes: 0, transactionsMax: 10, bytesMax: 1_000 }),
   };
   return node;
