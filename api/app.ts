@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { z } from 'zod';
@@ -5,14 +6,17 @@ import { sha256 } from '../ledger/hash.ts';
 import { readBody } from './body.ts';
 import { chainHeaders, safeChainHeaders } from './chain-headers.ts';
 import { admitOrigin, answerPreflight, isPreflight } from './cors.ts';
+import { blockEvents } from './events/block-events.ts';
+import { HeldBlocks } from './events/held-blocks.ts';
 import type { Gate } from './gate.ts';
 import type { ApiOptions } from './index.ts';
 import type { ServerLimits } from './limits.ts';
 import type { OpenRequests } from './open-requests.ts';
 import type { NodePort } from './ports.ts';
 import { PROBLEMS, Problem, problemBody } from './problems.ts';
-import type { ApiContext, Route, RouteAnswer } from './route.ts';
+import type { ApiContext, Route, WholeAnswer } from './route.ts';
 import { routes } from './routes/index.ts';
+import { sendStream } from './send-stream.ts';
 import { withWhatItWaitsFor } from './waits.ts';
 
 /** What all requests share. */
@@ -20,6 +24,7 @@ export interface Gates {
   /** Transactions that requests wait for. */
   readonly waiting: Gate;
   readonly dryRuns: Gate;
+  readonly streams: Gate;
   /** Bytes of bodies that are being read or in work. */
   readonly bodies: Gate;
 }
@@ -29,7 +34,7 @@ export function createApp(
   { node, application, verifyPage, docsPage, log, origins = [] }: ApiOptions,
   limits: ServerLimits,
   open: OpenRequests,
-  { waiting, dryRuns, bodies }: Gates,
+  { waiting, dryRuns, streams, bodies }: Gates,
 ): Koa {
   // H04: nothing here depends on Host or X-Forwarded-*.
   const app = new Koa({ proxy: false });
@@ -64,24 +69,30 @@ export function createApp(
     dryRuns,
     verifyPage,
     docsPage,
+    eventBlocks: new HeldBlocks((height) => blockEvents(node, application, height), limits.streamBlocksCharsMax),
+    limits,
   };
+  const streaming = { open, gate: streams, limits, log };
   for (const route of routes) {
     router[route.method === 'GET' ? 'get' : 'post'](route.path, async (ctx) => {
       if (open.size > limits.requestsMax) throw new Problem('busy', `${limits.requestsMax} requests are open`);
       const params = read('path', route.params, Object.entries(ctx.params as Record<string, string>));
       const query = read('query', route.query, new URLSearchParams(ctx.querystring));
+      const headers = readHeaders(route.headers, ctx.req.headers);
       const body = await readBody(ctx.req, route.body?.bytesMax ?? 0, bodies);
       try {
         const answer = await route.handle(context, {
           params,
           query,
+          headers,
           contentType: (ctx.get('content-type').split(';')[0] ?? '').trim().toLowerCase(),
           wantsBytes: ctx.accepts('application/json', 'application/octet-stream') === 'application/octet-stream',
           wantsPage: ctx.accepts('text/html', 'application/json') !== 'application/json',
           body: body.bytes,
           signal: open.signal(ctx.res),
         });
-        send(ctx, route, answer);
+        if ('stream' in answer) sendStream(ctx, answer, streaming);
+        else send(ctx, route, answer);
       } finally {
         body.release();
       }
@@ -109,7 +120,7 @@ function refuseOddRequest(headers: number, headersMax: number, ctx: Koa.Context)
 
 /** Unknown and repeated parameters are refused: a typo must not be a default. */
 function read(
-  place: 'path' | 'query',
+  place: 'path' | 'query' | 'header',
   schema: z.ZodObject,
   given: Iterable<[string, string]>,
 ): Record<string, unknown> {
@@ -126,7 +137,13 @@ function read(
   throw malformed(place, `${issue?.path.join('.')}: ${issue?.message}`);
 }
 
-function send(ctx: Koa.Context, route: Route, answer: RouteAnswer): void {
+/** Those that the route names; unlike parameters the others are anybody's. */
+function readHeaders(schema: z.ZodObject | undefined, given: IncomingHttpHeaders): Record<string, unknown> {
+  const named = Object.entries(given).filter(([name]) => schema !== undefined && Object.hasOwn(schema.shape, name));
+  return schema === undefined ? {} : read('header', schema, named as [string, string][]);
+}
+
+function send(ctx: Koa.Context, route: Route, answer: WholeAnswer): void {
   const { status, body, headers = {}, immutable = false, revalidated = false } = answer;
   const bytes = body instanceof Uint8Array;
   const content = bytes ? Buffer.from(body.buffer, body.byteOffset, body.length) : JSON.stringify(body);

@@ -50,6 +50,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const gates = {
     waiting: new Gate('waits', limits.waitingMax),
     dryRuns: new Gate('dry-runs', limits.dryRunsMax),
+    streams: new Gate('event streams', limits.streamsMax),
     bodies: new Gate('bytes of bodies', limits.bodiesBytesMax),
   };
   const handle = createApp(options, limits, open, gates).callback();
@@ -69,6 +70,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   // An unknown Expect is ignored, as RFC 9110 allows.
   for (const event of ['request', 'checkExpectation']) {
     server.on(event, (request, response) => {
+      // Behind a stream nothing is answered any more.
+      if (open.isStreaming(request.socket)) return request.socket.destroy();
       open.add(response);
       handle(request, response);
     });

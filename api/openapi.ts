@@ -53,7 +53,7 @@ function header(description: string): JsonObject {
 }
 
 function operation(route: Route): Json {
-  const { name, summary, consistency, consistencyNote, params, query, body, answers, cacheable } = route;
+  const { name, summary, consistency, consistencyNote, params, query, headers, body, answers, cacheable } = route;
   const responses: Record<string, Json> = {};
   for (const [status, answer] of Object.entries(answers)) responses[status] = response(answer);
   if (cacheable) responses['304'] = { description: 'What If-None-Match names is still right', headers: headersOf() };
@@ -65,7 +65,11 @@ function operation(route: Route): Json {
     tags: [groupOf(route.path)],
     description: `Consistency: \`${consistency}\`. ${CONSISTENCY[consistency]}${consistencyNote === undefined ? '' : ` ${consistencyNote}.`}`,
     'x-consistency': consistency,
-    parameters: [...parameters('path', params), ...parameters('query', query)],
+    parameters: [
+      ...parameters('path', params),
+      ...parameters('query', query),
+      ...(headers === undefined ? [] : parameters('header', headers)),
+    ],
     ...(body && {
       requestBody: {
         required: true,
@@ -79,14 +83,33 @@ function operation(route: Route): Json {
   };
 }
 
-function response({ description, json, bytes, html }: AnswerForm): Json {
+function response({ description, json, bytes, html, events }: AnswerForm): Json {
   return {
     description,
     headers: headersOf(),
     content: {
       ...(json && { 'application/json': { schema: schemaOf(json, 'output') } }),
       ...(bytes && { 'application/octet-stream': { schema: binary(bytes) } }),
+      ...(events && { 'text/event-stream': { schema: eventStream(events) } }),
       ...(html && { 'text/html': { schema: { type: 'string', description: html } } }),
+    },
+  };
+}
+
+/** OpenAPI 3.1 has no words for streams: each message as an object of its lines, `data` as the JSON in it. */
+function eventStream(events: NonNullable<AnswerForm['events']>): Json {
+  return {
+    type: 'array',
+    items: {
+      oneOf: Object.entries(events).map(([event, data]) => ({
+        type: 'object',
+        properties: {
+          id: { type: 'string' },
+          event: { const: event },
+          data: { type: 'string', contentMediaType: 'application/json', contentSchema: schemaOf(data, 'output') },
+        },
+        required: ['event', 'data'],
+      })),
     },
   };
 }
@@ -117,7 +140,7 @@ function headersOf(...more: readonly string[]): JsonObject {
 }
 
 /** Types are those after reading (an integer, not its digits); what may lack is what the reader lets lack. */
-function parameters(place: 'path' | 'query', schema: z.ZodObject): Json[] {
+function parameters(place: 'path' | 'query' | 'header', schema: z.ZodObject): Json[] {
   const { properties = {} } = plainSchema(schema, 'output') as { properties?: JsonObject };
   const { required = [] } = plainSchema(schema, 'input') as { required?: readonly string[] };
   return Object.entries(properties).map(([name, property]) => {

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Application } from '../ledger/application.ts';
 import type { Json } from '../ledger/codec.ts';
+import type { HeldBlocks } from './events/held-blocks.ts';
 import type { Gate } from './gate.ts';
+import type { ServerLimits } from './limits.ts';
 import type { BuiltPage, NodePort } from './ports.ts';
 import type { ProblemCode } from './problems.ts';
 
@@ -16,11 +18,15 @@ export interface ApiContext {
   readonly dryRuns: Gate;
   readonly verifyPage: BuiltPage | undefined;
   readonly docsPage: BuiltPage | undefined;
+  /** Blocks as event streams send them, shared by all of them. */
+  readonly eventBlocks: HeldBlocks;
+  readonly limits: ServerLimits;
 }
 
-export interface RouteRequest<P = unknown, Q = unknown> {
+export interface RouteRequest<P = unknown, Q = unknown, H = unknown> {
   readonly params: P;
   readonly query: Q;
+  readonly headers: H;
   readonly contentType: string;
   /** True when the client would rather have canonical bytes than JSON. */
   readonly wantsBytes: boolean;
@@ -31,7 +37,19 @@ export interface RouteRequest<P = unknown, Q = unknown> {
   readonly signal: AbortSignal;
 }
 
-export interface RouteAnswer {
+export type RouteAnswer = WholeAnswer | StreamAnswer;
+
+/** Server-sent events (text/event-stream), for as long as the client reads and the server runs. */
+export interface StreamAnswer {
+  readonly status: 200;
+  /**
+   * Messages in their text form, some at a time. What comes next is asked for when the client has taken what came before; the
+   * stream is dropped when that takes too long, or when `drop` is called. Nothing is held before the first is asked for.
+   */
+  stream(drop: () => void): AsyncGenerator<string, void, void>;
+}
+
+export interface WholeAnswer {
   readonly status: number;
   readonly body: Json | Uint8Array;
   readonly headers?: { readonly [name: string]: string };
@@ -41,7 +59,7 @@ export interface RouteAnswer {
   readonly revalidated?: boolean;
 }
 
-/** One documented answer: its JSON, its canonical bytes, either by the request's Accept, or a page for people. */
+/** One documented answer: its JSON, its canonical bytes, either by the request's Accept, a page for people, or a stream. */
 export interface AnswerForm {
   readonly description: string;
   readonly json?: z.ZodType;
@@ -49,6 +67,8 @@ export interface AnswerForm {
   readonly bytes?: string;
   /** What the page is. */
   readonly html?: string;
+  /** Server-sent events: the data of each, by the name in its `event` line. */
+  readonly events?: { readonly [event: string]: z.ZodType };
 }
 
 export interface BodyForm {
@@ -73,7 +93,11 @@ export type Consistency = keyof typeof CONSISTENCY;
  * One row of the route table. Requests are validated by it before the handler runs, the OpenAPI document is printed from
  * it, and tests hold every answer against it.
  */
-export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObject = z.ZodObject> {
+export interface Route<
+  P extends z.ZodObject = z.ZodObject,
+  Q extends z.ZodObject = z.ZodObject,
+  H extends z.ZodObject = z.ZodObject,
+> {
   readonly method: 'GET' | 'POST';
   /** As @koa/router writes it: `/v1/blocks/:at`. */
   readonly path: string;
@@ -86,6 +110,8 @@ export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObjec
   /** One schema for each `:name` of the path. */
   readonly params: P;
   readonly query: Q;
+  /** Those that say what is asked for, by their names in lower case; all others are ignored. */
+  readonly headers?: H;
   /** None: a body is refused. */
   readonly body?: BodyForm;
   /** By status. */
@@ -94,11 +120,13 @@ export interface Route<P extends z.ZodObject = z.ZodObject, Q extends z.ZodObjec
   readonly problems: readonly ProblemCode[];
   /** Some answers carry an ETag: 304 is possible. */
   readonly cacheable?: boolean;
-  handle(context: ApiContext, request: RouteRequest<z.output<P>, z.output<Q>>): Promise<RouteAnswer>;
+  handle(context: ApiContext, request: RouteRequest<z.output<P>, z.output<Q>, z.output<H>>): Promise<RouteAnswer>;
 }
 
-/** Keeps the types of params and query for `handle` and forgets them for the table. */
-export function route<P extends z.ZodObject, Q extends z.ZodObject>(definition: Route<P, Q>): Route {
+/** Keeps the types of params, query and headers for `handle` and forgets them for the table. */
+export function route<P extends z.ZodObject, Q extends z.ZodObject, H extends z.ZodObject>(
+  definition: Route<P, Q, H>,
+): Route {
   return definition as unknown as Route;
 }
 

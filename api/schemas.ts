@@ -7,6 +7,7 @@ import { type Codec, type Json, tryFromJson } from '../ledger/codec.ts';
 import { layoutOf, schemaOf } from '../ledger/describe.ts';
 import { signedReadyCodec } from '../ledger/ready.ts';
 import { signedReplyCodec } from '../ledger/reply.ts';
+import { validatorSetCodec } from '../ledger/validators.ts';
 import { WAITED_FOR } from './ports.ts';
 import { PROBLEMS } from './problems.ts';
 
@@ -275,6 +276,46 @@ export const evidence = named(
     ),
   }),
 );
+/** Data of server-sent events, by their names. All but view changes and heartbeats follow from the chain alone. */
+export const streamEvents = {
+  block: named('BlockEvent', z.strictObject({ height: count, hash, header })),
+  transaction: named(
+    'TransactionEvent',
+    z.strictObject({
+      height: count,
+      /** Among the transactions of the block. */
+      index: count,
+      id: hash,
+      sender: hash,
+      status: z.enum(['final', 'rejected']),
+      code: z.string().meta({ description: 'Why it was rejected; empty if it was not' }),
+    }),
+  ),
+  event: named('ModuleEvent', z.strictObject({ height: count, transaction: hash, ...event.shape })),
+  checkpoint: named('CheckpointEvent', z.strictObject({ height: count, blockHash: hash, epoch: count })),
+  epoch: named(
+    'EpochEvent',
+    z.strictObject({
+      height: count,
+      epoch: count.meta({ description: 'The epoch that begins' }),
+      firstHeight: count,
+      validators: jsonOf(validatorSetCodec),
+    }),
+  ),
+  'view-change': named(
+    'ViewChangeEvent',
+    z.strictObject({ epoch: count, view: count, leader: count }).meta({
+      description: 'What this node saw. It has no id and is not repeated',
+    }),
+  ),
+  heartbeat: named(
+    'HeartbeatEvent',
+    z.strictObject({ height: count, finalHeight: count, time: ms }).meta({
+      description: 'Its id is the last event that was looked at, whether it was asked for or not',
+    }),
+  ),
+};
+
 export const live = z.strictObject({ live: z.literal(true) });
 export const ready = z.strictObject({ ready: z.literal(true), connected: count });
 export const index = z.strictObject({

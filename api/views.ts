@@ -1,5 +1,5 @@
 import type { Application } from '../ledger/application.ts';
-import { headerCodec, type Receipt } from '../ledger/block.ts';
+import { headerCodec, type LedgerEvent, type Receipt } from '../ledger/block.ts';
 import { toHex } from '../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import type { Decoded, Json } from '../ledger/codec.ts';
@@ -21,12 +21,13 @@ export function receiptJson({ status, code, events }: Receipt, application: Appl
   return {
     status,
     code,
-    events: events.map((event) => ({
-      module: event.module,
-      name: event.name,
-      data: orHex(application.eventToJson(event), event.data),
-    })),
+    events: events.map((event) => eventJson(event, application)),
   };
+}
+
+export function eventJson(event: LedgerEvent, application: Application): { readonly [key: string]: Json } {
+  const { module, name, data } = event;
+  return { module, name, data: orHex(application.eventToJson(event), data) };
 }
 
 export function transactionJson(bytes: Uint8Array, genesisId: Uint8Array, application: Application): Json {

@@ -3,6 +3,7 @@ import { withDescriptions } from './about.ts';
 import { blockProofRoute, blockRoute, blocksRoute, checkpointRoute, checkpointsRoute } from './blocks.ts';
 import { dryRunRoute } from './dry-run.ts';
 import { encodeRoute } from './encode.ts';
+import { eventsRoute } from './events.ts';
 import { lightLatestRoute, lightUpdatesRoute } from './light.ts';
 import { nodeRoutes } from './node.ts';
 import { docsPageRoute, verifyPageRoute } from './pages.ts';
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = withDescriptions([
   blockProofRoute,
   checkpointsRoute,
   checkpointRoute,
+  eventsRoute,
   lightUpdatesRoute,
   lightLatestRoute,
   stateRoute,

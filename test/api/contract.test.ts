@@ -204,6 +204,10 @@ async function everyAnswer(api: TestApi): Promise<void> {
   await api.call('/v1/transactions/dry-run', postJson(describedTransaction(a)));
   for (const { bytes } of [chain.blocks[1]!.transactions[2]!, freshTransaction(9)])
     await api.call('/v1/transactions/status?signed=true', postBytes(bytes));
+  for (const query of ['?from=1&topics=block,transaction,event,checkpoint,epoch', '?topics=x'])
+    await api.call(`/v1/events${query}`);
+  api.node.base = 4;
+  await api.call('/v1/events?from=2');
   api.node.young = true;
   await api.call(`${row}?proof=true`);
   await api.call('/v1/light/latest');

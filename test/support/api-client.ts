@@ -8,6 +8,7 @@ import { COMMON_PROBLEMS, problemsOf, type Route } from '../../api/route.ts';
 import { routes } from '../../api/routes/index.ts';
 import { problem } from '../../api/schemas.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
+import { checkEvent, parseEvents } from './events.ts';
 import { type FakeNode, fakeNode } from './fake-node.ts';
 
 export interface Answer {
@@ -73,7 +74,7 @@ export async function startTestApi(
     },
     async call(path, init = {}) {
       const response = await fetch(`${api.url}${path}`, init);
-      const bytes = new Uint8Array(await response.arrayBuffer());
+      const bytes = await bodyOf(response, init.method === 'HEAD');
       const answer = { status: response.status, headers: response.headers, bytes, json: jsonOf(bytes) };
       return check(init.method ?? 'GET', path, answer);
     },
@@ -147,10 +148,28 @@ function checkAnswer(
     assert(form.html !== undefined && bytes.length > 0, `undocumented page: ${where}`);
     return [`${route.name} ${status}`];
   }
+  if (type.startsWith('text/event-stream')) {
+    const messages = parseEvents(Buffer.from(bytes).toString());
+    assert(messages.length > 0, where);
+    for (const message of messages) checkEvent(form, message);
+    return [`${route.name} ${status}`];
+  }
   assert.match(type, /^application\/json/, where);
   const parsed = form.json!.safeParse(json);
   assert(parsed.success, `${where}\n${parsed.error}`);
   return [`${route.name} ${status}`];
+}
+
+/** A stream is read up to its first heartbeat. */
+async function bodyOf(response: Response, isHead: boolean): Promise<Uint8Array> {
+  if (isHead || !response.headers.get('content-type')?.startsWith('text/event-stream'))
+    return new Uint8Array(await response.arrayBuffer());
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response.body!) {
+    chunks.push(chunk);
+    if (/^event: heartbeat\n.*\n\n/m.test(Buffer.concat(chunks).toString())) break;
+  }
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 function allowedProblems(route: Route | undefined, known: boolean): ReadonlySet<ProblemCode> {
