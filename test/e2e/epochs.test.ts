@@ -18,6 +18,7 @@ import { createLightClient, verifyBundle } from '../../light/index.ts';
 import { readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
 import { accountNamed } from '../../node/cli/accounts.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
+import { openEvents } from '../support/events.ts';
 import {
   assertSameChain,
   type Dev,
@@ -343,6 +344,7 @@ describe('epochs over real processes', () => {
     }
     assert.deepEqual(lost, []);
     await assertOnce(urls[0]!, accepted);
+    await assertSameEvents(urls);
     const client = createLightClient({ genesis, urls });
     const position = await client.follow();
     assert.equal(position.epoch, 13);
@@ -355,6 +357,34 @@ describe('epochs over real processes', () => {
     for (const bundle of [first, last]) assert(verifyBundle(bundle, genesis, { verify }).ok, bundle.slice(0, 200));
   });
 });
+
+/** H15: every node gives the same events with the same ids, and they tell where each epoch ends and who is in the next. */
+async function assertSameEvents(urls: readonly string[]): Promise<void> {
+  const { finalHeight } = await getJson<{ finalHeight: number }>(`${urls[0]}/v1/chain`);
+  const [first, ...others] = await Promise.all(
+    urls.map(async (url) => {
+      await using reader = await openEvents(url, '?topics=block,transaction,event,checkpoint,epoch&from=1');
+      // Awaited here: the reader ends with this function.
+      return await reader.until(`${finalHeight}.0`);
+    }),
+  );
+  for (const events of others) assert.deepEqual(events, first);
+  const ends = first!.filter(({ event }) => event === 'epoch').map(({ data }) => data);
+  const { items } = await getJson<Validators>(`${urls[0]}/v1/validators`);
+  assert.deepEqual(
+    ends.map(({ epoch }) => epoch),
+    Array.from({ length: 13 }, (_, i) => i + 1),
+  );
+  assert.deepEqual(
+    (ends.at(-1)!.validators as Validators['items']).map(({ key }) => key),
+    items.map(({ key }) => key),
+  );
+  let epoch = 0;
+  for (const { event, data } of first!) {
+    if (event === 'checkpoint') assert.equal(data.epoch, epoch, `block ${data.height}`);
+    if (event === 'epoch') epoch++;
+  }
+}
 
 /** Every one of these is in exactly one block, and so is everything else. */
 async function assertOnce(url: string, ids: readonly string[]): Promise<void> {
