@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Json } from '../ledger/codec.ts';
 import { governanceProposalCodec } from '../ledger/modules/governance-change.ts';
 import { writeKeyFile } from '../light/keystore/key-file.ts';
-import { accountNamed } from '../node/cli/accounts.ts';
+import { devSigner } from '../node/cli/accounts.ts';
 import { parseConfig } from '../node/config.ts';
 import { createSigner } from '../node/signatures.ts';
 import { chain, fund, percentile, submitAll, submitAndWait, sum } from './load.ts';
@@ -134,7 +134,7 @@ async function admit(network: BenchNetwork, validUntil: number): Promise<readonl
     const proposal = { nonce: randomBytes(8), expires: validUntil, change: { kind: 'observer' as const, value } };
     const args = governanceProposalCodec.toJson(proposal) as { [name: string]: Json };
     for (const organisation of ['acme', 'globex', 'initech']) {
-      const { signer } = accountNamed(`admin:${organisation}`);
+      const signer = devSigner(`admin:${organisation}`);
       const account = { signer, publicKey: signer.publicKey };
       approvals.push(signCall(network, account, 'approve', args, i, validUntil, 'governance'));
     }

@@ -64,20 +64,34 @@ export async function createKeystore(
  * QuorateError `keystore` unless it is a regular file of this user with mode 0600, with a key that the passphrase opens.
  */
 export async function openKeystore(path: string, passphrase = ''): Promise<Signer> {
+  return memorySigner(await readAccountSeed(path, async () => passphrase));
+}
+
+/** The secret seed of such a file, 32 bytes. The passphrase is asked for only if it is a keystore. */
+export async function readAccountSeed(path: string, passphrase: () => Promise<string>): Promise<Uint8Array> {
   const content = asKeystoreError(() => readSecretFile(path, FILE_BYTES_MAX));
   const keystore = parse(content);
-  if (keystore === undefined) return asKeystoreError(() => memorySigner(parseKeyFile(content, path, 'account').seed));
+  if (keystore === undefined) return asKeystoreError(() => parseKeyFile(content, path, 'account').seed);
   const { scryptN: n } = keystore;
   if (n < SCRYPT_N || n > SCRYPT_N_MAX || !Number.isInteger(Math.log2(n)))
     throw new QuorateError(
       'keystore',
       `keystore ${path}: scryptN ${n}, expected a power of two from ${SCRYPT_N} to ${SCRYPT_N_MAX}`,
     );
-  const seed = open(keystore, await keyOf(passphrase, keystore));
+  const seed = open(keystore, await keyOf(await passphrase(), keystore));
   // Nothing tells a wrong passphrase from a changed file.
   if (seed === undefined || !equalBytes(publicKeyOf(seed), keystore.publicKey))
     throw new QuorateError('keystore', `keystore ${path}: the passphrase is wrong, or the file was changed`);
-  return memorySigner(seed);
+  return seed;
+}
+
+/**
+ * The public key, 32 bytes, that a keystore or key file of an account names, without opening it; only the passphrase shows
+ * that it is right. Throws QuorateError `keystore`.
+ */
+export function readPublicKey(path: string): Uint8Array {
+  const content = asKeystoreError(() => readSecretFile(path, FILE_BYTES_MAX));
+  return parse(content)?.publicKey ?? asKeystoreError(() => parseKeyFile(content, path, 'account').publicKey);
 }
 
 function open({ nonce, sealed }: Keystore, key: Uint8Array): Uint8Array | undefined {

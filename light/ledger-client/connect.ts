@@ -188,8 +188,12 @@ async function askTime(nodes: Nodes, genesis: Genesis, signal: AbortSignal | und
     return undefined;
   });
   const all = Promise.allSettled(asks);
+  const heard = new AbortController();
+  const ended = signal === undefined ? heard.signal : AbortSignal.any([signal, heard.signal]);
   // A node that hangs is not waited for; one that lies about the time shall not be the only one.
-  await Promise.race([all, nodes.timers.sleep(MORE_NODES_MS, signal)]);
+  await Promise.race([all, nodes.timers.sleep(MORE_NODES_MS, ended)]);
+  // Else the timer would keep a process that is done.
+  heard.abort();
   if (lifetimes.length === 0) await all;
   if (lifetimes.length === 0) {
     const detail = `no node of ${wanted} tells the time: ${problems.join('; ')}`;

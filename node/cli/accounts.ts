@@ -1,6 +1,5 @@
-import { utf8Encode } from '../../ledger/bytes.ts';
+import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
-import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { createSigner, type Signer } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
 
@@ -36,26 +35,31 @@ export function devAdministrator(organisation: string): { readonly name: string;
   return { name: `${ADMINISTRATOR}${organisation}`, seed: devSeed('administrator', organisation) };
 }
 
-/** The account or administrator that `--as` names: one of a development network, or a key file. */
-export function accountNamed(as: string): SigningAccount {
-  if (as.startsWith(ADMINISTRATOR))
-    return { signer: createSigner(devAdministrator(as.slice(ADMINISTRATOR.length)).seed), isPublic: true };
-  if (DEV_ACCOUNTS.some(({ name }) => name === as)) {
-    return { signer: createSigner(devSeed('account', as)), isPublic: true };
-  }
-  if (!/[./\\]/.test(as)) {
-    const names = DEV_ACCOUNTS.map(({ name }) => name).join(', ');
-    throw new CliError(
-      EXIT.usage,
-      'UNKNOWN_ACCOUNT',
-      `--as ${as}: expected ${names}, ${ADMINISTRATOR} and an organisation, or the path of a key file (with a / or .)`,
-    );
-  }
-  return { signer: createSigner(readKeyFile(as, 'account').seed), isPublic: false };
+/** The account or administrator that `--as` names: one of a development network, or a key file or keystore. */
+export async function accountNamed(as: string): Promise<SigningAccount> {
+  if (!/[./\\]/.test(as) || as.startsWith(ADMINISTRATOR)) return { signer: devSigner(as), isPublic: true };
+  const [{ readAccountSeed }, { askPassphrase }] = await Promise.all([
+    import('../../light/keystore/keystore.ts'),
+    import('./passphrase.ts'),
+  ]);
+  const seed = await readAccountSeed(as, () => askPassphrase(`Passphrase of ${as}`));
+  return { signer: createSigner(seed), isPublic: false };
+}
+
+/** An account or administrator of every development network, whose key everybody knows. */
+export function devSigner(as: string): Signer {
+  if (as.startsWith(ADMINISTRATOR)) return createSigner(devAdministrator(as.slice(ADMINISTRATOR.length)).seed);
+  if (DEV_ACCOUNTS.some(({ name }) => name === as)) return createSigner(devSeed('account', as));
+  const names = DEV_ACCOUNTS.map(({ name }) => name).join(', ');
+  throw new CliError(
+    EXIT.usage,
+    'UNKNOWN_ACCOUNT',
+    `--as ${as}: expected ${names}, ${ADMINISTRATOR} and an organisation, or the path of a key file or keystore (with a / or .)`,
+  );
 }
 
 /** An account as an argument: a development account's name stands for its public key. */
 export function accountArgument(text: string): string {
   const known = DEV_ACCOUNTS.some(({ name }) => name === text);
-  return known ? `0x${Buffer.from(createSigner(devSeed('account', text)).publicKey).toString('hex')}` : text;
+  return known ? toHex(devSigner(text).publicKey) : text;
 }

@@ -247,7 +247,8 @@ async function onKey(
       const { tx } = await import('./tx.ts');
       const args = ['--key', `dev/${Date.now()}`, '--digest', `0x${'00'.repeat(32)}`];
       await tx('records', 'register', args, {
-        url: running.find(isUp)!.url,
+        url: running.filter(isUp).map(({ url }) => url),
+        genesis: home.genesisFile,
         json: false,
         as: 'writer',
         wait: 'final',

@@ -10,7 +10,7 @@ import type { ValidatorSet } from '../../ledger/validators.ts';
 import { readKeyFile } from '../../light/keystore/key-file.ts';
 import { createSigner } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
-import { askChain } from './http.ts';
+import { askChain, type Urls } from './http.ts';
 import { rowOf } from './rows.ts';
 
 /** A change of governance as a command line says it: by names, and only what differs. */
@@ -31,7 +31,7 @@ export type AskedChange =
   | { readonly kind: 'admit' | 'expel' | 'observer' | 'limits'; readonly value: { readonly [name: string]: Json } };
 
 /** The change in full, by what is in force now. */
-export async function readChange(url: string, asked: AskedChange): Promise<GovernanceChange> {
+export async function readChange(url: Urls, asked: AskedChange): Promise<GovernanceChange> {
   switch (asked.kind) {
     case 'parameters':
       return fromJson('parameters', await parametersWith(url, asked.set));
@@ -56,7 +56,7 @@ function fromJson(kind: GovernanceChange['kind'], value: Json): GovernanceChange
   return read.value;
 }
 
-async function parametersWith(url: string, set: readonly string[]): Promise<Json> {
+async function parametersWith(url: Urls, set: readonly string[]): Promise<Json> {
   const inForce = (await rowOf(url, parametersTable, [CURRENT]))!;
   const json = { ...(parametersCodec.toJson(inForce) as { [name: string]: Json }) };
   for (const one of set) {
@@ -78,13 +78,13 @@ export function validatorOf(text: string): Json {
   return { name, organisation, key, peerKey };
 }
 
-async function keysOf(url: string, names: readonly string[]): Promise<readonly string[]> {
+async function keysOf(url: Urls, names: readonly string[]): Promise<readonly string[]> {
   const validators = names.length === 0 ? [] : await validatorsNow(url);
   return names.map((name) => toHex(named(validators, name).key));
 }
 
 async function rotationOf(
-  url: string,
+  url: Urls,
   { name, nextKey, peerKey: peerText }: Extract<AskedChange, { kind: 'rotate' }>,
 ): Promise<Json> {
   const now = named(await validatorsNow(url), name);
@@ -101,7 +101,7 @@ async function rotationOf(
   };
 }
 
-async function observerKey(url: string, observer: string): Promise<string> {
+async function observerKey(url: Urls, observer: string): Promise<string> {
   if (observer.startsWith('0x')) return observer;
   const { guests: keys } = (await rowOf(url, summary, [CURRENT]))!;
   const found = [];
@@ -115,7 +115,7 @@ async function observerKey(url: string, observer: string): Promise<string> {
   throw new CliError(EXIT.failed, 'UNKNOWN_OBSERVER', `${observer}: ${problem}`);
 }
 
-async function validatorsNow(url: string): Promise<ValidatorSet> {
+async function validatorsNow(url: Urls): Promise<ValidatorSet> {
   return (await rowOf(url, validatorsTable, [CURRENT]))!;
 }
 

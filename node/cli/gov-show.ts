@@ -14,7 +14,7 @@ import { summary } from '../../ledger/modules/node-keys.ts';
 import { CURRENT } from '../../ledger/modules/rows.ts';
 import { CliError, EXIT } from './errors.ts';
 import { approvalLines, type Basis, describeNow, descriptionJson, descriptionLines, inWords } from './gov-words.ts';
-import { ask, askChain } from './http.ts';
+import { ask, askChain, type Urls } from './http.ts';
 import { print } from './output.ts';
 import { rowOf, rowsOf } from './rows.ts';
 
@@ -30,7 +30,7 @@ export interface OpenProposal {
 }
 
 /** Those that are open or passed, also if their time is over. */
-export async function openProposals(url: string): Promise<readonly OpenProposal[]> {
+export async function openProposals(url: Urls): Promise<readonly OpenProposal[]> {
   const all = await rowsOf(url, governanceProposals);
   return all.flatMap(({ key, value }) => {
     return value.kind === 'effective' ? [] : [{ id: fromHex(key)!, state: value.kind, approved: value.value }];
@@ -38,7 +38,7 @@ export async function openProposals(url: string): Promise<readonly OpenProposal[
 }
 
 /** What is in force. */
-export async function basisNow(url: string): Promise<Basis> {
+export async function basisNow(url: Urls): Promise<Basis> {
   const [parameters, validators] = [
     await rowOf(url, parametersTable, [CURRENT]),
     await rowOf(url, validatorsTable, [CURRENT]),
@@ -47,7 +47,7 @@ export async function basisNow(url: string): Promise<Basis> {
 }
 
 /** What waits for approvals or for its candidates. */
-export async function listProposals(url: string, asJson: boolean): Promise<number> {
+export async function listProposals(url: Urls, asJson: boolean): Promise<number> {
   const [{ time }, basis, all] = await Promise.all([askChain(url), basisNow(url), openProposals(url)]);
   const waiting = all.filter(({ approved }) => approved.proposal.expires >= time);
   const lines = waiting.flatMap(({ id, state, approved: { proposal, approvals } }) => [
@@ -60,7 +60,7 @@ export async function listProposals(url: string, asJson: boolean): Promise<numbe
 }
 
 /** One proposal, which approvals of it count now, and what it would do now. */
-export async function showProposal(idText: string, url: string, asJson: boolean): Promise<number> {
+export async function showProposal(idText: string, url: Urls, asJson: boolean): Promise<number> {
   const id = fromHex(idText);
   if (id?.length !== 32) throw new CliError(EXIT.usage, 'USAGE', `${idText}: expected the id of a proposal`);
   const found = await rowOf(url, governanceProposals, [id]);
@@ -81,7 +81,7 @@ export async function showProposal(idText: string, url: string, asJson: boolean)
 }
 
 /** All that was decided, from the first change on. */
-export async function showHistory(url: string, asJson: boolean): Promise<number> {
+export async function showHistory(url: Urls, asJson: boolean): Promise<number> {
   const all = await history(url);
   print(
     asJson,
@@ -91,14 +91,14 @@ export async function showHistory(url: string, asJson: boolean): Promise<number>
   return EXIT.ok;
 }
 
-async function showEffective(url: string, id: string, number: number, asJson: boolean): Promise<number> {
+async function showEffective(url: Urls, id: string, number: number, asJson: boolean): Promise<number> {
   const { json, lines } = (await history(url, number)).at(-1)!;
   print(asJson, { id, state: 'effective', ...(json as object) }, lines);
   return EXIT.ok;
 }
 
 async function history(
-  url: string,
+  url: Urls,
   last?: number,
 ): Promise<readonly { readonly json: Json; readonly lines: string[] }[]> {
   const count = last ?? (await rowOf(url, summary, [CURRENT]))!.changes;
@@ -121,7 +121,7 @@ async function history(
 
 /** K07: those of administrators who still are. */
 async function thatCount(
-  url: string,
+  url: Urls,
   id: Uint8Array,
   approvals: readonly GovernanceApproval[],
 ): Promise<readonly GovernanceApproval[]> {

@@ -6,7 +6,7 @@ import type { Epoch } from '../../ledger/modules/epoch.ts';
 import type { GovernanceApproval, GovernanceChange } from '../../ledger/modules/governance-change.ts';
 import { type Parameters, parametersCodec } from '../../ledger/parameters.ts';
 import type { ValidatorSet } from '../../ledger/validators.ts';
-import { askChain } from './http.ts';
+import { askChain, type Urls } from './http.ts';
 import { rowBytes } from './rows.ts';
 
 /** What people are told of a change of governance. */
@@ -91,7 +91,7 @@ class Wanted {
  * tried until none is missing.
  */
 export async function describeNow(
-  url: string,
+  url: Urls,
   change: GovernanceChange,
   organisation: string,
 ): Promise<ChangeDescription> {

@@ -17,14 +17,14 @@ import { CliError, EXIT } from './errors.ts';
 import { type AskedChange, readChange } from './gov-changes.ts';
 import { basisNow, openProposals } from './gov-show.ts';
 import { describeNow, descriptionJson, descriptionLines, inWords } from './gov-words.ts';
-import { ask, askChain, type TransactionAnswer } from './http.ts';
-import { print, warnPublicKey } from './output.ts';
+import { ask, askChain, type Urls } from './http.ts';
+import { print } from './output.ts';
 import { administrator, rowOf } from './rows.ts';
-import { describe, hasFailed, sendCall, type TxOptions } from './tx.ts';
+import { exitOf, type SendOptions, type Sent, sendCalls } from './send.ts';
 
 /** `quorate gov propose`, `approve`, `retract`, `activate`: what an administrator sends to module `governance`. */
 
-export type GovOptions = Pick<TxOptions, 'url' | 'json' | 'as' | 'wait'>;
+export type GovOptions = SendOptions;
 export type ProposeOptions = GovOptions & { readonly days: number; readonly dryRun: boolean };
 
 const DAY_MS = 86_400_000;
@@ -34,7 +34,7 @@ const READY_AGAIN_MS = 250;
 /** Approves a change in a new proposal. With `dryRun` says what it would do, and sends nothing. */
 export async function propose(asked: AskedChange, options: ProposeOptions): Promise<number> {
   const { url, json, as, days, dryRun } = options;
-  const account = accountNamed(as);
+  const account = await accountNamed(as);
   const organisation = await administrator(url, account.signer.publicKey, as);
   const change = await readChange(url, asked);
   if (dryRun) return sayWhatItDoes(url, change, organisation, json);
@@ -52,7 +52,7 @@ export async function propose(asked: AskedChange, options: ProposeOptions): Prom
 /** Approves exactly the open proposal with this id. */
 export async function approve(idText: string, options: GovOptions): Promise<number> {
   const id = idOf(idText);
-  const account = accountNamed(options.as);
+  const account = await accountNamed(options.as);
   await administrator(options.url, account.signer.publicKey, options.as);
   const proposal = await proposalOf(options.url, id, 'open');
   return sendApproval(account, proposal, options);
@@ -60,7 +60,7 @@ export async function approve(idText: string, options: GovOptions): Promise<numb
 
 export async function retract(idText: string, options: GovOptions): Promise<number> {
   const proposal = toHex(idOf(idText));
-  return send(accountNamed(options.as), 'retract', { proposal }, options, { proposal }, []);
+  return send(await accountNamed(options.as), 'retract', { proposal }, options, { proposal }, []);
 }
 
 /** Makes a passed addition take effect: with the READY of each of its candidates, from their nodes in whatever order. */
@@ -78,11 +78,11 @@ export async function activate(idText: string, candidates: readonly string[], op
     throw new CliError(EXIT.failed, 'OTHER_CANDIDATE', problem);
   });
   const args = { proposal: toHex(id), ready };
-  return send(accountNamed(options.as), 'activate', args, options, { proposal: args.proposal }, []);
+  return send(await accountNamed(options.as), 'activate', args, options, { proposal: args.proposal }, []);
 }
 
 async function sayWhatItDoes(
-  url: string,
+  url: Urls,
   change: GovernanceChange,
   organisation: string,
   asJson: boolean,
@@ -110,7 +110,7 @@ async function sendApproval(
 }
 
 async function send(
-  { signer, isPublic }: SigningAccount,
+  account: SigningAccount,
   action: string,
   json: Json,
   options: GovOptions,
@@ -119,18 +119,17 @@ async function send(
 ): Promise<number> {
   const args = quorateApplication.argsFromJson('governance', action, json);
   if (!args.ok) throw new CliError(EXIT.usage, 'USAGE', args.problem);
-  if (isPublic) warnPublicKey(options.as);
   const call = { module: 'governance', action, args: args.value };
-  const answer = await sendCall(signer, call, { ...options, memo: '' });
-  const { state, words } = outcomeOf(answer);
-  print(options.json, { ...answer, ...shown, ...(state && { state }) }, [...lines, ...words, '', ...describe(answer)]);
-  return hasFailed(answer) ? EXIT.failed : EXIT.ok;
+  const { sent, lines: ending } = await sendCalls(account, [call], options);
+  const { state, words } = outcomeOf(sent);
+  print(options.json, { ...sent, ...shown, ...(state && { state }) }, [...lines, ...words, '', ...ending]);
+  return exitOf(sent);
 }
 
 type Event = { readonly name: string; readonly data: { readonly [name: string]: Json } };
 
 /** What became of the proposal, as far as the receipt is known. */
-function outcomeOf({ receipt }: TransactionAnswer): { readonly state?: string; readonly words: readonly string[] } {
+function outcomeOf({ receipt }: Sent): { readonly state?: string; readonly words: readonly string[] } {
   const events = (receipt?.events ?? []) as readonly Event[];
   const find = (name: string) => events.find((event) => event.name === name)?.data;
   const [changed, passed, approved] = [find('changed'), find('passed'), find('approved')];
@@ -150,7 +149,7 @@ function outcomeOf({ receipt }: TransactionAnswer): { readonly state?: string; r
   return { state: 'open', words: [said] };
 }
 
-async function proposalOf(url: string, id: Uint8Array, state: 'open' | 'passed'): Promise<GovernanceProposal> {
+async function proposalOf(url: Urls, id: Uint8Array, state: 'open' | 'passed'): Promise<GovernanceProposal> {
   const found = await rowOf(url, governanceProposals, [id]);
   if (found?.kind !== state)
     throw new CliError(

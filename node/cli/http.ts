@@ -3,6 +3,14 @@ import { CliError, EXIT } from './errors.ts';
 
 export const DEFAULT_URL = 'http://127.0.0.1:7800';
 
+/** Where to ask: one node, or several, each if those before it do not answer. */
+export type Urls = string | readonly string[];
+
+/** Above the longest wait that a node offers. */
+const TIMEOUT_MS = 90_000;
+/** Where there is another node to ask. */
+const NEXT_AFTER_MS = 3_000;
+
 /** A refusal of a node: problem+json. */
 export class ProblemError extends CliError {
   readonly retry: string;
@@ -23,10 +31,34 @@ export interface HttpOptions {
   readonly json?: Json;
 }
 
-/** Asks a node and reads JSON. Throws CliError `UNREACHABLE` or ProblemError. */
-export async function ask<T>(url: string, path: string, options: HttpOptions = {}): Promise<T> {
-  const response = await send(url, path, options);
-  const text = await response.text();
+/** Asks the first node that answers, and reads JSON. Throws CliError `UNREACHABLE` or ProblemError. */
+export async function ask<T>(urls: Urls, path: string, options: HttpOptions = {}): Promise<T> {
+  return readJson<T>(await answerOf(urls, path, options));
+}
+
+/** As `ask`: the text as the node sent it, which is JSON. */
+export async function askText(urls: Urls, path: string): Promise<string> {
+  const answer = await answerOf(urls, path, {});
+  readJson(answer);
+  return answer.text;
+}
+
+async function answerOf(urls: Urls, path: string, options: HttpOptions): Promise<HttpAnswer> {
+  const all = [urls].flat();
+  for (const [i, url] of all.entries()) {
+    const isLast = i === all.length - 1;
+    const answer = await send(url, path, options, isLast ? TIMEOUT_MS : NEXT_AFTER_MS);
+    if (answer !== undefined) return answer;
+  }
+  throw unreachable(all);
+}
+
+export function unreachable(urls: readonly string[], options?: ErrorOptions): CliError {
+  const hint = 'is a node running? `npm start` starts four; --url names another';
+  return new CliError(EXIT.unreachable, 'UNREACHABLE', `nothing answers at ${urls.join(', ')}: ${hint}`, options);
+}
+
+function readJson<T>({ url, response, text }: HttpAnswer): T {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -43,19 +75,33 @@ export async function ask<T>(url: string, path: string, options: HttpOptions = {
   throw new ProblemError(response.status, code, detail, retry, seconds * 1_000);
 }
 
-async function send(url: string, path: string, { method, bytes, json }: HttpOptions): Promise<Response> {
+interface HttpAnswer {
+  readonly url: string;
+  readonly response: Response;
+  readonly text: string;
+}
+
+/** Undefined if nothing answers there, or not to the end. */
+async function send(
+  url: string,
+  path: string,
+  { method, bytes, json }: HttpOptions,
+  timeoutMs: number,
+): Promise<HttpAnswer | undefined> {
+  if (!URL.canParse(path, url)) throw new CliError(EXIT.usage, 'USAGE', `--url ${url}: expected like ${DEFAULT_URL}`);
   const contentType = bytes === undefined ? 'application/json' : 'application/octet-stream';
   const body = bytes ?? (json === undefined ? undefined : JSON.stringify(json));
   try {
-    return await fetch(new URL(path, url), {
+    const response = await fetch(new URL(path, url), {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
+      signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined
         ? {}
         : { body: body as string | Uint8Array<ArrayBuffer>, headers: { 'content-type': contentType } }),
     });
-  } catch (cause) {
-    const hint = 'is a node running? `npm start` starts four; --url names another';
-    throw new CliError(EXIT.unreachable, 'UNREACHABLE', `nothing answers at ${url}: ${hint}`, { cause });
+    return { url, response, text: await response.text() };
+  } catch {
+    return undefined;
   }
 }
 
@@ -76,6 +122,6 @@ export interface TransactionAnswer {
   readonly receipt?: { readonly status: string; readonly code: string; readonly events: readonly unknown[] };
 }
 
-export function askChain(url: string): Promise<Chain> {
+export function askChain(url: Urls): Promise<Chain> {
   return ask<Chain>(url, '/v1/chain');
 }

@@ -6,6 +6,7 @@ import { concatBytes, fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, signTransaction, type Transaction } from '../../ledger/transaction.ts';
+import type { Signer } from '../signatures.ts';
 import { accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 import { ask, askChain, type Chain, ProblemError, type TransactionAnswer } from './http.ts';
@@ -42,8 +43,8 @@ const GIVE_UP_MS = 5 * 60_000;
  */
 export async function importPackages(file: string, options: ImportOptions): Promise<number> {
   const packages = await readPackages(file);
-  const { signer, isPublic } = accountNamed(options.as);
-  if (isPublic) warnPublicKey(options.as);
+  const { signer, isPublic } = await accountNamed(options.as);
+  if (isPublic) warnPublicKey(options.as, options.json);
   const chain = await askChain(options.urls[0]!);
   const validUntil = await chooseValidUntil(packages, chain, signer.publicKey);
   const transactions = packages.map((one) => sign(one, validUntil, chain, signer));
@@ -117,12 +118,7 @@ function readPackage(line: string, place: string): Package {
 }
 
 /** The nonce follows from the content, so the same package is the same transaction while validUntil is the same. */
-function sign(
-  { key, digest, note }: Package,
-  validUntil: number,
-  chain: Chain,
-  signer: ReturnType<typeof accountNamed>['signer'],
-): Transaction {
+function sign({ key, digest, note }: Package, validUntil: number, chain: Chain, signer: Signer): Transaction {
   const args = quorateApplication.argsFromJson('records', 'register', { key, digest, note });
   if (!args.ok) throw new CliError(EXIT.usage, 'FILE', `${key}: ${args.problem}`);
   const body = {

@@ -1,40 +1,57 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { KeyKind } from '../../light/keystore/key-file.ts';
-import { CliError, EXIT } from './errors.ts';
+import { EXIT, shownError } from './errors.ts';
 import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
-import { addMembers } from './members-commands.ts';
+import { addMembers, collect, type Shared, sendOptions } from './members-commands.ts';
+import { tell } from './output.ts';
 import { addRecover } from './recover-commands.ts';
 import { version } from './version.ts';
 
+const DEFAULT_URLS: readonly string[] = [DEFAULT_URL];
+
 /** Runs one command line; resolves to the exit code. Commands load what they need when they run. */
 export async function main(argv: readonly string[]): Promise<number> {
+  // Also where the command line is so wrong that nobody knows what it would mean.
+  const asJson = argv.includes('--json');
   let exit: number = EXIT.ok;
   const program = createProgram((code) => {
     exit = code;
-  });
+  }, asJson);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exit;
   } catch (error) {
-    return report(error);
+    return report(error, asJson);
   }
 }
 
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  const { message, code } = error as { message?: string; code?: string };
-  process.stderr.write(`quorate: ${message ?? error}${code === undefined ? '' : ` [${code}]`}\n`);
-  return error instanceof CliError ? error.exit : EXIT.failed;
+/** One line on stderr, or one JSON object; resolves to the exit code. */
+function report(error: unknown, asJson: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    // For people commander has said it already.
+    if (asJson) tell(true, { code: 'USAGE', detail: error.message.replace(/^error: /, '') }, '');
+    return EXIT.usage;
+  }
+  const { exit, ...shown } = shownError(error);
+  const { code, detail } = shown;
+  tell(asJson, shown, `quorate: ${detail}${code === undefined ? '' : ` [${code}]`}`);
+  return exit;
 }
 
-function createProgram(done: (exit: number) => void): Command {
+/** All commands; `done` gets the exit code of the one that ran. */
+export function createProgram(done: (exit: number) => void, asJson: boolean): Command {
   const program = new Command('quorate')
     .description('A permissioned ledger: validators, transactions and proofs')
     .version(version())
     .exitOverride()
     .enablePositionalOptions();
-  const url = () => new Option('--url <url>', 'API of a node').default(DEFAULT_URL);
+  if (asJson) program.configureOutput({ writeErr: () => {}, outputError: () => {} });
+  const url = () =>
+    new Option('--url <url>', 'API of a node; given again: of another, in case the first does not answer')
+      .default(DEFAULT_URLS, DEFAULT_URL)
+      .argParser((value, before: readonly string[]) => collect(value, before === DEFAULT_URLS ? [] : before));
   const urls = () => new Option('--url <url...>', 'API of one node or more').default([DEFAULT_URL]);
   const accepted = () =>
     new Option('--accept-recovery <hash...>', 'recoveries that you were told of by people, and accept');
@@ -80,30 +97,29 @@ function createProgram(done: (exit: number) => void): Command {
       done(await start({ config, overrides, readyFile, logFile, recovery, withParent }));
     });
 
-  program
-    .command('tx')
-    .description('sign and send one call, e.g. tx records register --key k --digest 0x… --as writer')
-    .argument('<module>')
-    .argument('<action>')
-    .argument('[arguments...]', '--argument value, as the action takes them')
-    .allowUnknownOption()
-    .requiredOption('--as <account>', 'development account or key file')
-    .addOption(
-      new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
-    )
-    .option('--memo <text>', 'up to 256 bytes', '')
-    .addOption(url())
-    .addOption(json())
-    .action(async (module, action, args, options) => {
-      const { tx } = await import('./tx.ts');
-      done(await tx(module, action, args, options));
-    });
+  const shared: Shared = { url, json, integer, done };
+  sendOptions(
+    program
+      .command('tx')
+      .description('sign and send one transaction, e.g. tx records register --key k --digest 0x… --as writer')
+      .argument('[module]')
+      .argument('[action]')
+      .argument('[arguments...]', '--argument value, as the action takes them')
+      .allowUnknownOption()
+      .option('--calls <file>', 'several calls, of which all happen or none: a JSON list of { module, action, args }')
+      .requiredOption('--as <account>', 'development account, key file or keystore')
+      .option('--memo <text>', 'up to 256 bytes', ''),
+    shared,
+  ).action(async (module, action, args, options) => {
+    const { tx } = await import('./tx.ts');
+    done(await tx(module, action, args, options));
+  });
 
   program
     .command('import')
     .description('register every package of an NDJSON index as a record')
     .argument('<file>')
-    .requiredOption('--as <account>', 'development account or key file')
+    .requiredOption('--as <account>', 'development account, key file or keystore')
     .option('--batch <n>', 'transactions in one request', integer, 250)
     .addOption(urls())
     .addOption(json())
@@ -162,8 +178,8 @@ function createProgram(done: (exit: number) => void): Command {
       done(await status(url, json));
     });
 
-  addMembers(program, { url, json, integer, done });
-  addGov(program, { url, json, integer, done });
+  addMembers(program, shared);
+  addGov(program, shared);
   addRecover(program, { json, done });
   addQueries(program, url, json, done);
   addFiles(program, json, done);

@@ -90,14 +90,34 @@ export function addMembers(program: Command, shared: Shared): void {
 }
 
 /** With what a command needs that sends a transaction of an administrator. */
-export function sending(command: Command, { url, json }: Shared): Command {
+export function sending(command: Command, shared: Shared): Command {
+  return sendOptions(
+    command.requiredOption(
+      '--as <administrator>',
+      'key file or keystore, or admin:<organisation> of a development network',
+    ),
+    shared,
+  );
+}
+
+/** With what every command needs that sends a transaction. */
+export function sendOptions(command: Command, shared: Shared): Command {
+  const wait = new Option('--wait <state>', 'until a node holds it, it is executed, or it is proven to be final');
+  return proving(command.addOption(wait.choices(['none', 'committed', 'final']).default('committed')), shared);
+}
+
+/** With what every command needs that goes by the client library. */
+export function proving(command: Command, { url, json }: Shared): Command {
   return command
-    .requiredOption('--as <administrator>', 'key file, or admin:<organisation> of a development network')
-    .addOption(
-      new Option('--wait <state>', 'what to wait for').choices(['none', 'committed', 'final']).default('committed'),
-    )
+    .addOption(new Option('--genesis <file>', 'genesis file, by which alone answers are proven').env('QUORATE_GENESIS'))
+    .addOption(new Option('--accept-recovery <hash>', 'a recovery that people told you of').argParser(collect))
     .addOption(url())
     .addOption(json());
+}
+
+/** The value of an option that can be given several times. */
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 /** Named as the changes of the formats: each administrator runs the same command. */

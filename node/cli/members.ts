@@ -5,14 +5,14 @@ import { organisationHash } from '../../ledger/modules/accounts.ts';
 import { type Change, changeCodec, type Proposal, proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
 import { accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
-import { askChain } from './http.ts';
-import { print, table, warnPublicKey } from './output.ts';
+import { askChain, type Urls } from './http.ts';
+import { print, table } from './output.ts';
 import { administrator, row, rows } from './rows.ts';
-import { describe, hasFailed, sendCall, type TxOptions } from './tx.ts';
+import { exitOf, type SendOptions, sendCalls } from './send.ts';
 
 /** `quorate members …`: what the state says about organisations and accounts, and what administrators change in it. */
 
-export type ChangeOptions = Pick<TxOptions, 'url' | 'json' | 'as' | 'wait'> & { readonly days: number };
+export type ChangeOptions = SendOptions & { readonly days: number };
 
 interface AccountRow {
   readonly id: string;
@@ -43,7 +43,7 @@ type ProposalRow = { readonly kind: 'open'; readonly value: Approved } | { reado
 
 const DAY_MS = 86_400_000;
 
-export async function listMembers(url: string, organisation: string | undefined, asJson: boolean): Promise<number> {
+export async function listMembers(url: Urls, organisation: string | undefined, asJson: boolean): Promise<number> {
   const organisations = await rows<OrganisationRow>(url, 'members.organisations');
   const accounts = await rows<AccountRow>(url, 'members.accounts');
   const isMeant = (name: string): boolean => organisation === undefined || name === organisation;
@@ -70,7 +70,7 @@ export async function listMembers(url: string, organisation: string | undefined,
 }
 
 /** One account by its id or one of its keys, with all changes that were about it. */
-export async function showMember(url: string, key: string, asJson: boolean): Promise<number> {
+export async function showMember(url: Urls, key: string, asJson: boolean): Promise<number> {
   const account = await row<AccountRow>(url, 'members.accounts', key);
   if (account === undefined) throw new CliError(EXIT.failed, 'UNKNOWN_ACCOUNT', `${key} is and was no account`);
   const current = (await row<{ key: string }>(url, 'members.keys', account.id))?.key ?? account.id;
@@ -94,14 +94,14 @@ export async function showMember(url: string, key: string, asJson: boolean): Pro
   return EXIT.ok;
 }
 
-export async function showHistory(url: string, organisation: string, asJson: boolean): Promise<number> {
+export async function showHistory(url: Urls, organisation: string, asJson: boolean): Promise<number> {
   const all = await history(url, organisation);
   print(asJson, { items: all }, all.flatMap(historyLines));
   return EXIT.ok;
 }
 
 /** What waits for more approvals, of one organisation or of all. */
-export async function listApprovals(url: string, organisation: string | undefined, asJson: boolean): Promise<number> {
+export async function listApprovals(url: Urls, organisation: string | undefined, asJson: boolean): Promise<number> {
   const organisations = await rows<OrganisationRow>(url, 'members.organisations');
   const { time } = await askChain(url);
   const items = [];
@@ -128,42 +128,40 @@ export async function listApprovals(url: string, organisation: string | undefine
  */
 export async function changeMembers(json: ShownChange, options: ChangeOptions): Promise<number> {
   const { url } = options;
-  const { signer, isPublic } = accountNamed(options.as);
-  const organisation = await administrator(url, signer.publicKey, options.as);
+  const account = await accountNamed(options.as);
+  const organisation = await administrator(url, account.signer.publicKey, options.as);
   const change = await readChange(url, organisation, json);
-  if (isPublic) warnPublicKey(options.as);
   const proposal = await proposalOf(url, organisation, change, options.days);
   const call = { module: 'members', action: 'approve', args: encode(proposalCodec, proposal) };
-  const answer = await sendCall(signer, call, { url, wait: options.wait, memo: '' });
-  const events = (answer.receipt?.events ?? []) as readonly { name: string; data: { [name: string]: Json } }[];
+  const { sent, lines } = await sendCalls(account, [call], options);
+  const events = (sent.receipt?.events ?? []) as readonly { name: string; data: { [name: string]: Json } }[];
   const changed = events.find(({ name }) => name === 'changed');
   const approved = events.find(({ name }) => name === 'approved');
   const id = toHex(proposalId(proposal));
   const said = changed
     ? `effective: change ${changed.data.number} of ${organisation}`
     : approved && `open: ${approved.data.approvals} of the ${approved.data.threshold} approvals that are needed`;
-  print(options.json, { ...answer, proposal: id, effective: changed !== undefined }, [
+  print(options.json, { ...sent, proposal: id, effective: changed !== undefined }, [
     `change   ${inWords(changeCodec.toJson(change) as unknown as ShownChange)}`,
     `proposal ${id}`,
     ...(said === undefined ? [] : [said]),
     '',
-    ...describe(answer),
+    ...lines,
   ]);
-  return hasFailed(answer) ? EXIT.failed : EXIT.ok;
+  return exitOf(sent);
 }
 
 export async function retractApproval(id: string, options: Omit<ChangeOptions, 'days'>): Promise<number> {
   const args = fromHex(id);
   if (args?.length !== 32) throw new CliError(EXIT.usage, 'USAGE', `${id}: expected the id of a proposal`);
-  const { signer, isPublic } = accountNamed(options.as);
-  if (isPublic) warnPublicKey(options.as);
-  const answer = await sendCall(signer, { module: 'members', action: 'retract', args }, { ...options, memo: '' });
-  print(options.json, { ...answer }, describe(answer));
-  return hasFailed(answer) ? EXIT.failed : EXIT.ok;
+  const call = { module: 'members', action: 'retract', args };
+  const { sent, lines } = await sendCalls(await accountNamed(options.as), [call], options);
+  print(options.json, sent, lines);
+  return exitOf(sent);
 }
 
 /** The change that is asked for, with accounts by their keys. */
-async function readChange(url: string, organisation: string, { kind, value }: ShownChange): Promise<Change> {
+async function readChange(url: Urls, organisation: string, { kind, value }: ShownChange): Promise<Change> {
   const { account } = value;
   const named = typeof account === 'string' && fromHex(account) === undefined;
   const json = named ? { ...value, account: await accountId(url, organisation, account) } : value;
@@ -172,13 +170,13 @@ async function readChange(url: string, organisation: string, { kind, value }: Sh
   return read.value;
 }
 
-async function accountId(url: string, organisation: string, name: string): Promise<string> {
+async function accountId(url: Urls, organisation: string, name: string): Promise<string> {
   const found = await row<{ account: string }>(url, 'members.names', `${hashOf(organisation)}:${name}`);
   if (found !== undefined) return found.account;
   throw new CliError(EXIT.failed, 'UNKNOWN_ACCOUNT', `${organisation} has no account ${JSON.stringify(name)}`);
 }
 
-async function proposalOf(url: string, organisation: string, change: Change, days: number): Promise<Proposal> {
+async function proposalOf(url: Urls, organisation: string, change: Change, days: number): Promise<Proposal> {
   const { time } = await askChain(url);
   const wanted = encode(changeCodec, change);
   const value = (await row<OrganisationRow>(url, 'members.organisations', organisation))!;
@@ -190,7 +188,7 @@ async function proposalOf(url: string, organisation: string, change: Change, day
 }
 
 /** By id. */
-async function openProposals(url: string, { administrators }: OrganisationRow): Promise<Map<string, Approved>> {
+async function openProposals(url: Urls, { administrators }: OrganisationRow): Promise<Map<string, Approved>> {
   const found = new Map<string, Approved>();
   for (const key of administrators) {
     const { open } = (await row<{ open: readonly string[] }>(url, 'members.administrators', key)) ?? { open: [] };
@@ -202,7 +200,7 @@ async function openProposals(url: string, { administrators }: OrganisationRow): 
   return found;
 }
 
-async function history(url: string, organisation: string) {
+async function history(url: Urls, organisation: string) {
   const found = await rows<Approved>(url, 'members.history', hashOf(organisation));
   return found.map(({ value }, i) => ({ number: i + 1, ...value }));
 }

@@ -8,14 +8,14 @@ import { verifyBundle } from '../../light/sync.ts';
 import { verifyForkEvidence } from '../../light/verify-fork.ts';
 import { chooseSignatures } from '../signatures.ts';
 import { EXIT } from './errors.ts';
-import { ask, ProblemError } from './http.ts';
-import { print } from './output.ts';
+import { ask, ProblemError, type Urls } from './http.ts';
+import { moment, print } from './output.ts';
 import { readInput } from './read-genesis.ts';
 
 const FINAL_WITHIN_MS = 60_000;
 
 /** `quorate proof <id>`: the self-contained proof, once the transaction is final. */
-export async function proof(id: string, options: { url: string; out?: string }): Promise<number> {
+export async function proof(id: string, options: { url: Urls; out?: string }): Promise<number> {
   const end = Date.now() + FINAL_WITHIN_MS;
   for (;;) {
     try {
@@ -45,7 +45,9 @@ export async function verify(
   const report = verifyBundle(given, genesisText, { verify: rule, acceptRecovery, ...(freshness && { freshness }) });
   const { ok, steps, facts } = report;
   print(options.json, { ok, steps, facts: facts && factsJson(facts) }, [
-    ...[...printSteps(report), '', ...conclusion(report)].map(visible),
+    ...printSteps(report),
+    '',
+    ...conclusion(report),
   ]);
   return ok ? EXIT.ok : EXIT.notVerified;
 }
@@ -82,16 +84,6 @@ function verifyFork(text: string, genesisText: string, options: ForkOptions, jso
 async function readProof(file: string): Promise<string | Uint8Array> {
   const bytes = await readFile(file).catch(() => undefined);
   return bytes !== undefined && bytes[0] !== 0x7b ? new Uint8Array(bytes) : readInput(file);
-}
-
-/** What stands in a proof can hold anything, also what moves a terminal's cursor or turns its text around. */
-function visible(line: string): string {
-  return line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (letter) => `\\u{${letter.codePointAt(0)!.toString(16)}}`);
-}
-
-/** Block times may lie beyond what a Date can hold. */
-function moment(ms: number): string {
-  return ms <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
 }
 
 function conclusion({ facts, steps }: Report): string[] {

@@ -74,8 +74,8 @@ export interface SignOptions {
 export async function sign(path: string, { genesis: genesisPath, url, as, json }: SignOptions): Promise<number> {
   const [genesis, file] = [await readGenesisFile(genesisPath), readRecovery(await readText(path), path)];
   const checked = await checkBasis(file, genesis.text, url);
-  const { signer, isPublic } = accountNamed(as);
-  if (isPublic) warnPublicKey(as);
+  const { signer, isPublic } = await accountNamed(as);
+  if (isPublic) warnPublicKey(as, json);
   const value = file.recovery;
   const at = value.approvals.findIndex(({ row }) =>
     decode(organisations.value, row.value).administrators.some((key) => equalBytes(key, signer.publicKey)),

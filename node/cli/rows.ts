@@ -3,7 +3,7 @@ import { decode } from '../../ledger/codec.ts';
 import { administrators } from '../../ledger/modules/accounts.ts';
 import type { Table, TableKey } from '../../ledger/table.ts';
 import { CliError, EXIT } from './errors.ts';
-import { ask } from './http.ts';
+import { ask, type Urls } from './http.ts';
 
 /** Rows of the newest state, as a node tells them: nothing here is proven. */
 
@@ -15,13 +15,13 @@ interface Row<T> {
 }
 
 /** As JSON. */
-export async function row<T>(url: string, name: string, key: string): Promise<T | undefined> {
+export async function row<T>(url: Urls, name: string, key: string): Promise<T | undefined> {
   const { value } = await ask<{ value?: T }>(url, `/v1/state/${name}/${encodeURIComponent(key)}?at=latest`);
   return value;
 }
 
 /** All rows as JSON, page by page. */
-export async function rows<T>(url: string, name: string, prefix = ''): Promise<Row<T>[]> {
+export async function rows<T>(url: Urls, name: string, prefix = ''): Promise<Row<T>[]> {
   const found: Row<T>[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
     const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
@@ -36,19 +36,19 @@ export async function rows<T>(url: string, name: string, prefix = ''): Promise<R
 }
 
 /** The bytes of a row. */
-export async function rowBytes(url: string, name: string, key: Uint8Array): Promise<Uint8Array | undefined> {
+export async function rowBytes(url: Urls, name: string, key: Uint8Array): Promise<Uint8Array | undefined> {
   const path = `/v1/state/${name}/${toHex(key)}?at=latest&keyAs=bytes`;
   const { valueBytes } = await ask<{ valueBytes?: string }>(url, path);
   return valueBytes === undefined ? undefined : fromHex(valueBytes);
 }
 
-export async function rowOf<K extends TableKey, V>(url: string, table: Table<K, V>, key: K): Promise<V | undefined> {
+export async function rowOf<K extends TableKey, V>(url: Urls, table: Table<K, V>, key: K): Promise<V | undefined> {
   const bytes = await rowBytes(url, table.name, table.encodeKey(key));
   return bytes && decode(table.value, bytes);
 }
 
 export async function rowsOf<V>(
-  url: string,
+  url: Urls,
   table: Table<TableKey, V>,
 ): Promise<{ readonly key: string; readonly value: V }[]> {
   const found = await rows(url, table.name);
@@ -56,7 +56,7 @@ export async function rowsOf<V>(
 }
 
 /** The organisation that a key administers. */
-export async function administrator(url: string, key: Uint8Array, as: string): Promise<string> {
+export async function administrator(url: Urls, key: Uint8Array, as: string): Promise<string> {
   const found = await rowOf(url, administrators, [key]);
   if (found !== undefined) return found.organisation;
   const problem = `${as} (${toHex(key)}) administers no organisation of this chain`;

@@ -1,67 +1,67 @@
-import { randomBytes } from 'node:crypto';
-import { fromHex, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Json } from '../../ledger/codec.ts';
 import { schemaOf } from '../../ledger/describe.ts';
+import { CALLS_MAX } from '../../ledger/limits.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import { type Call, signTransaction } from '../../ledger/transaction.ts';
-import type { Signer } from '../signatures.ts';
+import type { Call } from '../../ledger/transaction.ts';
 import { accountArgument, accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
-import { ask, askChain, type TransactionAnswer } from './http.ts';
-import { print, warnPublicKey } from './output.ts';
+import { print } from './output.ts';
+import { readInput } from './read-genesis.ts';
+import { exitOf, type SendOptions, sendCalls } from './send.ts';
 
-export interface TxOptions {
-  readonly url: string;
-  readonly json: boolean;
-  readonly as: string;
-  readonly wait: 'none' | 'committed' | 'final';
+export interface TxOptions extends SendOptions {
   readonly memo: string;
+  /** A file with several calls, in place of one in the arguments. */
+  readonly calls?: string;
 }
 
-const LIFETIME_MS = 5 * 60_000;
-
-/** `quorate tx <module> <action> --<argument> <value> …`: one signed transaction with one call. */
-export async function tx(module: string, action: string, args: readonly string[], options: TxOptions): Promise<number> {
-  const encoded = encodeArgs(module, action, readFlags(args));
-  const { signer, isPublic } = accountNamed(options.as);
-  if (isPublic) warnPublicKey(options.as);
-  const answer = await sendCall(signer, { module, action, args: encoded }, options);
-  print(options.json, { ...answer }, describe(answer));
-  return hasFailed(answer) ? EXIT.failed : EXIT.ok;
+/** `quorate tx <module> <action> --<argument> <value> …` or `--calls <file>`: one signed transaction. */
+export async function tx(
+  module: string | undefined,
+  action: string | undefined,
+  args: readonly string[],
+  options: TxOptions,
+): Promise<number> {
+  const calls = options.calls === undefined ? [callOf(module, action, args)] : await readCalls(options.calls, module);
+  const { sent, lines } = await sendCalls(await accountNamed(options.as), calls, options, options.memo);
+  print(options.json, sent, lines);
+  return exitOf(sent);
 }
 
-/** Signs a transaction with this one call, sends it, and waits as asked for. */
-export async function sendCall(
-  signer: Signer,
-  call: Call,
-  { url, wait, memo }: Pick<TxOptions, 'url' | 'wait' | 'memo'>,
-): Promise<TransactionAnswer> {
-  const { genesisId, time, maxLifetimeMs } = await askChain(url);
-  const body = {
-    sender: signer.publicKey,
-    nonce: randomBytes(8),
-    validUntil: time + Math.min(LIFETIME_MS, maxLifetimeMs),
-    calls: [call],
-    memo: utf8Encode(memo),
-  };
-  const { bytes, id } = signTransaction(fromHex(genesisId)!, body, (message) => signer.sign(message));
-  let answer = await ask<TransactionAnswer>(url, `/v1/transactions?wait=${wait}`, { bytes });
-  while (wait !== 'none' && answer.status === 'pending') {
-    answer = await ask<TransactionAnswer>(url, `/v1/transactions/${toHex(id)}?wait=${wait}`);
+function callOf(module: string | undefined, action: string | undefined, args: readonly string[]): Call {
+  if (module === undefined || action === undefined)
+    throw usage(`expected a module and an action, or --calls and a file; there are ${actionNames().join(', ')}`);
+  return { module, action, args: encodeArgs(module, action, readFlags(args)) };
+}
+
+/** A JSON list of `{ "module", "action", "args" }`, with the arguments as the API takes them; accounts can be named. */
+async function readCalls(file: string, extra: string | undefined): Promise<readonly Call[]> {
+  if (extra !== undefined) throw usage(`--calls ${file}: expected nothing beside it, got ${extra}`);
+  let list: unknown;
+  try {
+    list = JSON.parse(await readInput(file));
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw usage(`${file} is not JSON`);
   }
-  return answer;
+  if (!Array.isArray(list) || list.length < 1 || list.length > CALLS_MAX)
+    throw usage(`${file}: expected a list of 1 to ${CALLS_MAX} calls, each { "module", "action", "args" }`);
+  return list.map((one, i) => callFromJson(one, `${file}, call ${i + 1}`));
 }
 
-export function hasFailed({ status, receipt }: TransactionAnswer): boolean {
-  return receipt?.status === 'failed' || status === 'expired';
-}
-
-export function describe({ id, status, block, receipt }: TransactionAnswer): string[] {
-  const lines = [`id       ${id}`, `status   ${status}`];
-  if (block !== undefined) lines.push(`block    ${block.height}, number ${block.index}`);
-  if (receipt !== undefined) lines.push(`receipt  ${receipt.status}${receipt.code === '' ? '' : ` (${receipt.code})`}`);
-  if (status === 'final') lines.push('', `proof:   npx quorate proof ${id} > receipt.proof.json`);
-  return lines;
+function callFromJson(json: unknown, place: string): Call {
+  const { module, action, args, ...more } = (json ?? {}) as { readonly [name: string]: unknown };
+  if (typeof module !== 'string' || typeof action !== 'string' || typeof args !== 'object' || args === null)
+    throw usage(`${place}: expected { "module", "action", "args" }`);
+  const [other] = Object.keys(more);
+  if (other !== undefined) throw usage(`${place}: there is no ${other}`);
+  const named = Object.entries(args).map(([name, value]) => [
+    name,
+    name === 'to' && typeof value === 'string' ? accountArgument(value) : (value as Json),
+  ]);
+  const encoded = quorateApplication.argsFromJson(module, action, Object.fromEntries(named));
+  if (!encoded.ok) throw usage(`${place}: ${module} ${action}: ${encoded.problem}`);
+  return { module, action, args: encoded.value };
 }
 
 /** `--name value` or `--name=value` pairs, each once. */

@@ -16,7 +16,7 @@ import { rotationMessage } from '../../ledger/ready.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
 import { createLightClient, verifyBundle } from '../../light/index.ts';
 import { readKeyFile, writeKeyFile } from '../../light/keystore/key-file.ts';
-import { accountNamed } from '../../node/cli/accounts.ts';
+import { devSigner } from '../../node/cli/accounts.ts';
 import { chooseSignatures, createSigner, type Signer } from '../../node/signatures.ts';
 import { openEvents } from '../support/events.ts';
 import {
@@ -126,7 +126,7 @@ describe('epochs over real processes', () => {
 
   /** A client that goes on whatever happens to the set. What was accepted counts. */
   async function submitAllTheTime(): Promise<void> {
-    const { signer } = accountNamed('writer');
+    const signer = devSigner('writer');
     while (loading) {
       try {
         const digest = `0x${'ab'.repeat(32)}`;
@@ -169,7 +169,7 @@ describe('epochs over real processes', () => {
     const { time } = await getJson<{ time: number }>(`${nodes[0]!.url}/v1/chain`);
     const proposal = { nonce: randomBytes(8), expires: time + 600_000, change };
     for (const [i, organisation] of voters.entries()) {
-      const { signer } = accountNamed(`admin:${organisation}`);
+      const signer = devSigner(`admin:${organisation}`);
       const transaction = await sign(signer, 'governance', 'approve', governanceProposalCodec.toJson(proposal) as Json);
       const { status, code, receipt } = await postUntilTaken(nodes[i % 2]!.url, transaction);
       assert.equal(status, 'final', `${change.kind}: ${code ?? receipt?.code}`);
@@ -287,7 +287,7 @@ describe('epochs over real processes', () => {
         ready = await getJson<Json>(`${node.url}/v1/candidacy`);
         return true;
       }, `${name} follows`);
-      const { signer } = accountNamed('admin:acme');
+      const signer = devSigner('admin:acme');
       const activation = await sign(signer, 'governance', 'activate', { proposal: id, ready: [ready] });
       const { status, code, receipt } = await postUntilTaken(nodes[0]!.url, activation);
       assert.equal(status, 'final', code ?? receipt?.code);

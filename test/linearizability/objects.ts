@@ -3,7 +3,7 @@ import type { Json } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { signTransaction, type Transaction } from '../../ledger/transaction.ts';
-import { accountNamed } from '../../node/cli/accounts.ts';
+import { devSigner } from '../../node/cli/accounts.ts';
 import type { Balances, BankInput, LedgerInput, LedgerOutput, RegisterInput } from './models.ts';
 
 /**
@@ -24,7 +24,7 @@ const REFUSALS = ['already-registered', 'role-held', 'role-not-held'];
 
 type Call = readonly [module: string, action: string, args: { readonly [name: string]: Json }];
 
-const signers = new Map([...HOLDERS, `admin:${ORGANISATION}`].map((name) => [name, accountNamed(name).signer]));
+const signers = new Map([...HOLDERS, `admin:${ORGANISATION}`].map((name) => [name, devSigner(name)]));
 const nameOf = new Map([...signers].map(([name, { publicKey }]) => [toHex(publicKey), name]));
 
 export function keyOf(name: string): string {
