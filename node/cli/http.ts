@@ -53,9 +53,9 @@ async function answerOf(urls: Urls, path: string, options: HttpOptions): Promise
   throw unreachable(all);
 }
 
-export function unreachable(urls: readonly string[], options?: ErrorOptions): CliError {
+function unreachable(urls: readonly string[]): CliError {
   const hint = 'is a node running? `npm start` starts four; --url names another';
-  return new CliError(EXIT.unreachable, 'UNREACHABLE', `nothing answers at ${urls.join(', ')}: ${hint}`, options);
+  return new CliError(EXIT.unreachable, 'UNREACHABLE', `nothing answers at ${urls.join(', ')}: ${hint}`);
 }
 
 function readJson<T>({ url, response, text }: HttpAnswer): T {

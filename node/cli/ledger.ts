@@ -1,8 +1,10 @@
 import type { Genesis } from '../../genesis/genesis.ts';
+import { LightError } from '../../light/client.ts';
+import { asQuorateError } from '../../light/ledger-client/errors.ts';
 import { connect, type Ledger, QuorateError } from '../../light/ledger-client/index.ts';
 import type { Signer } from '../signatures.ts';
 import { CliError, EXIT } from './errors.ts';
-import { askText, DEFAULT_URL, unreachable } from './http.ts';
+import { ask, askText, DEFAULT_URL } from './http.ts';
 import { readGenesisFile } from './read-genesis.ts';
 import { rows } from './rows.ts';
 
@@ -51,12 +53,14 @@ export async function withLedger<T>(
         return fetch(input, { ...init, signal: AbortSignal.any(signals) });
       },
     });
-    const basis = file === undefined ? 'the genesis file that this node gave: --genesis FILE trusts none' : file;
+    const basis =
+      file === undefined ? 'the genesis file that the node itself gave; with --genesis FILE no node is trusted' : file;
     return await work({ ledger, isTrusted: file !== undefined, basis });
   } catch (error) {
-    if (error instanceof QuorateError && error.code === 'unreachable' && error.id === undefined)
-      throw unreachable(urls, { cause: error });
-    throw error;
+    const known = error instanceof LightError ? asQuorateError(error) : error;
+    // The library also says so of nodes that answer, and have nothing that verifies; this throws if none answers.
+    if (known instanceof QuorateError && known.code === 'unreachable') await ask(urls, '/livez');
+    throw known;
   } finally {
     over.abort();
   }

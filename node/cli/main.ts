@@ -1,10 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { KeyKind } from '../../light/keystore/key-file.ts';
 import { EXIT, shownError } from './errors.ts';
+import { addGenesis, addKeys } from './file-commands.ts';
 import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
 import { addMembers, collect, type Shared, sendOptions } from './members-commands.ts';
 import { tell } from './output.ts';
+import { addQuery } from './query-commands.ts';
 import { addRecover } from './recover-commands.ts';
 import { version } from './version.ts';
 
@@ -181,98 +182,10 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
   addMembers(program, shared);
   addGov(program, shared);
   addRecover(program, { json, done });
-  addQueries(program, url, json, done);
-  addFiles(program, json, done);
+  addQuery(program, shared);
+  addKeys(program, shared);
+  addGenesis(program, shared);
   return program;
-}
-
-function addQueries(program: Command, url: () => Option, json: () => Option, done: (exit: number) => void): void {
-  const queries: readonly [name: string, args: readonly string[], path: (...args: string[]) => string][] = [
-    ['state', ['<table>', '<key>'], (table, key) => `/v1/state/${part(table)}/${part(key)}?at=final`],
-    ['tx', ['<id>'], (id) => `/v1/transactions/${part(id)}`],
-    ['block', ['<at>'], (at) => `/v1/blocks/${part(at)}`],
-    ['checkpoint', ['<height>'], (height) => `/v1/checkpoints/${part(height)}`],
-  ];
-  const group = program.command('query').description('read one thing of a node');
-  for (const [name, args, path] of queries) {
-    const command = group.command(name).addOption(url()).addOption(json());
-    for (const arg of args) command.argument(arg);
-    command.action(async (...given: unknown[]) => {
-      const { query } = await import('./keys.ts');
-      const options = given[args.length] as { url: string };
-      done(await query(options.url, path(...(given.slice(0, args.length) as string[]))));
-    });
-  }
-}
-
-function addFiles(program: Command, json: () => Option, done: (exit: number) => void): void {
-  const kinds = () =>
-    new Option('--kind <kind>', 'what it signs').choices(['account', 'consensus', 'peer']).default('account');
-  const keys = program.command('keys').description('key files');
-  for (const [name, description] of [
-    ['new', 'make a key file (mode 0600)'],
-    ['show', 'print the public key of a key file'],
-  ] as const) {
-    keys
-      .command(name)
-      .description(description)
-      .argument('<file>')
-      .addOption(kinds())
-      .addOption(json())
-      .action(async (file: string, options: { kind: KeyKind; json: boolean }) => {
-        const { newKey, showKey } = await import('./keys.ts');
-        done((name === 'new' ? newKey : showKey)(file, options.kind, options.json));
-      });
-  }
-  const genesis = program.command('genesis').description('genesis files');
-  genesis
-    .command('join')
-    .description('make the keys of one validator and the file to hand to whoever builds the genesis file')
-    .requiredOption('--chain <name>', 'name of the chain')
-    .requiredOption('--name <name>', 'name of the validator')
-    .requiredOption('--organisation <name>', 'who runs it')
-    .requiredOption('--admin <key...>', 'public keys of its administrators')
-    .option('--threshold <n>', 'how many of them act together', integer, 1)
-    .option('--role <role...>', 'what it may give to its accounts', [])
-    .option('--address <multiaddr...>', 'where others may find it', [])
-    .option('--keys <dir>', 'where the keys are or shall be', 'keys')
-    .requiredOption('--out <file>', 'the file to hand over')
-    .addOption(json())
-    .action(async (options) => {
-      const { joinGenesis } = await import('./genesis.ts');
-      done(joinGenesis(options));
-    });
-  genesis
-    .command('build')
-    .description('put the files of all organisations together')
-    .argument('<files...>', 'one for each validator, in the order of the set')
-    .requiredOption('--chain <name>', 'name of the chain')
-    .option('--account <account...>', 'name:organisation:0xkey:role,role', [])
-    .option(
-      '--recovery <percent>',
-      'of the organisations that must sign a recovery after a lost quorum, at least 67; 0: none is ever possible',
-      integer,
-      0,
-    )
-    .requiredOption('--out <file>', 'the genesis file')
-    .addOption(json())
-    .action(async (files, options) => {
-      const { buildGenesis } = await import('./genesis.ts');
-      done(buildGenesis(files, options));
-    });
-  genesis
-    .command('show')
-    .description('check a genesis file and print what it says')
-    .argument('<file>')
-    .addOption(json())
-    .action(async (file: string, options: { json: boolean }) => {
-      const { showGenesis } = await import('./keys.ts');
-      done(await showGenesis(file, options.json));
-    });
-}
-
-function part(text: string | undefined): string {
-  return encodeURIComponent(text ?? '');
 }
 
 function integer(text: string): number {

@@ -35,9 +35,10 @@ export async function askNewPassphrase(path: string): Promise<string> {
 /** One line from the terminal, without echo. */
 async function readHidden(prompt: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(`${prompt}: `);
+  // First, so that not even what is typed ahead is shown.
   stdin.setRawMode(true);
   stdin.setEncoding('utf8');
+  stderr.write(`${prompt}: `);
   try {
     let typed: string[] = [];
     for (;;) {

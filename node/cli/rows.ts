@@ -7,6 +7,9 @@ import { ask, type Urls } from './http.ts';
 
 /** Rows of the newest state, as a node tells them: nothing here is proven. */
 
+/** The most that a node gives at a time. */
+export const PAGE_MAX = 200;
+
 interface Row<T> {
   /** As text. */
   readonly key: string;
@@ -21,18 +24,29 @@ export async function row<T>(url: Urls, name: string, key: string): Promise<T | 
 }
 
 /** All rows as JSON, page by page. */
-export async function rows<T>(url: Urls, name: string, prefix = ''): Promise<Row<T>[]> {
-  const found: Row<T>[] = [];
+export async function rows<T>(url: Urls, name: string, prefix = ''): Promise<readonly Row<T>[]> {
+  return (await someRows<T>(url, name, prefix, Number.POSITIVE_INFINITY)).items;
+}
+
+/** The first rows, and whether these are all. */
+export async function someRows<T>(
+  url: Urls,
+  name: string,
+  prefix: string,
+  most: number,
+): Promise<{ readonly items: readonly Row<T>[]; readonly isAll: boolean }> {
+  const items: Row<T>[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
     const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
     const page: { items: Row<T>[]; cursor?: string } = await ask(
       url,
-      `/v1/state/${name}?limit=200&prefix=${encodeURIComponent(prefix)}${from}`,
+      `/v1/state/${encodeURIComponent(name)}?limit=${PAGE_MAX}&prefix=${encodeURIComponent(prefix)}${from}`,
     );
-    found.push(...page.items);
+    items.push(...page.items);
+    if (items.length > most) return { items: items.slice(0, most), isAll: false };
     cursor = page.cursor;
   }
-  return found;
+  return { items, isAll: true };
 }
 
 /** The bytes of a row. */

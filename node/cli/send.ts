@@ -98,21 +98,20 @@ function receiptJson({ status, code, events }: Receipt): NonNullable<Sent['recei
   };
 }
 
-function describe({ id, status, block, receipt, proven }: Sent, { basis, isTrusted }: OpenLedger): string[] {
+function describe({ id, status, block, receipt, proven }: Sent, { basis }: OpenLedger): string[] {
   const lines = [`id       ${id}`, `status   ${status}`];
   if (block !== undefined) lines.push(`block    ${block.height}`);
   if (receipt !== undefined) lines.push(`receipt  ${receipt.status}${receipt.code === '' ? '' : ` (${receipt.code})`}`);
   for (const { module, name, data } of receipt?.events ?? [])
     lines.push(`event    ${module}.${name} ${JSON.stringify(data)}`);
   if (proven === undefined) return lines;
-  return [...lines, provenLine(proven), `         proven with ${basis}`, '', proofHint(id, isTrusted)];
+  return [...lines, `final    ${signersInWords(proven)}`, `         proven with ${basis}`, '', proofHint(id)];
 }
 
-export function provenLine({ signedBy, of }: NonNullable<Sent['proven']>): string {
-  return `final    by ${signedBy.join(', ')} (${signedBy.length} of ${of})`;
+export function signersInWords({ signedBy, of }: NonNullable<Sent['proven']>): string {
+  return `by ${signedBy.join(', ')} (${signedBy.length} of ${of})`;
 }
 
-function proofHint(id: string, isTrusted: boolean): string {
-  const then = isTrusted ? '' : ', which quorate verify checks with the genesis file that you trust';
-  return `proof:   npx quorate proof ${id} > receipt.proof.json${then}`;
+function proofHint(id: string): string {
+  return `proof:   npx quorate proof ${id} > receipt.proof.json`;
 }
