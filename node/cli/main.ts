@@ -3,7 +3,7 @@ import { EXIT, shownError } from './errors.ts';
 import { addGenesis, addKeys } from './file-commands.ts';
 import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
-import { addMembers, collect, type Shared, sendOptions } from './members-commands.ts';
+import { addAccounts, addMembers, collect, type Shared, sendOptions } from './members-commands.ts';
 import { tell } from './output.ts';
 import { addQuery } from './query-commands.ts';
 import { addRecover } from './recover-commands.ts';
@@ -179,6 +179,7 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
       done(await status(url, json));
     });
 
+  addAccounts(program, shared);
   addMembers(program, shared);
   addGov(program, shared);
   addRecover(program, { json, done });

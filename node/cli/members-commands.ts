@@ -25,6 +25,31 @@ interface ChangeCommand {
   value(args: readonly (string | string[])[], given: Given): { readonly [name: string]: Json };
 }
 
+/** `quorate accounts …`. */
+export function addAccounts(program: Command, { url, json, done }: Shared): void {
+  const group = program.command('accounts').description('who may sign, what they may do, and what they have');
+  const organisation = () => new Option('--organisation <name>', 'only of this one');
+  group
+    .command('list')
+    .description('all accounts')
+    .addOption(organisation())
+    .addOption(url())
+    .addOption(json())
+    .action(async (given: Given) => {
+      done(await (await import('./accounts-show.ts')).listAccounts(given));
+    });
+  group
+    .command('show')
+    .description('an account: its roles, its limits and its balances')
+    .argument('<account>', 'its name, its id, or a key that it has or had')
+    .addOption(organisation())
+    .addOption(url())
+    .addOption(json())
+    .action(async (account: string, given: Given) => {
+      done(await (await import('./accounts-show.ts')).showAccount(account, given));
+    });
+}
+
 /** `quorate members …`. */
 export function addMembers(program: Command, shared: Shared): void {
   const { url, json, integer, done } = shared;

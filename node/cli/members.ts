@@ -3,24 +3,17 @@ import { equalBytes, fromHex, toHex } from '../../ledger/bytes.ts';
 import { encode, type Json, tryFromJson } from '../../ledger/codec.ts';
 import { organisationHash } from '../../ledger/modules/accounts.ts';
 import { type Change, changeCodec, type Proposal, proposalCodec, proposalId } from '../../ledger/modules/changes.ts';
+import { accountId, accountPairs, accountTable, allAccounts, findAccount } from './account-rows.ts';
 import { accountNamed } from './accounts.ts';
 import { CliError, EXIT } from './errors.ts';
 import { askChain, type Urls } from './http.ts';
-import { print, table } from './output.ts';
+import { pairs, print, table } from './output.ts';
 import { administrator, row, rows } from './rows.ts';
 import { exitOf, type SendOptions, sendCalls } from './send.ts';
 
 /** `quorate members …`: what the state says about organisations and accounts, and what administrators change in it. */
 
 export type ChangeOptions = SendOptions & { readonly days: number };
-
-interface AccountRow {
-  readonly id: string;
-  readonly name: string;
-  readonly organisation: string;
-  readonly roles: readonly string[];
-  readonly active: boolean;
-}
 
 interface OrganisationRow {
   readonly administrators: readonly string[];
@@ -45,11 +38,11 @@ const DAY_MS = 86_400_000;
 
 export async function listMembers(url: Urls, organisation: string | undefined, asJson: boolean): Promise<number> {
   const organisations = await rows<OrganisationRow>(url, 'members.organisations');
-  const accounts = await rows<AccountRow>(url, 'members.accounts');
+  const accounts = await allAccounts(url, organisation);
   const isMeant = (name: string): boolean => organisation === undefined || name === organisation;
   const shown = {
     organisations: organisations.filter(({ key }) => isMeant(key)).map(({ key, value }) => ({ name: key, ...value })),
-    accounts: accounts.filter(({ value }) => isMeant(value.organisation)).map(({ key, value }) => ({ key, ...value })),
+    accounts,
   };
   print(asJson, shown, [
     ...table(
@@ -59,22 +52,14 @@ export async function listMembers(url: Urls, organisation: string | undefined, a
       }),
     ),
     '',
-    ...table(
-      ['account', 'organisation', 'roles', 'key', ''],
-      shown.accounts.map(({ key, name, organisation: of, roles, active }) => {
-        return [name, of, roles.join(', ') || '-', key, active ? '' : 'may not sign any more'];
-      }),
-    ),
+    ...accountTable(shown.accounts),
   ]);
   return EXIT.ok;
 }
 
 /** One account by its id or one of its keys, with all changes that were about it. */
 export async function showMember(url: Urls, key: string, asJson: boolean): Promise<number> {
-  const account = await row<AccountRow>(url, 'members.accounts', key);
-  if (account === undefined) throw new CliError(EXIT.failed, 'UNKNOWN_ACCOUNT', `${key} is and was no account`);
-  const current = (await row<{ key: string }>(url, 'members.keys', account.id))?.key ?? account.id;
-  const now = (await row<AccountRow>(url, 'members.accounts', current)) ?? account;
+  const account = await findAccount(url, key);
   const all = await history(url, account.organisation);
   const keys = new Set([account.id]);
   for (const { proposal } of all) {
@@ -82,15 +67,7 @@ export async function showMember(url: Urls, key: string, asJson: boolean): Promi
     if (kind === 'rotate' && keys.has(String(value.account))) keys.add(String(value.key));
   }
   const own = all.filter(({ proposal: { change } }) => keys.has(String(change.value.account ?? change.value.key)));
-  print(asJson, { ...now, key: current, history: own }, [
-    `account       ${now.name} of ${now.organisation}`,
-    `id            ${now.id}`,
-    `key           ${current}`,
-    `roles         ${now.roles.join(', ') || '-'}`,
-    `may sign      ${now.active ? 'yes' : 'no, it is revoked'}`,
-    '',
-    ...own.flatMap(historyLines),
-  ]);
+  print(asJson, { ...account, history: own }, [...pairs(accountPairs(account)), '', ...own.flatMap(historyLines)]);
   return EXIT.ok;
 }
 
@@ -168,12 +145,6 @@ async function readChange(url: Urls, organisation: string, { kind, value }: Show
   const read = tryFromJson(changeCodec, { kind, value: json });
   if (!read.ok) throw new CliError(EXIT.usage, 'USAGE', read.problem);
   return read.value;
-}
-
-async function accountId(url: Urls, organisation: string, name: string): Promise<string> {
-  const found = await row<{ account: string }>(url, 'members.names', `${hashOf(organisation)}:${name}`);
-  if (found !== undefined) return found.account;
-  throw new CliError(EXIT.failed, 'UNKNOWN_ACCOUNT', `${organisation} has no account ${JSON.stringify(name)}`);
 }
 
 async function proposalOf(url: Urls, organisation: string, change: Change, days: number): Promise<Proposal> {

@@ -232,7 +232,8 @@ describe('membership over four validators as real processes', () => {
     ]) {
       for (const { file } of [two, one]) await members(0, ...change, '--as', file, '--wait', 'final');
     }
-    type Shown = { roles: string[]; active: boolean; history: { approvals: { administrator: string }[] }[] };
+    type Approvals = { approvals: { administrator: string }[] };
+    type Shown = { key: string; roles: string[]; active: boolean; history: Approvals[] };
     const shown = await members<Shown>(0, 'show', toHex(eve.signer.publicKey));
     assert.deepEqual([shown.roles, shown.active, shown.history.length], [['writer'], false, 4]);
     for (const { approvals } of shown.history)
@@ -242,10 +243,11 @@ describe('membership over four validators as real processes', () => {
       items.map(({ proposal }) => proposal.change.kind),
       ['administrators', 'enrol', 'grant', 'rotate', 'revoke'],
     );
-    const lists = await members<{ accounts: { name: string }[] }>(0, 'list', '--organisation', 'globex');
+    // Once, though it had two keys.
+    const lists = await members<{ accounts: { name: string; key: string }[] }>(0, 'list', '--organisation', 'globex');
     assert.deepEqual(
-      lists.accounts.map(({ name }) => name),
-      ['eve', 'eve'],
+      lists.accounts.map(({ name, key }) => [name, key]),
+      [['eve', shown.key]],
     );
     // Of another organisation's account it knows nothing.
     await members(1, 'revoke', 'writer', '--as', one.file);
