@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Shell } from './completion.ts';
 import { EXIT, shownError } from './errors.ts';
 import { addGenesis, addKeys } from './file-commands.ts';
 import { addGov } from './gov-commands.ts';
@@ -186,6 +187,14 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
   addQuery(program, shared);
   addKeys(program, shared);
   addGenesis(program, shared);
+  program
+    .command('completion')
+    .description('print a script that completes command lines in a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      const { completion } = await import('./completion.ts');
+      done(completion(program, shell));
+    });
   return program;
 }
 
