@@ -31,6 +31,7 @@ const CLIENT_EXITS: Readonly<Record<string, number>> = {
   unknown: EXIT.notVerified,
   unproven: EXIT.notVerified,
   fork: EXIT.notVerified,
+  'wrong-chain': EXIT.notVerified,
 };
 
 /** By its name, so that a command that does not need the client library does not load it. */

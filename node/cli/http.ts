@@ -29,6 +29,8 @@ export interface HttpOptions {
   readonly method?: 'GET' | 'POST';
   readonly bytes?: Uint8Array;
   readonly json?: Json;
+  /** Ends the wait; then it is as if nothing answered. */
+  readonly signal?: AbortSignal;
 }
 
 /** Asks the first node that answers, and reads JSON. Throws CliError `UNREACHABLE` or ProblemError. */
@@ -85,7 +87,7 @@ interface HttpAnswer {
 async function send(
   url: string,
   path: string,
-  { method, bytes, json }: HttpOptions,
+  { method, bytes, json, signal }: HttpOptions,
   timeoutMs: number,
 ): Promise<HttpAnswer | undefined> {
   if (!URL.canParse(path, url)) throw new CliError(EXIT.usage, 'USAGE', `--url ${url}: expected like ${DEFAULT_URL}`);
@@ -94,7 +96,7 @@ async function send(
   try {
     const response = await fetch(new URL(path, url), {
       method: method ?? (body === undefined ? 'GET' : 'POST'),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
       ...(body === undefined
         ? {}
         : { body: body as string | Uint8Array<ArrayBuffer>, headers: { 'content-type': contentType } }),

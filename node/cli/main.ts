@@ -6,7 +6,7 @@ import { addGov } from './gov-commands.ts';
 import { DEFAULT_URL } from './http.ts';
 import { addAccounts, addMembers, collect, type Shared, sendOptions } from './members-commands.ts';
 import { tell } from './output.ts';
-import { addQuery } from './query-commands.ts';
+import { addQuery, addWatch } from './query-commands.ts';
 import { addRecover } from './recover-commands.ts';
 import { version } from './version.ts';
 
@@ -185,6 +185,7 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
   addGov(program, shared);
   addRecover(program, { json, done });
   addQuery(program, shared);
+  addWatch(program, shared);
   addKeys(program, shared);
   addGenesis(program, shared);
   program

@@ -53,3 +53,12 @@ export function addQuery(program: Command, shared: Shared): void {
       done(await (await import('./query.ts')).queryCheckpoint(height, given));
     });
 }
+
+/** `quorate watch …`. */
+export function addWatch(program: Command, shared: Shared): void {
+  proving(program.command('watch').description('follow a transaction to its end, which is proven'), shared)
+    .argument('<id>', 'of the transaction')
+    .action(async (id: string, given: Given) => {
+      shared.done(await (await import('./watch.ts')).watchTransaction(id, given));
+    });
+}

@@ -87,7 +87,7 @@ export function provenJson({ signedBy, validators }: Facts, isTrusted: boolean):
   return { signedBy, of: validators, genesis: isTrusted ? 'file' : 'node' };
 }
 
-function receiptJson({ status, code, events }: Receipt): NonNullable<Sent['receipt']> {
+export function receiptJson({ status, code, events }: Receipt): NonNullable<Sent['receipt']> {
   return {
     status,
     code,
