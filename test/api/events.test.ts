@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type Api, startApi } from '../../api/index.ts';
 import { blockHash } from '../../ledger/block.ts';
@@ -336,6 +337,34 @@ describe('the event stream', () => {
     const seen = await asked.until('2.0');
     assert.deepEqual(seen[0], { id: undefined, event: 'view-change', data: { epoch: 0, view: 3, leader: 2 } });
     assert.deepEqual((await other.until('2.0')).map(lineOf), ['block 2']);
+  });
+
+  it('H15: the example for Node in docs/events.md sees every transaction once, also when its node ends', async () => {
+    const page = await readFile(new URL('../../docs/events.md', import.meta.url), 'utf8');
+    const [, example] = /^```js\n(\/\/ Node:.*?)^```$/ms.exec(page) ?? [];
+    assert(example !== undefined);
+    const source = `export async function run(nodes, act) {${example}}`;
+    const { run } = (await import(`data:text/javascript,${encodeURIComponent(source)}`)) as {
+      run(nodes: readonly string[], act: (data: { id: string }) => Promise<void>): Promise<never>;
+    };
+    node.final = 10;
+    const other = await start(eventNode(chain, LAST));
+    const wanted = chain.blocks.flatMap(({ transactions }) => transactions.map(({ id }) => toHex(id)));
+    const firsts = chain.blocks.slice(0, 11).reduce((sum, { transactions }) => sum + transactions.length, 0);
+    const seen: string[] = [];
+    const all = Promise.withResolvers<void>();
+    void run([api.url, other.url], async ({ id }) => {
+      seen.push(id);
+      // All that the first has; then it ends in the middle of the stream.
+      if (seen.length === firsts) void api.close();
+      if (seen.length < wanted.length) return;
+      all.resolve();
+      // The example goes on for ever.
+      await new Promise(() => {});
+    });
+    await all.promise;
+    await other.close();
+    assert.deepEqual(seen, wanted);
   });
 
   async function call(path: string): Promise<{ json: unknown }> {
