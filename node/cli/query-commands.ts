@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { EventOptions } from './events.ts';
 import type { LedgerOptions } from './ledger.ts';
-import { proving, type Shared } from './members-commands.ts';
+import { collect, proving, type Shared } from './members-commands.ts';
 
 type Given = LedgerOptions & {
   readonly json: boolean;
@@ -54,11 +55,32 @@ export function addQuery(program: Command, shared: Shared): void {
     });
 }
 
-/** `quorate watch …`. */
+/** `quorate watch …` and `quorate events …`. */
 export function addWatch(program: Command, shared: Shared): void {
-  proving(program.command('watch').description('follow a transaction to its end, which is proven'), shared)
-    .argument('<id>', 'of the transaction')
-    .action(async (id: string, given: Given) => {
-      shared.done(await (await import('./watch.ts')).watchTransaction(id, given));
+  const { integer, done } = shared;
+  const count = () => new Option('--count <n>', 'end after so many; else until Ctrl-C').argParser(integer);
+  proving(
+    program
+      .command('watch')
+      .description('follow a transaction to its end, which is proven; or each block that becomes final'),
+    shared,
+  )
+    .argument('[id]', 'of the transaction')
+    .addOption(count())
+    .action(async (id: string | undefined, given: Given & EventOptions) => {
+      if (id === undefined) return done(await (await import('./events.ts')).watchBlocks(given));
+      return done(await (await import('./watch.ts')).watchTransaction(id, given));
+    });
+  proving(program.command('events').description('print what becomes final, an event a line'), shared)
+    .addOption(
+      new Option('--topic <topic>', 'block, transaction, event:assets, account:0x…; given again: more').argParser(
+        collect,
+      ),
+    )
+    .option('--after <id>', 'begin behind this event, which was the last that you saw')
+    .option('--from <height>', 'begin at this block', integer)
+    .addOption(count())
+    .action(async (given: EventOptions) => {
+      done(await (await import('./events.ts')).printEvents(given));
     });
 }
