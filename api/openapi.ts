@@ -37,7 +37,7 @@ export function openApiPath(path: string): string {
 function groupOf(path: string): string {
   const [, version, name = ''] = path.split('/');
   if (version !== 'v1') return 'server';
-  return ['transactions', 'blocks', 'checkpoints', 'light', 'state'].includes(name) ? name : 'node';
+  return ['transactions', 'blocks', 'checkpoints', 'light', 'state', 'events'].includes(name) ? name : 'node';
 }
 
 const CHAIN_HEADERS = ['Quorate-Height', 'Quorate-Final-Height', 'Quorate-Time'];

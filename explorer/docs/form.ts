@@ -4,6 +4,9 @@ import { prose } from './prose.ts';
 import { type Asked, curlOf, filledPath, type Shown, send } from './request.ts';
 import { exampleOf, typeText } from './schema.ts';
 
+/** Of a stream, so much is shown. */
+const STREAM_CHARS_MAX = 64 * 1024;
+
 type Input = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** Parameters, body, and a button that sends them; below it the answer. */
@@ -22,31 +25,56 @@ export function formNode(document: Document, method: string, path: string, opera
     if (body.type !== undefined) rows.push(field(`${operationId}-type`, 'Content-Type', 'form of the body', body.type));
     rows.push(field(`${operationId}-body`, 'body', 'JSON; bytes as 0x and hex digits', body.text));
   }
+  const valuesOf = (some: readonly Parameter[]) =>
+    some.map(({ name }) => [name, inputs.get(name)!.value.trim()] as const);
   const asked = (): Asked => ({
     method: method.toUpperCase(),
-    path: filledPath(path, new Map([...inputs].map(([name, input]) => [name, input.value.trim()]))),
-    accept: accept?.value,
+    path: filledPath(path, new Map(valuesOf(parameters.filter((one) => one.in !== 'header')))),
+    headers: [
+      ...(accept === undefined ? [] : [['accept', accept.value] as const]),
+      ...valuesOf(parameters.filter((one) => one.in === 'header')).filter(([, value]) => value !== ''),
+    ],
     body: body && { type: body.type?.value ?? 'application/json', text: body.text.value },
   });
   const button = element('button', '', 'Send');
   const answer = element('div', 'answer');
   answer.setAttribute('aria-live', 'polite');
   const form = element('form', '', ...rows, button);
+  let running: AbortController | undefined;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    button.disabled = true;
+    if (running !== undefined) return running.abort();
+    const stop = new AbortController();
+    running = stop;
+    button.textContent = 'Stop';
     const request = asked();
     const curl = element('pre', 'curl', curlOf(location.origin, request));
     const begun = performance.now();
     try {
-      answer.replaceChildren(...answerNodes(await send(request), performance.now() - begun), curl);
+      const shown = await send(request, stop.signal);
+      answer.replaceChildren(...answerNodes(shown, performance.now() - begun), curl);
+      if (shown.more !== undefined) await append(answer.querySelector('.body')!, shown.more);
     } catch (error) {
-      answer.replaceChildren(element('p', 'status bad', error instanceof Error ? error.message : String(error)), curl);
+      const isStopped = stop.signal.aborted && answer.querySelector('.body') !== null;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (!isStopped) answer.replaceChildren(element('p', 'status bad', reason), curl);
     } finally {
-      button.disabled = false;
+      running = undefined;
+      button.textContent = 'Send';
     }
   });
   return element('div', 'try', form, answer);
+}
+
+/** Shows the end of what comes, until it ends or is stopped. */
+async function append(node: Element, more: ReadableStream<string>): Promise<void> {
+  const reader = more.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    node.textContent = `${node.textContent}${value}`.slice(-STREAM_CHARS_MAX);
+    node.scrollTop = node.scrollHeight;
+  }
 }
 
 function answerNodes({ status, isGood, headers, body }: Shown, tookMs: number): Node[] {

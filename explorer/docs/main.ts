@@ -1,7 +1,7 @@
 import { byId, element } from '../verify/dom.ts';
 import type { Document, Operation } from './document.ts';
 import { formNode } from './form.ts';
-import { prose } from './prose.ts';
+import { inline, prose } from './prose.ts';
 import { schemaNode } from './schema.ts';
 
 /** The page at /docs: this node's API by the OpenAPI document that it serves, to read and to try. */
@@ -74,7 +74,7 @@ function openNamed(): void {
 function entryOf(api: Document, method: string, path: string, operation: Operation): Entry {
   const { operationId, summary } = operation;
   const name = () => [element('span', `method ${method}`, method.toUpperCase()), ' ', element('code', 'path', path)];
-  const head = element('summary', '', element('span', 'head', ...name()), element('span', 'says', summary));
+  const head = element('summary', '', element('span', 'head', ...name()), element('span', 'says', ...inline(summary)));
   const card = element('details', 'card', head);
   card.id = operationId;
   card.addEventListener('toggle', () => card.append(...contentOf(api, method, path, operation)), { once: true });

@@ -3,7 +3,8 @@ export interface Asked {
   readonly method: string;
   /** With parameters filled in. */
   readonly path: string;
-  readonly accept: string | undefined;
+  /** Besides those of the body. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: { readonly type: string; readonly text: string } | undefined;
 }
 
@@ -13,6 +14,8 @@ export interface Shown {
   readonly isGood: boolean;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
+  /** What goes on coming, where the answer does not end. */
+  readonly more?: ReadableStream<string>;
 }
 
 /** The path with its parameters; what is empty is left out of the query. */
@@ -27,9 +30,9 @@ export function filledPath(path: string, values: ReadonlyMap<string, string>): s
 }
 
 /** The same request on a command line; bytes by way of xxd. */
-export function curlOf(origin: string, { method, path, accept, body }: Asked): string {
+export function curlOf(origin: string, { method, path, headers, body }: Asked): string {
   const words = ['curl -i', ...(method === 'GET' ? [] : [`-X ${method}`])];
-  if (accept !== undefined) words.push(`-H ${quoted(`Accept: ${accept}`)}`);
+  for (const [name, value] of headers) words.push(`-H ${quoted(`${name}: ${value}`)}`);
   if (body !== undefined) words.push(`-H ${quoted(`Content-Type: ${body.type}`)}`);
   const isBytes = body !== undefined && body.type !== 'application/json';
   if (body !== undefined) words.push(isBytes ? '--data-binary @-' : `--data ${quoted(body.text)}`);
@@ -38,20 +41,26 @@ export function curlOf(origin: string, { method, path, accept, body }: Asked): s
   return `${input}${words.join(' ')}`;
 }
 
-/** Sends it to the node that served the page. Rejects if there is no answer, or the bytes are no hex. */
-export async function send({ method, path, accept, body }: Asked): Promise<Shown> {
+/** Sends it to the node that served the page. Rejects if there is no answer, or the bytes are no hex; `signal` ends it. */
+export async function send({ method, path, headers, body }: Asked, signal: AbortSignal): Promise<Shown> {
   const response = await fetch(path, {
     method,
-    headers: { ...(accept && { accept }), ...(body && { 'content-type': body.type }) },
+    signal,
+    headers: [
+      ...headers.map(([name, value]): [string, string] => [name, value]),
+      ...(body ? [['content-type', body.type] as [string, string]] : []),
+    ],
     ...(body && { body: body.type === 'application/json' ? body.text : bytesOf(body.text) }),
   });
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  return {
+  const type = response.headers.get('content-type') ?? '';
+  const head = {
     status: `${response.status} ${response.statusText}`,
     isGood: response.ok,
     headers: [...response.headers],
-    body: bodyText(bytes, response.headers.get('content-type') ?? ''),
   };
+  if (type.startsWith('text/event-stream') && response.body !== null)
+    return { ...head, body: '', more: response.body.pipeThrough(new TextDecoderStream()) };
+  return { ...head, body: bodyText(new Uint8Array(await response.arrayBuffer()), type) };
 }
 
 function bodyText(bytes: Uint8Array, type: string): string {

@@ -74,7 +74,7 @@ describe('the page at /docs', { skip: noChromium(), timeout: 120_000 }, () => {
       assert.deepEqual((await page.locator(selector).allTextContents()).sort(), expected);
     }
     const groups = await page.locator('#routes h2').allTextContents();
-    assert.deepEqual(groups, ['transactions', 'blocks', 'checkpoints', 'light', 'state', 'node', 'server']);
+    assert.deepEqual(groups, ['transactions', 'blocks', 'checkpoints', 'events', 'light', 'state', 'node', 'server']);
   });
 
   it('sends a GET and shows status, headers and body, and the same for a command line', async () => {
@@ -112,6 +112,24 @@ describe('the page at /docs', { skip: noChromium(), timeout: 120_000 }, () => {
     await page.fill('#getCheckpoint-height', 'latest');
     await page.selectOption('#getCheckpoint-accept', 'application/octet-stream');
     assert.match(String((await send('getCheckpoint')).body), /^0x[0-9a-f]{200,}$/);
+  });
+
+  it('shows a stream while it comes, from where a header says, until it is stopped', async () => {
+    await unfold('getEvents');
+    await page.fill('#getEvents-topics', 'block,checkpoint');
+    await page.fill('#getEvents-last-event-id', '1.0');
+    const button = card('getEvents').locator('button');
+    await button.click();
+    await card('getEvents')
+      .locator('.body', { hasText: `"height":${FINAL}` })
+      .waitFor();
+    assert.equal(await button.textContent(), 'Stop');
+    const text = (await card('getEvents').locator('.body').textContent())!;
+    assert(!text.includes('id: 1.0') && text.includes('event: block'), text);
+    assert.match((await card('getEvents').locator('.curl').textContent())!, /-H 'last-event-id: 1.0'/);
+    await button.click();
+    await card('getEvents').locator('button', { hasText: 'Send' }).waitFor();
+    assert(await card('getEvents').locator('.body').isVisible(), 'what has come stays');
   });
 
   it('needs no mouse: a route is found, opened, filled in and sent from the keyboard', async () => {
