@@ -125,7 +125,7 @@ describe('the page at /docs', { skip: noChromium(), timeout: 120_000 }, () => {
       .waitFor();
     assert.equal(await button.textContent(), 'Stop');
     const text = (await card('getEvents').locator('.body').textContent())!;
-    assert(!text.includes('id: 1.0') && text.includes('event: block'), text);
+    assert(!text.includes('id: 1.0\nevent: block') && text.includes('event: block'), text);
     assert.match((await card('getEvents').locator('.curl').textContent())!, /-H 'last-event-id: 1.0'/);
     await button.click();
     await card('getEvents').locator('button', { hasText: 'Send' }).waitFor();
