@@ -57,6 +57,7 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
   const urls = () => new Option('--url <url...>', 'API of one node or more').default([DEFAULT_URL]);
   const accepted = () =>
     new Option('--accept-recovery <hash...>', 'recoveries that you were told of by people, and accept');
+  const genesis = () => new Option('--genesis <file>', 'genesis file').env('QUORATE_GENESIS').makeOptionMandatory();
   const json = () => new Option('--json', 'print JSON for scripts').default(false);
 
   program
@@ -146,7 +147,7 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
     .command('verify')
     .description('check a proof with the genesis file alone, without any network')
     .argument('<file>')
-    .requiredOption('--genesis <file>', 'genesis file')
+    .addOption(genesis())
     .option('--max-age <ms>', 'how old the certificate may be', integer)
     .addOption(accepted())
     .addOption(json())
@@ -158,7 +159,7 @@ export function createProgram(done: (exit: number) => void, asJson: boolean): Co
   program
     .command('follow')
     .description('follow the chain from its genesis file to the newest certificate, comparing nodes')
-    .requiredOption('--genesis <file>', 'genesis file')
+    .addOption(genesis())
     .option('--max-age <ms>', 'how old the newest certificate may be', integer)
     .addOption(accepted())
     .option('--store <file>', 'keeps what was followed, for the next time')

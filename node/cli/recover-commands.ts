@@ -7,7 +7,7 @@ export function addRecover(program: Command, { json, done }: Pick<Shared, 'json'
   const group = program
     .command('recover')
     .description('go on after a lost quorum: more validators are gone for good than the chain can lose');
-  const genesis = () => new Option('--genesis <file>', 'genesis file').makeOptionMandatory();
+  const genesis = () => new Option('--genesis <file>', 'genesis file').env('QUORATE_GENESIS').makeOptionMandatory();
   const url = () => new Option('--url <url...>', 'nodes that still answer, to check the last certified block');
   group
     .command('prepare')
