@@ -24,8 +24,7 @@ export const stateRoute = route({
   name: 'getState',
   summary: 'One row of the state, or that it does not exist; with a proof of either on request',
   consistency: 'stated',
-  consistencyNote:
-    '`at=final` is final, `latest` committed, a height final if not above Quorate-Final-Height. After a restart the first answer to `final` may be of a `height` above it, and is committed',
+  consistencyNote: '`at=final` is final, `latest` committed, a height final if not above Quorate-Final-Height',
   params: z.strictObject({
     table: tableParam,
     key: keyText.meta({ description: 'Key as text: its parts joined with `:`, bytes as 0x hex' }),
@@ -59,7 +58,13 @@ export const stateRoute = route({
       throw new Problem('malformed', 'only final state has a proof: use at=final');
     const at = query.at === 'final' || query.at === 'latest' ? query.at : Number(query.at);
     await reachHeight(context, query, wantsProof || at === 'final' ? 'final' : 'committed', signal);
-    const found = await node.state(table.name, key, at, wantsProof, query.minHeight ?? 0);
+    const read = () => node.state(table.name, key, at, wantsProof, query.minHeight ?? 0);
+    let found = await read();
+    if (at === 'final' && found !== undefined && found.height > node.chain().finalHeight) {
+      // The state as of the newest certificate went with a restart: that of the next one is waited for.
+      await reachHeight(context, { ...query, minHeight: found.height }, 'final', signal);
+      found = await read();
+    }
     const heights = node.chain();
     if (found === undefined) throw notKept(query.at, heights);
     const { height, value, bundle } = found;

@@ -263,7 +263,7 @@ export class LedgerQuery {
   #heightOf(at: At): number {
     if (typeof at === 'number') return at;
     const { head, finalHeight } = this.#now();
-    // After a restart the state as of the newest certificate may be gone; the newest state answers until the next one.
+    // After a restart the state as of the newest certificate may be gone; whoever asks sees by the height that this is another.
     return at === 'final' && this.#state.keeps(finalHeight) ? finalHeight : head.height;
   }
 

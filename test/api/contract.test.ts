@@ -9,7 +9,7 @@ import { packTransactions } from '../../ledger/transaction.ts';
 import { plainGet, startTestApi, type TestApi } from '../support/api-client.ts';
 import { describedTransaction, freshTransaction, NO_ID, postBytes, postJson } from '../support/api-requests.ts';
 import { smallChain } from '../support/chain.ts';
-import { fakeChain } from '../support/fake-node.ts';
+import { FINAL, fakeChain } from '../support/fake-node.ts';
 
 const chain = fakeChain();
 const other = smallChain();
@@ -209,7 +209,7 @@ async function everyAnswer(api: TestApi): Promise<void> {
   api.node.base = 4;
   await api.call('/v1/events?from=2');
   api.node.young = true;
-  await api.call(`${row}?proof=true`);
+  await api.call(`${row}?proof=true&at=${FINAL}`);
   await api.call('/v1/light/latest');
   for (const mode of ['behind', 'halted'] as const) {
     api.node.mode = mode;

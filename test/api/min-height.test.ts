@@ -57,6 +57,20 @@ describe('H12: a read with minHeight', () => {
     for (const path of final) assert.equal((await api.call(withHeight(path, FINAL, 0))).status, 200, path);
   });
 
+  it('H12: what is asked for as final is final, also where a restart has taken the state of the newest certificate', async () => {
+    const { state } = api.node;
+    api.node.state = (table, key, _at, ...rest) => state(table, key, 'latest', ...rest);
+    for (const path of [ROW, `${ROW}?proof=true`]) {
+      const refused = await api.call(withHeight(path, 0, 0));
+      assert.deepEqual([refused.status, refused.json.code], [503, 'behind'], path);
+    }
+    const waiting = api.call(ROW);
+    await api.node.waitingBegins;
+    api.node.grow(NEWEST - FINAL);
+    const { status, json } = await waiting;
+    assert.deepEqual([status, json.height], [200, NEWEST]);
+  });
+
   it('is refused after timeoutMs with all heights, and where to go', async () => {
     for (const [paths, height] of [
       [committed, NEWEST + 1],

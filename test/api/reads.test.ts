@@ -162,7 +162,8 @@ describe('reads over REST', () => {
     assert.equal(await code('/v1/state/records.entries/readme?proof=true&at=latest'), 'malformed');
     assert.equal(await code('/v1/state/records.entries/readme?proof=yes'), 'malformed');
     api.node.young = true;
-    assert.equal(await code('/v1/state/records.entries/readme?proof=true'), 'not-final');
+    assert.equal(await code('/v1/state/records.entries/readme?proof=true&timeoutMs=0'), 'behind');
+    assert.equal(await code(`/v1/state/records.entries/readme?proof=true&at=${FINAL}`), 'not-final');
   });
 
   it('rows come in the order of their keys, page by page, by prefix', async () => {
