@@ -246,6 +246,7 @@ async function pathsOf(url: string): Promise<readonly string[]> {
     at: [String(block.header.height), block.hash, 'latest', 'final', '0', '999999'],
     height: [String(block.header.height), 'latest', '0', '999999'],
     table: [...tables, 'nothing'],
+    code: ['expired', 'nothing', '..%2F..%2Fkeys'],
     key: ['scan%2F0', 'acme', 'current', '..%2F..%2Fkeys%2Fpeer.json'],
   };
   return routes.flatMap(({ path }) => {
