@@ -2,27 +2,31 @@ import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
 import { failover } from './failover.ts';
 import { light } from './light.ts';
+import type { BenchSize } from './load-source.ts';
 import { observers } from './observers.ts';
 import type { Row } from './row.ts';
 import { throughput } from './throughput.ts';
+import { wan, window } from './wan.ts';
 
 const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--json]
        npm run bench -- failover [--trials 20] [--json]
        npm run bench -- light [--json]
-       npm run bench -- observers [--transactions 20000] [--json]`;
+       npm run bench -- observers [--transactions 20000] [--json]
+       npm run bench -- wan|window [--transactions 20000] [--quick] [--json]`;
+const NAMES = ['throughput', 'failover', 'light', 'observers', 'wan', 'window'];
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
-const transactions = Number(values.transactions);
+const transactions = Number(values.transactions ?? 20_000);
 const trials = Number(values.trials);
 const counts = [transactions, trials];
-if (
-  !['throughput', 'failover', 'light', 'observers'].includes(name) ||
-  counts.some((count) => !Number.isSafeInteger(count) || count < 1)
-) {
+if (!NAMES.includes(name) || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
   console.error(USAGE);
   process.exit(2);
 }
+const size: BenchSize = values.quick
+  ? { transactions: Number(values.transactions ?? 2_000), pairs: 1, seconds: 2 }
+  : { transactions, pairs: 5, seconds: 10 };
 installFastHashing();
 const log = (text: string): void => console.error(text);
 const rows = await measure(name);
@@ -35,7 +39,8 @@ function readArguments() {
       allowPositionals: true,
       options: {
         json: { type: 'boolean', default: false },
-        transactions: { type: 'string', default: '20000' },
+        quick: { type: 'boolean', default: false },
+        transactions: { type: 'string' },
         trials: { type: 'string', default: '20' },
       },
     });
@@ -53,6 +58,10 @@ function measure(what: string): Promise<readonly Row[]> {
       return observers(transactions, log);
     case 'failover':
       return failover(trials, log);
+    case 'wan':
+      return wan(size, log);
+    case 'window':
+      return window(size, log);
     default:
       return throughput(transactions, log);
   }

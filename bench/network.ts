@@ -13,6 +13,8 @@ export interface BenchNetwork {
     readonly url: string;
     readonly pid: number;
     readonly leader: boolean;
+    /** In the set. */
+    readonly index: number;
     /** Its configuration file: `quorate start --config` starts it again. */
     readonly config: string;
   }[];
@@ -24,9 +26,19 @@ export interface BenchNetwork {
 
 export const BIN = fileURLToPath(new URL('../bin/quorate.js', import.meta.url));
 
-/** Starts four validators in a fresh directory, which `stop` removes. */
-export async function startNetwork(): Promise<BenchNetwork> {
+/** Starts four validators, or those that `prepare` makes the files of, in a fresh directory, which `stop` removes. */
+export async function startNetwork(prepare: (home: string) => Promise<void> = async () => {}): Promise<BenchNetwork> {
   const home = await mkdtemp(join(tmpdir(), 'quorate-bench-'));
+  try {
+    await prepare(join(home, 'network'));
+    return await startIn(home);
+  } catch (error) {
+    await rm(home, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startIn(home: string): Promise<BenchNetwork> {
   const start = performance.now();
   const child = spawn(process.execPath, [BIN, 'dev', '--json', '--home', join(home, 'network'), '--port', '0'], {
     stdio: ['pipe', 'pipe', 'inherit'],

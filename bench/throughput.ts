@@ -79,7 +79,7 @@ async function latency(network: BenchNetwork, validUntil: number): Promise<numbe
 }
 
 /** Nothing is lost, nothing executed twice, and all nodes agree: otherwise the figure means nothing. */
-async function assertAllFinal(network: BenchNetwork, expected: number): Promise<number> {
+export async function assertAllFinal(network: BenchNetwork, expected: number): Promise<number> {
   const target = Math.max(
     ...(await Promise.all(network.validators.map((_, node) => chain(network, node)))).map(({ height }) => height),
   );

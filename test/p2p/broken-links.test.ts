@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ProxiedConnection, TcpProxy } from '../../bench/tcp-proxy.ts';
 import { compareBytes, equalBytes } from '../../ledger/bytes.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { type Network, peerIdOf } from '../../p2p/index.ts';
 import { SILENCE_MS } from '../../p2p/limits.ts';
 import { bootstrapOf, connectedTo, identity, startOne } from '../support/networks.ts';
 import { eventually } from '../support/processes.ts';
-import { type ProxiedConnection, TcpProxy } from '../support/tcp-proxy.ts';
 
 /** In the order of their peer keys: the lower one opens the channel. */
 const members = [0, 1, 2].map(identity).sort((a, b) => compareBytes(a.info.peerKey, b.info.peerKey));

@@ -1,8 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { openDevHome } from '../../node/cli/dev-home.ts';
+import { ownsPort, proxyHome } from '../../bench/proxied-home.ts';
+import { type ProxiedConnection, TcpProxy } from '../../bench/tcp-proxy.ts';
 import { type Dev, startDev } from './processes.ts';
-import { type ProxiedConnection, TcpProxy } from './tcp-proxy.ts';
 
 /** A development network whose validators reach each other through our proxies only. */
 export interface ProxiedNetwork {
@@ -16,15 +14,11 @@ export interface ProxiedNetwork {
 
 /** Four real processes; which of them dialed a connection is read from /proc, so this runs on Linux only. */
 export async function startProxied(home: string): Promise<ProxiedNetwork> {
-  const { nodes: validators } = await openDevHome(home, 4, 0);
   const proxies: TcpProxy[] = [];
-  const texts = await Promise.all(validators.map(({ config }) => readFile(config, 'utf8')));
-  const ports = texts.map((text) => Number(/listen = \["\/ip4\/127\.0\.0\.1\/tcp\/(\d+)"/.exec(text)![1]));
-  for (const port of ports) proxies.push(await TcpProxy.start(port));
-  for (const [i, { config }] of validators.entries()) {
-    const announced = texts[i]!.replace('[p2p]', `[p2p]\nannounce = ["/ip4/127.0.0.1/tcp/${proxies[i]!.port}"]`);
-    await writeFile(config, announced.replace(/(bootstrap = .*tcp\/)\d+/, `$1${proxies[0]!.port}`));
-  }
+  await proxyHome(home, async (ports) => {
+    for (const port of ports) proxies.push(await TcpProxy.start(port));
+    return proxies.map(({ port }) => port);
+  });
   const dev = await startDev(home);
   const dialers = new Map<ProxiedConnection, number>();
   const dialerOf = (connection: ProxiedConnection): number => {
@@ -54,23 +48,4 @@ export async function startProxied(home: string): Promise<ProxiedNetwork> {
       for (const proxy of proxies) await proxy.close();
     },
   };
-}
-
-/** Whether a process has the socket that is bound to this port of the loopback interface. */
-function ownsPort(pid: number, port: number): boolean {
-  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n');
-  const inodes = rows.map((row) => row.trim().split(/\s+/)).filter((row) => row[1] === address);
-  const links = new Set(inodes.map((row) => `socket:[${row[9]}]`));
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-      try {
-        return links.has(readlinkSync(`/proc/${pid}/fd/${fd}`));
-      } catch {
-        return false;
-      }
-    });
-  } catch {
-    return false;
-  }
 }

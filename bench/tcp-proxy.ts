@@ -14,7 +14,7 @@ export interface ProxiedConnection {
 /** What waits to go on: bytes, or the end of the stream. */
 type Piece = Uint8Array | 'end';
 
-/** Above this a sender is not read any more, as when nobody acknowledges what it sends. */
+/** As when nobody acknowledges what is sent. */
 const HELD_BYTES_MAX = 1024 * 1024;
 
 /**
@@ -26,23 +26,26 @@ export class TcpProxy {
   accepted = 0;
   /** True for connections through which nothing passes now. Call `update` after a change. */
   holds: (connection: ProxiedConnection) => boolean = () => false;
-  /** How long a piece is under way, in ms. */
-  delayMs: () => number = () => 0;
+  /** How long a piece of a connection is under way, in ms. */
+  delayMs: (connection: ProxiedConnection, toTarget: boolean) => number = () => 0;
   /** New connections get an RST at once. */
   refusing = false;
   /** Called before bytes go on; what it returns goes on instead. */
   tamper: (connection: ProxiedConnection, bytes: Uint8Array, toTarget: boolean) => Uint8Array = (_, bytes) => bytes;
   readonly #server: Server;
+  readonly #heldBytesMax: number;
   readonly #lanes = new Set<Lane>();
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server) {
+  private constructor(server: Server, heldBytesMax: number) {
     this.#server = server;
+    this.#heldBytesMax = heldBytesMax;
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
+  /** `heldBytesMax`: where more is under way in one direction of a connection, its sender is not read any more. */
+  static async start(targetPort: number, heldBytesMax = HELD_BYTES_MAX): Promise<TcpProxy> {
     const server = createServer();
-    const proxy = new TcpProxy(server);
+    const proxy = new TcpProxy(server, heldBytesMax);
     server.on('connection', (socket) => proxy.#accept(socket, targetPort));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -88,7 +91,11 @@ export class TcpProxy {
       [dialer, target, 'dialer'],
       [target, dialer, 'target'],
     ] as const) {
-      const lane = new Lane(from, to, isHeld, () => this.delayMs());
+      const lane = new Lane(from, to, {
+        isHeld,
+        delayMs: () => this.delayMs(connection, side === 'dialer'),
+        heldBytesMax: this.#heldBytesMax,
+      });
       this.#lanes.add(lane);
       this.#sockets.add(from);
       from.setNoDelay(true);
@@ -109,35 +116,39 @@ export class TcpProxy {
   }
 }
 
+interface LaneOptions {
+  readonly heldBytesMax: number;
+  isHeld(): boolean;
+  delayMs(): number;
+}
+
 /** One direction of a connection. */
 class Lane {
   readonly #from: Socket;
   readonly #to: Socket;
-  readonly #isHeld: () => boolean;
-  readonly #delayMs: () => number;
+  readonly #options: LaneOptions;
   readonly #queue: { readonly due: number; readonly piece: Piece }[] = [];
   #held = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(from: Socket, to: Socket, isHeld: () => boolean, delayMs: () => number) {
+  constructor(from: Socket, to: Socket, options: LaneOptions) {
     this.#from = from;
     this.#to = to;
-    this.#isHeld = isHeld;
-    this.#delayMs = delayMs;
+    this.#options = options;
   }
 
   add(piece: Piece): void {
     // Never before what was sent earlier.
-    const due = Math.max(performance.now() + this.#delayMs(), this.#queue.at(-1)?.due ?? 0);
+    const due = Math.max(performance.now() + this.#options.delayMs(), this.#queue.at(-1)?.due ?? 0);
     this.#queue.push({ due, piece });
     if (piece !== 'end') this.#held += piece.length;
-    if (this.#held > HELD_BYTES_MAX) this.#from.pause();
+    if (this.#held > this.#options.heldBytesMax) this.#from.pause();
     this.pump();
   }
 
   pump(): void {
     clearTimeout(this.#timer);
-    while (this.#queue.length > 0 && !this.#isHeld()) {
+    while (this.#queue.length > 0 && !this.#options.isHeld()) {
       const { due, piece } = this.#queue[0]!;
       const wait = due - performance.now();
       if (wait > 0) {
@@ -151,6 +162,6 @@ class Lane {
         if (piece.length > 0 && this.#to.writable) this.#to.write(piece);
       }
     }
-    if (this.#held <= HELD_BYTES_MAX && this.#from.isPaused()) this.#from.resume();
+    if (this.#held <= this.#options.heldBytesMax && this.#from.isPaused()) this.#from.resume();
   }
 }

@@ -1,0 +1,46 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { DelayAnswer, DelayRequest } from './delay-proxy.ts';
+import { type BenchNetwork, startNetwork } from './network.ts';
+import { proxyHome } from './proxied-home.ts';
+
+/** A network whose validators reach each other through a process that delays what they send. */
+export interface DelayedNetwork extends BenchNetwork {
+  readonly proxyPid: number;
+  /** One-way delay between all validators from now on; `from`: only of what this one sends. At first 0 ms. */
+  setDelay(ms: number, from?: BenchNetwork['validators'][number]): Promise<void>;
+}
+
+const PROXY = fileURLToPath(new URL('delay-proxy.ts', import.meta.url));
+
+export async function startDelayed(): Promise<DelayedNetwork> {
+  const proxy = fork(PROXY, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const ask = async (request: DelayRequest): Promise<DelayAnswer> => {
+    proxy.send(request);
+    const [answer] = await Promise.race([
+      once(proxy, 'message'),
+      once(proxy, 'exit').then(([code]) => Promise.reject(new Error(`the proxy ended with ${code}`))),
+    ]);
+    return answer as DelayAnswer;
+  };
+  try {
+    const network = await startNetwork((home) =>
+      proxyHome(home, async (ports) => (await ask({ kind: 'start', ports })).ports),
+    );
+    return {
+      ...network,
+      proxyPid: proxy.pid!,
+      async setDelay(ms, from) {
+        await ask({ kind: 'delay', ms, ...(from && { from: { index: from.index, pid: from.pid } }) });
+      },
+      async stop() {
+        await network.stop();
+        proxy.disconnect();
+      },
+    };
+  } catch (error) {
+    proxy.kill('SIGKILL');
+    throw error;
+  }
+}
