@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
+import { attacked } from './attacked.ts';
 import { failover } from './failover.ts';
 import { light } from './light.ts';
 import type { BenchSize } from './load-source.ts';
@@ -12,8 +13,8 @@ const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--js
        npm run bench -- failover [--trials 20] [--json]
        npm run bench -- light [--json]
        npm run bench -- observers [--transactions 20000] [--json]
-       npm run bench -- wan|window [--transactions 20000] [--quick] [--json]`;
-const NAMES = ['throughput', 'failover', 'light', 'observers', 'wan', 'window'];
+       npm run bench -- attacked|wan|window [--transactions 20000] [--quick] [--json]`;
+const NAMES = ['throughput', 'failover', 'light', 'observers', 'attacked', 'wan', 'window'];
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
@@ -58,6 +59,8 @@ function measure(what: string): Promise<readonly Row[]> {
       return observers(transactions, log);
     case 'failover':
       return failover(trials, log);
+    case 'attacked':
+      return attacked(size, log);
     case 'wan':
       return wan(size, log);
     case 'window':
