@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
 import { attacked } from './attacked.ts';
+import { budget } from './budget.ts';
 import { failover } from './failover.ts';
 import { light } from './light.ts';
 import type { BenchSize } from './load-source.ts';
@@ -13,8 +14,8 @@ const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--js
        npm run bench -- failover [--trials 20] [--json]
        npm run bench -- light [--json]
        npm run bench -- observers [--transactions 20000] [--json]
-       npm run bench -- attacked|wan|window [--transactions 20000] [--quick] [--json]`;
-const NAMES = ['throughput', 'failover', 'light', 'observers', 'attacked', 'wan', 'window'];
+       npm run bench -- attacked|budget|wan|window [--transactions 20000] [--quick] [--json]`;
+const NAMES = ['throughput', 'failover', 'light', 'observers', 'attacked', 'budget', 'wan', 'window'];
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
@@ -61,6 +62,8 @@ function measure(what: string): Promise<readonly Row[]> {
       return failover(trials, log);
     case 'attacked':
       return attacked(size, log);
+    case 'budget':
+      return budget(Math.max(size.transactions, 50_000), size.pairs, log);
     case 'wan':
       return wan(size, log);
     case 'window':
