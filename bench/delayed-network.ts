@@ -14,33 +14,50 @@ export interface DelayedNetwork extends BenchNetwork {
 
 const PROXY = fileURLToPath(new URL('delay-proxy.ts', import.meta.url));
 
-export async function startDelayed(): Promise<DelayedNetwork> {
+/** The process that delays. */
+export interface DelayProxy {
+  readonly pid: number;
+  /** One at a time. */
+  ask(request: DelayRequest): Promise<DelayAnswer>;
+  stop(): void;
+}
+
+export async function startDelayProxy(): Promise<DelayProxy> {
   const proxy = fork(PROXY, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const ask = async (request: DelayRequest): Promise<DelayAnswer> => {
-    proxy.send(request);
-    const [answer] = await Promise.race([
-      once(proxy, 'message'),
-      once(proxy, 'exit').then(([code]) => Promise.reject(new Error(`the proxy ended with ${code}`))),
-    ]);
-    return answer as DelayAnswer;
+  const ended = once(proxy, 'exit').then(([code]) => Promise.reject(new Error(`the proxy ended with ${code}`)));
+  // Of interest to who asks only.
+  ended.catch(() => {});
+  await once(proxy, 'spawn');
+  return {
+    pid: proxy.pid!,
+    async ask(request) {
+      proxy.send(request);
+      const [answer] = await Promise.race([once(proxy, 'message'), ended]);
+      return answer as DelayAnswer;
+    },
+    stop: () => proxy.disconnect(),
   };
+}
+
+export async function startDelayed(): Promise<DelayedNetwork> {
+  const proxy = await startDelayProxy();
   try {
     const network = await startNetwork((home) =>
-      proxyHome(home, async (ports) => (await ask({ kind: 'start', ports })).ports),
+      proxyHome(home, async (ports) => (await proxy.ask({ kind: 'start', ports })).ports),
     );
     return {
       ...network,
-      proxyPid: proxy.pid!,
+      proxyPid: proxy.pid,
       async setDelay(ms, from) {
-        await ask({ kind: 'delay', ms, ...(from && { from: { index: from.index, pid: from.pid } }) });
+        await proxy.ask({ kind: 'delay', ms, ...(from && { from: { index: from.index, pid: from.pid } }) });
       },
       async stop() {
         await network.stop();
-        proxy.disconnect();
+        proxy.stop();
       },
     };
   } catch (error) {
-    proxy.kill('SIGKILL');
+    proxy.stop();
     throw error;
   }
 }

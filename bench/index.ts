@@ -2,11 +2,13 @@ import { parseArgs } from 'node:util';
 import { installFastHashing } from '../node/hashing.ts';
 import { attacked } from './attacked.ts';
 import { budget } from './budget.ts';
+import { catchUp } from './catch-up.ts';
 import { failover } from './failover.ts';
 import { light } from './light.ts';
 import type { BenchSize } from './load-source.ts';
 import { observers } from './observers.ts';
 import type { Row } from './row.ts';
+import { scale } from './scale.ts';
 import { throughput } from './throughput.ts';
 import { wan, window } from './wan.ts';
 
@@ -14,8 +16,19 @@ const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--js
        npm run bench -- failover [--trials 20] [--json]
        npm run bench -- light [--json]
        npm run bench -- observers [--transactions 20000] [--json]
-       npm run bench -- attacked|budget|wan|window [--transactions 20000] [--quick] [--json]`;
-const NAMES = ['throughput', 'failover', 'light', 'observers', 'attacked', 'budget', 'wan', 'window'];
+       npm run bench -- attacked|budget|catch-up|scale|wan|window [--transactions 20000] [--quick] [--json]`;
+const NAMES = [
+  'throughput',
+  'failover',
+  'light',
+  'observers',
+  'attacked',
+  'budget',
+  'catch-up',
+  'scale',
+  'wan',
+  'window',
+];
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
@@ -64,6 +77,10 @@ function measure(what: string): Promise<readonly Row[]> {
       return attacked(size, log);
     case 'budget':
       return budget(Math.max(size.transactions, 50_000), size.pairs, log);
+    case 'catch-up':
+      return catchUp(values.quick ? [2_000] : [10_000, Number(values.transactions ?? 100_000)], size.pairs, log);
+    case 'scale':
+      return scale(size, log);
     case 'wan':
       return wan(size, log);
     case 'window':

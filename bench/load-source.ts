@@ -3,7 +3,7 @@ import { chain, fund } from './load.ts';
 import type { BenchNetwork } from './network.ts';
 import { signTransfers } from './transfers.ts';
 
-/** Pre-signed transfers of one network, none of them twice. */
+/** Pre-signed transactions of one network, none of them twice. */
 export interface LoadSource {
   /** How many transactions the network has been given, or is about to be. */
   readonly made: number;
@@ -13,8 +13,8 @@ export interface LoadSource {
 const LIFETIME_MS = 1_800_000;
 const FUNDING = 2;
 
-/** Funds the accounts first. */
-export async function startSource(network: BenchNetwork): Promise<LoadSource> {
+/** Of transfers, unless `sign` makes others. Funds the accounts first. */
+export async function startSource(network: BenchNetwork, sign = signTransfers): Promise<LoadSource> {
   const validUntil = async (): Promise<number> => (await chain(network, 0)).time + LIFETIME_MS;
   await fund(network, await validUntil());
   let made = FUNDING;
@@ -23,9 +23,9 @@ export async function startSource(network: BenchNetwork): Promise<LoadSource> {
       return made;
     },
     async next(count) {
-      const transfers = signTransfers(network, count, 1_000 + made, await validUntil());
+      const load = sign(network, count, 1_000 + made, await validUntil());
       made += count;
-      return transfers;
+      return load;
     },
   };
 }

@@ -1,19 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { constants, setPriority } from 'node:os';
-import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Json } from '../ledger/codec.ts';
-import { governanceProposalCodec } from '../ledger/modules/governance-change.ts';
-import { writeKeyFile } from '../light/keystore/key-file.ts';
-import { devSigner } from '../node/cli/accounts.ts';
-import { parseConfig } from '../node/config.ts';
-import { createSigner } from '../node/signatures.ts';
-import { chain, fund, percentile, submitAll, submitAndWait, sum } from './load.ts';
-import { type BenchNetwork, BIN, cpuUs, startNetwork } from './network.ts';
+import { chain, fund, percentile, submitAll, sum } from './load.ts';
+import { type BenchNetwork, cpuUs, startNetwork } from './network.ts';
+import { admitObservers, endObserver, type RunningObserver, startObserver } from './observer-nodes.ts';
 import { median, type Row, rounded } from './row.ts';
-import { signCall, signTransfers } from './transfers.ts';
+import { signTransfers } from './transfers.ts';
 
 const OBSERVERS = 10;
 /** Without and with observers in turn; the transactions are divided among them. */
@@ -41,24 +32,24 @@ interface Measured {
  */
 export async function observers(transactions: number, log: (text: string) => void): Promise<readonly Row[]> {
   const network = await startNetwork();
-  const running: Running[] = [];
+  const running: RunningObserver[] = [];
   try {
     const { time } = await chain(network, 0);
     const validUntil = time + 1_800_000;
     await fund(network, validUntil);
-    const homes = await admit(network, validUntil);
+    const homes = await admitObservers(network, OBSERVERS, validUntil);
     const size = Math.ceil(transactions / ROUNDS);
     await submitAll(network, signTransfers(network, size, 1_000, validUntil), SHAPE);
     const without: Measured[] = [];
     const withThem: Measured[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const isWith = round % 2 === 1;
-      if (isWith) running.push(...(await Promise.all(homes.map(startObserver))));
+      if (isWith) running.push(...(await Promise.all(homes.map(startLow))));
       const load = signTransfers(network, size, (round + 1) * 1_000_000, validUntil);
       const measured = await measure(network, running, load);
       (isWith ? withThem : without).push(measured);
       log(`${isWith ? OBSERVERS : 0} observers: ${JSON.stringify(measured)}`);
-      for (const { child } of running.splice(0)) await end(child);
+      for (const one of running.splice(0)) await endObserver(one);
     }
     return rowsOf(without, withThem);
   } finally {
@@ -69,7 +60,7 @@ export async function observers(transactions: number, log: (text: string) => voi
 
 async function measure(
   network: BenchNetwork,
-  running: readonly Running[],
+  running: readonly RunningObserver[],
   load: Parameters<typeof submitAll>[1],
 ): Promise<Measured> {
   await caughtUp(network, running);
@@ -116,57 +107,19 @@ function rowsOf(without: readonly Measured[], withThem: readonly Measured[]): Ro
   ];
 }
 
-/** Lets three of the four organisations admit observers, and makes their files; the directories. */
-async function admit(network: BenchNetwork, validUntil: number): Promise<readonly string[]> {
-  const network0 = dirname(dirname(network.validators[0]!.config));
-  const known = network.validators[1]!.config;
-  const { bootstrap } = parseConfig(await readFile(known, 'utf8'), known).p2p;
-  const p2p = `[p2p]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\nbootstrap = ${JSON.stringify(bootstrap)}\n`;
-  const approvals = [];
-  const homes: string[] = [];
-  for (let i = 0; i < OBSERVERS; i++) {
-    const home = join(network0, `observer-${i}`);
-    await mkdir(join(home, 'keys'), { recursive: true, mode: 0o700 });
-    const { seed } = writeKeyFile(join(home, 'keys/peer.json'), 'peer', randomBytes(32));
-    await writeFile(join(home, 'node.toml'), `genesis = "../genesis.json"\n${p2p}[api]\nport = 0\n`);
-    const { publicKey: peerKey } = createSigner(seed);
-    const value = { name: `observer-${i}`, organisation: 'acme', peerKey };
-    const proposal = { nonce: randomBytes(8), expires: validUntil, change: { kind: 'observer' as const, value } };
-    const args = governanceProposalCodec.toJson(proposal) as { [name: string]: Json };
-    for (const organisation of ['acme', 'globex', 'initech']) {
-      const signer = devSigner(`admin:${organisation}`);
-      const account = { signer, publicKey: signer.publicKey };
-      approvals.push(signCall(network, account, 'approve', args, i, validUntil, 'governance'));
-    }
-    homes.push(home);
-  }
-  await submitAndWait(network, 0, approvals);
-  return homes;
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly url: string;
-}
-
-async function startObserver(home: string): Promise<Running> {
-  const readyFile = join(home, 'ready.json');
-  await rm(readyFile, { force: true });
-  const args = [BIN, 'start', '--config', join(home, 'node.toml'), '--observer', '--ready-file', readyFile];
-  const child = spawn(process.execPath, [...args, '--log-level', 'error'], { stdio: 'ignore' });
-  setPriority(child.pid!, constants.priority.PRIORITY_LOW);
+/** Follows what the network does. */
+async function startLow(home: string): Promise<RunningObserver> {
+  const one = await startObserver(home);
+  setPriority(one.child.pid!, constants.priority.PRIORITY_LOW);
   for (const end = performance.now() + STARTED_MS; performance.now() < end; await delay(100)) {
-    const text = await readFile(readyFile, 'utf8').catch(() => undefined);
-    if (text === undefined) continue;
-    const { url } = JSON.parse(text);
-    if ((await fetch(`${url}/readyz`)).ok) return { child, url };
+    if ((await fetch(`${one.url}/readyz`)).ok) return one;
   }
-  child.kill('SIGKILL');
+  one.child.kill('SIGKILL');
   throw new Error(`${home} does not follow after ${STARTED_MS / 1_000} s`);
 }
 
 /** Every observer has all that is final now. */
-async function caughtUp(network: BenchNetwork, running: readonly Running[]): Promise<void> {
+async function caughtUp(network: BenchNetwork, running: readonly RunningObserver[]): Promise<void> {
   const { finalHeight } = await chain(network, 0);
   for (const { url } of running) {
     for (;;) {
@@ -175,12 +128,6 @@ async function caughtUp(network: BenchNetwork, running: readonly Running[]): Pro
       await delay(20);
     }
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  await ended;
 }
 
 async function cpuOf(pids: readonly number[]): Promise<number> {

@@ -1,5 +1,6 @@
-import { fromHex, toHex } from '../ledger/bytes.ts';
+import { fromHex, toHex, utf8Encode } from '../ledger/bytes.ts';
 import type { Json } from '../ledger/codec.ts';
+import { sha256 } from '../ledger/hash.ts';
 import { quorateApplication } from '../ledger/modules/index.ts';
 import { signTransaction, type Transaction } from '../ledger/transaction.ts';
 import { createSigner, type Signer } from '../node/signatures.ts';
@@ -55,5 +56,20 @@ export function signTransfers(
     const [from, to] = i % 2 === 0 ? [alice, bob] : [bob, alice];
     const args = { asset: 'bench', to: toHex(to.publicKey), amount: '1' };
     return signCall(network, from, 'transfer', args, firstNonce + i, validUntil);
+  });
+}
+
+/** Pre-signed registrations of as many records, so that the state grows by a row with each. */
+export function signRegistrations(
+  network: BenchNetwork,
+  count: number,
+  firstNonce: number,
+  validUntil: number,
+): Transaction[] {
+  const writer = accountOf(network, 'writer');
+  return Array.from({ length: count }, (_, i) => {
+    const key = `bench/${firstNonce + i}`;
+    const args = { key, digest: toHex(sha256(utf8Encode(key))), note: '' };
+    return signCall(network, writer, 'register', args, firstNonce + i, validUntil, 'records');
   });
 }

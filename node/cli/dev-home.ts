@@ -43,9 +43,9 @@ export interface DevHome {
 
 /** A development network's files: those that are in `home`, or new ones. The first API port is `port`; 0 takes free ones. */
 export async function openDevHome(home: string, count: number, port: number): Promise<DevHome> {
-  const genesisFile = join(home, 'genesis.json');
+  const genesisFile = genesisFileIn(home);
   const existing = await readFile(genesisFile, 'utf8').catch(() => undefined);
-  const text = existing ?? (await makeHome(home, genesisFile, count, port));
+  const text = existing ?? (await makeHome(home, count, port));
   const read = readGenesis(text, chooseSignatures().verify);
   if (!read.ok) throw new CliError(EXIT.failed, 'GENESIS', `${genesisFile}: ${read.problem}`);
   const original = read.genesis.validators.map(({ name }) => name);
@@ -59,6 +59,8 @@ export async function openDevHome(home: string, count: number, port: number): Pr
   const organisations = read.genesis.organisations.map(({ name }) => name);
   return { home, genesisFile, genesisId: read.genesis.id, isNew: existing === undefined, organisations, nodes };
 }
+
+const genesisFileIn = (home: string): string => join(home, 'genesis.json');
 
 function addressOf({ announce, listen }: NodeConfig['p2p'], peerKeyFile: string): string | undefined {
   const [address] = [...announce, ...listen];
@@ -75,11 +77,19 @@ async function addedTo(home: string, original: readonly string[]): Promise<strin
   return names.filter((name) => existsSync(join(home, name, 'node.toml'))).sort();
 }
 
-async function makeHome(home: string, genesisFile: string, count: number, port: number): Promise<string> {
+async function makeHome(home: string, count: number, port: number): Promise<string> {
   if (count < 1 || count > NAMES.length)
     throw new CliError(EXIT.usage, 'USAGE', `--nodes ${count}: expected 1 to ${NAMES.length}`);
+  return makeDevHome(home, NAMES.slice(0, count), port);
+}
+
+/**
+ * The files of a development network of validators with these names, each of an organisation of its own; the text of its genesis
+ * file. Throws CliError for names that a genesis file can't have.
+ */
+export async function makeDevHome(home: string, names: readonly string[], port: number): Promise<string> {
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const names = NAMES.slice(0, count);
+  const count = names.length;
   const ports = await freePorts(port === 0 ? 3 * count : 2 * count);
   const apiPorts = names.map((_, i) => (port === 0 ? ports[2 * count + i]! : port + i));
   const chain = 'quorate-dev';
@@ -120,7 +130,7 @@ async function makeHome(home: string, genesisFile: string, count: number, port: 
     );
   }
   // Last: a home without a genesis file is no home yet.
-  await writeFile(genesisFile, created.genesis.text);
+  await writeFile(genesisFileIn(home), created.genesis.text);
   return created.genesis.text;
 }
 
