@@ -20,6 +20,7 @@ interface Window {
   readonly cpuMs: number;
   readonly bytes: number;
   readonly blocks: number;
+  readonly seconds: number;
 }
 
 /**
@@ -37,7 +38,7 @@ export async function scale(size: BenchSize, log: (text: string) => void): Promi
     }
     try {
       const measured = await measure(n, size, log);
-      rows.push(...rowsOf(n, measured.windows, size.seconds));
+      rows.push(...rowsOf(n, measured.windows));
       perValidator = measured.memoryBytes;
     } catch (error) {
       rows.push(skipped(n, (error as Error).message));
@@ -74,11 +75,18 @@ async function measure(n: number, { pairs, seconds }: BenchSize, log: (text: str
 async function measureWindow(network: BenchNetwork, load: Parameters<typeof submitAll>[1]): Promise<Window> {
   await delay(QUIET_MS);
   const before = await counted(network);
+  const start = performance.now();
   await submitPaced(network, load, PER_SECOND);
+  const seconds = (performance.now() - start) / 1_000;
   const after = await counted(network);
   const n = network.validators.length;
   const blocks = after.height - before.height;
-  return { cpuMs: (after.cpuMs - before.cpuMs) / n / blocks, bytes: (after.bytes - before.bytes) / n / blocks, blocks };
+  return {
+    cpuMs: (after.cpuMs - before.cpuMs) / n / blocks,
+    bytes: (after.bytes - before.bytes) / n / blocks,
+    blocks,
+    seconds,
+  };
 }
 
 async function counted(network: BenchNetwork) {
@@ -97,14 +105,19 @@ async function viewOf({ validators }: BenchNetwork): Promise<number> {
   return view;
 }
 
-function rowsOf(n: number, windows: readonly Window[], seconds: number): Row[] {
+function rowsOf(n: number, windows: readonly Window[]): Row[] {
   const runs = windows.length;
   const of = (what: (one: Window) => number, digits = 0): number => rounded(median(windows.map(what)), digits);
   return [
     { name: `${n} validators: cpu of each and block`, value: of(({ cpuMs }) => cpuMs, 2), unit: 'ms', runs },
     { name: `${n} validators: sent by each and block`, value: of(({ bytes }) => bytes), unit: 'bytes', runs },
     { name: `${n} validators: messages of a block, all`, value: messages(n), unit: 'messages' },
-    { name: `${n} validators: blocks`, value: of(({ blocks }) => blocks / seconds, 1), unit: 'blocks/s', runs },
+    {
+      name: `${n} validators: blocks`,
+      value: of(({ blocks, seconds }) => blocks / seconds, 1),
+      unit: 'blocks/s',
+      runs,
+    },
   ];
 }
 
