@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { assertAllFinal } from './checks.ts';
 import { type DelayedNetwork, startDelayed } from './delayed-network.ts';
 import { submitAll, submitAndWait } from './load.ts';
 import { type BenchSize, interleaved, type LoadSource, startSource } from './load-source.ts';
 import { median, type Row, rounded } from './row.ts';
-import { assertAllFinal } from './throughput.ts';
 
 type Validator = DelayedNetwork['validators'][number];
 

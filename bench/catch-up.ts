@@ -3,12 +3,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SNAPSHOT_BLOCKS_MIN } from '../node/limits.ts';
+import { assertAllFinal } from './checks.ts';
 import { chain, submitAll } from './load.ts';
 import { type LoadSource, startSource } from './load-source.ts';
 import { type BenchNetwork, startNetwork } from './network.ts';
 import { APPROVING, admitObservers, endObserver, startObserver } from './observer-nodes.ts';
 import { median, type Row, rounded } from './row.ts';
-import { assertAllFinal } from './throughput.ts';
 import { signRegistrations } from './transfers.ts';
 
 const SAMPLE_MS = 20;

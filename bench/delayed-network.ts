@@ -42,9 +42,9 @@ export async function startDelayProxy(): Promise<DelayProxy> {
 export async function startDelayed(): Promise<DelayedNetwork> {
   const proxy = await startDelayProxy();
   try {
-    const network = await startNetwork((home) =>
-      proxyHome(home, async (ports) => (await proxy.ask({ kind: 'start', ports })).ports),
-    );
+    const network = await startNetwork({
+      prepare: (home) => proxyHome(home, async (ports) => (await proxy.ask({ kind: 'start', ports })).ports),
+    });
     return {
       ...network,
       proxyPid: proxy.pid,

@@ -4,21 +4,30 @@ import { attacked } from './attacked.ts';
 import { budget } from './budget.ts';
 import { catchUp } from './catch-up.ts';
 import { failover } from './failover.ts';
+import { growth } from './growth.ts';
+import { latency } from './latency.ts';
+import { length } from './length.ts';
 import { light } from './light.ts';
 import type { BenchSize } from './load-source.ts';
 import { observers } from './observers.ts';
-import type { Row } from './row.ts';
+import { operations } from './operations.ts';
+import { overload } from './overload.ts';
+import { restart } from './restart.ts';
+import type { Options, Row } from './row.ts';
 import { scale } from './scale.ts';
-import { throughput } from './throughput.ts';
+import { single, throughput } from './throughput.ts';
 import { wan, window } from './wan.ts';
 
-const USAGE = `usage: npm run bench -- [throughput] [--transactions 20000] [--json]
-       npm run bench -- failover [--trials 20] [--json]
-       npm run bench -- light [--json]
-       npm run bench -- observers [--transactions 20000] [--json]
-       npm run bench -- attacked|budget|catch-up|scale|wan|window [--transactions 20000] [--quick] [--json]`;
 const NAMES = [
   'throughput',
+  'operations',
+  'single',
+  'latency',
+  'overload',
+  'length',
+  'memory',
+  'disk',
+  'restart',
   'failover',
   'light',
   'observers',
@@ -29,19 +38,25 @@ const NAMES = [
   'wan',
   'window',
 ];
+const USAGE = `usage: npm run bench -- [name] [--transactions N] [--trials N] [--quick] [--json]
+names: ${NAMES.join(', ')}
+--transactions: of each round, or in all (latency, memory, disk), or the greater height (length)\n--trials: rounds, or pairs of them; --quick: only to see that it works`;
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
-const transactions = Number(values.transactions ?? 20_000);
-const trials = Number(values.trials);
-const counts = [transactions, trials];
+const options: Options = {
+  transactions: values.transactions === undefined ? undefined : Number(values.transactions),
+  trials: values.trials === undefined ? undefined : Number(values.trials),
+  quick: values.quick,
+};
+const counts = [options.transactions ?? 1, options.trials ?? 1];
 if (!NAMES.includes(name) || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
   console.error(USAGE);
   process.exit(2);
 }
-const size: BenchSize = values.quick
-  ? { transactions: Number(values.transactions ?? 2_000), pairs: 1, seconds: 2 }
-  : { transactions, pairs: 5, seconds: 10 };
+const size: BenchSize = options.quick
+  ? { transactions: options.transactions ?? 2_000, pairs: 1, seconds: 2 }
+  : { transactions: options.transactions ?? 20_000, pairs: 5, seconds: 10 };
 installFastHashing();
 const log = (text: string): void => console.error(text);
 const rows = await measure(name);
@@ -56,7 +71,7 @@ function readArguments() {
         json: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         transactions: { type: 'string' },
-        trials: { type: 'string', default: '20' },
+        trials: { type: 'string' },
       },
     });
   } catch {
@@ -70,23 +85,38 @@ function measure(what: string): Promise<readonly Row[]> {
     case 'light':
       return light(log);
     case 'observers':
-      return observers(transactions, log);
+      return observers(options.transactions ?? 20_000, log);
     case 'failover':
-      return failover(trials, log);
+      return failover(options.trials ?? 20, log);
+    case 'latency':
+      return latency(options, log);
+    case 'operations':
+      return operations(options, log);
+    case 'length':
+      return length(options, log);
+    case 'memory':
+    case 'disk':
+      return growth(options, log);
+    case 'restart':
+      return restart(options, log);
+    case 'overload':
+      return overload(options, log);
     case 'attacked':
       return attacked(size, log);
     case 'budget':
       return budget(Math.max(size.transactions, 50_000), size.pairs, log);
     case 'catch-up':
-      return catchUp(values.quick ? [2_000] : [10_000, Number(values.transactions ?? 100_000)], size.pairs, log);
+      return catchUp(options.quick ? [2_000] : [10_000, options.transactions ?? 100_000], size.pairs, log);
     case 'scale':
       return scale(size, log);
     case 'wan':
       return wan(size, log);
     case 'window':
       return window(size, log);
+    case 'single':
+      return single(options, log);
     default:
-      return throughput(transactions, log);
+      return throughput(options, log);
   }
 }
 

@@ -17,6 +17,8 @@ export async function fund(network: BenchNetwork, validUntil: number): Promise<v
 export interface Answered {
   /** When the last of the batch was committed at its node, on this process's clock. */
   readonly committedAt: number;
+  /** From submission to that, in ms. */
+  readonly committedMs: number;
   /** From submission to finality of the last of the batch. */
   readonly finalMs: number;
 }
@@ -67,7 +69,7 @@ export async function submitAndWait(
     await reached(url, last, 'committed');
     const committedAt = performance.now();
     await reached(url, last, 'final');
-    return { committedAt, finalMs: performance.now() - start };
+    return { committedAt, committedMs: committedAt - start, finalMs: performance.now() - start };
   }
 }
 

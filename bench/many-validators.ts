@@ -20,7 +20,7 @@ export async function startMany(n: number): Promise<BenchNetwork> {
   const names = Array.from({ length: n }, (_, i) => `validator-${i}`);
   const start = performance.now();
   await makeDevHome(home, names, 0);
-  const { genesisId, nodes } = await openDevHome(home, n, 0);
+  const { genesisId, genesisFile, nodes } = await openDevHome(home, n, 0);
   const children: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(children.map(end));
@@ -39,6 +39,7 @@ export async function startMany(n: number): Promise<BenchNetwork> {
   }
   return {
     genesisId: toHex(genesisId),
+    genesisFile,
     validators: nodes.map(({ name, url, config }, index) => {
       return { name, url: url!, pid: children[index]!.pid!, leader: index === 0, index, config };
     }),

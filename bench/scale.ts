@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { assertAllFinal } from './checks.ts';
 import { chain, type submitAll, sum } from './load.ts';
 import { type BenchSize, startSource } from './load-source.ts';
 import { startMany } from './many-validators.ts';
 import { type BenchNetwork, cpuUs, memoryBytes } from './network.ts';
 import { submitPaced } from './paced.ts';
 import { median, type Row, rounded } from './row.ts';
-import { assertAllFinal } from './throughput.ts';
 
 const VALIDATORS = [4, 7, 16, 31] as const;
 const PER_SECOND = 50;

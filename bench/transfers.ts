@@ -29,18 +29,39 @@ export function signCall(
   validUntil: number,
   module = 'assets',
 ): Transaction {
-  const bytes = quorateApplication.argsFromJson(module, action, args);
-  if (!bytes.ok) throw new Error(bytes.problem);
+  return signCalls(network, account, [{ module, action, args }], nonce, validUntil);
+}
+
+export interface CallInWords {
+  readonly module: string;
+  readonly action: string;
+  readonly args: { readonly [name: string]: Json };
+}
+
+/** Several calls under one signature: all or nothing. */
+export function signCalls(
+  network: BenchNetwork,
+  account: Account,
+  calls: readonly CallInWords[],
+  nonce: number,
+  validUntil: number,
+): Transaction {
   const nonceBytes = new Uint8Array(8);
   new DataView(nonceBytes.buffer).setUint32(4, nonce);
   const body = {
     sender: account.publicKey,
     nonce: nonceBytes,
     validUntil,
-    calls: [{ module, action, args: bytes.value }],
+    calls: calls.map(encodeCall),
     memo: new Uint8Array(0),
   };
   return signTransaction(fromHex(network.genesisId)!, body, (message) => account.signer.sign(message));
+}
+
+function encodeCall({ module, action, args }: CallInWords) {
+  const bytes = quorateApplication.argsFromJson(module, action, args);
+  if (!bytes.ok) throw new Error(bytes.problem);
+  return { module, action, args: bytes.value };
 }
 
 /** Pre-signed transfers of one unit between two accounts, back and forth. */
