@@ -6,7 +6,10 @@ import { packTransactions, type Transaction } from '../ledger/transaction.ts';
 import { assertAllFinal } from './checks.ts';
 import { type BenchNetwork, spawnValidator, untilReady } from './network.ts';
 
-const SHAPE = { batchSize: 250, openBatches: 32 };
+const BATCH_MAX = 250;
+const OPEN_BATCHES = 32;
+/** Of a load at a time: when half of it is committed, enough is not sent yet for the first commit after the restart. */
+const OPEN = 1 / 4;
 const RETRY_MS = 50;
 const POLL_MS = 5;
 const RESTART_MS = 120_000;
@@ -76,7 +79,7 @@ async function sendUntilFinal(
   transactions: readonly Transaction[],
   onResults: (results: readonly Result[]) => void,
 ): Promise<void> {
-  const { batchSize, openBatches } = SHAPE;
+  const batchSize = Math.min(BATCH_MAX, Math.ceil((transactions.length * OPEN) / OPEN_BATCHES));
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < transactions.length) {
@@ -91,7 +94,7 @@ async function sendUntilFinal(
       }
     }
   };
-  await Promise.all(Array.from({ length: openBatches }, worker));
+  await Promise.all(Array.from({ length: OPEN_BATCHES }, worker));
 }
 
 async function reaches(

@@ -4,7 +4,8 @@ import { startNetwork } from './network.ts';
 import { inPairs, medianRow, type Options, pairsOf, type Row } from './row.ts';
 import { signTransfers } from './transfers.ts';
 
-const TRANSACTIONS = 10_000;
+/** In each trial; a quarter of them is open at a time. */
+const TRANSACTIONS = 32_000;
 const QUICK_TRANSACTIONS = 2_000;
 
 /**

@@ -42,12 +42,7 @@ export async function throughput(options: Options, log: (text: string) => void):
     await assertAllFinal(network, submitted);
     log(`checked: ${submitted} transactions final, none twice, none failed, equal state roots on four nodes`);
     const latencies = await idleLatencies(network, signTransfers(network, LATENCY_SAMPLES, 900_000_000, validUntil));
-    const last = signTransfers(
-      network,
-      Math.max(QUICK_TRANSACTIONS, Math.ceil(transactions / 2)),
-      1_000_000_000,
-      validUntil,
-    );
+    const last = signTransfers(network, Math.max(QUICK_TRANSACTIONS, transactions), 1_000_000_000, validUntil);
     const crash = await crashUnderLoad(network, last);
     network = crash.network;
     submitted += LATENCY_SAMPLES + last.length;
