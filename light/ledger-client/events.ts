@@ -46,6 +46,8 @@ interface Position {
  */
 export async function* readEvents(nodes: Nodes, options: EventsOptions): AsyncGenerator<ChainEvent, void, undefined> {
   const { signal, heartbeats = false } = options;
+  if (options.after !== undefined && options.from !== undefined)
+    throw new QuorateError('invalid-args', 'after and from: expected one of them');
   const state = { last: options.after === undefined ? undefined : afterOf(options.after), first: firstQuery(options) };
   let pauseMs = PAUSE_MS;
   for (let node = nodes.preferred; ; ) {

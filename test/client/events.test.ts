@@ -212,6 +212,7 @@ describe('events', () => {
     await assert.rejects(take(network, 1, { topics: ['nonsense'] }), isClientError('malformed', { retry: 'never' }));
     await assert.rejects(take(network, 1, { after: 'yesterday' }), isClientError('invalid-args'));
     await assert.rejects(take(network, 1, { from: -1 }), isClientError('invalid-args'));
+    await assert.rejects(take(network, 1, { after: '1.0', from: 1 }), isClientError('invalid-args'));
   });
 
   it('end at once by the signal, also between two events, and let go of the node when the caller is done', async () => {
