@@ -1,4 +1,5 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
+import { faultsTolerated } from '../ledger/validators.ts';
 import type { Log, Network } from '../p2p/index.ts';
 import { checkBodies } from './check-bodies.ts';
 import type { FollowEpochs } from './follow-epochs.ts';
@@ -78,6 +79,7 @@ export class CatchUp {
       {
         ledger,
         snapshotBlocks,
+        f: () => faultsTolerated(state().config.validators.length),
         patience: this.#patience,
         now,
         mark: () => journal.mark(),

@@ -36,6 +36,8 @@ export const SNAPSHOT_BLOCKS_MAX = 4_096;
 export const SNAPSHOT_PARTS_MAX = 65_536;
 /** Requests to one member that may get lost during one transfer of a snapshot. */
 export const SNAPSHOT_TRIES = 3;
+/** R8: after so many rounds in which nobody had the blocks, also f members or fewer are believed that they lack. */
+export const LACKS_TRIES = 3;
 /** How long one offered snapshot may take at first, and at most when none could be ended before. */
 export const SNAPSHOT_BUDGET_MS = 60_000;
 export const SNAPSHOT_BUDGET_MAX_MS = 3_600_000;

@@ -97,6 +97,7 @@ async function answerBodies(ids: readonly Uint8Array[], context: PeerServerConte
 async function answerBlocks(above: number, ledger: LedgerPort): Promise<Uint8Array> {
   const answer = await ledger.blocksAbove(above, SYNC_ANSWER_BYTES_MAX);
   if (answer === undefined) return encode(blocksAnswerCodec, NOTHING);
+  if (answer === 'lacks') return encode(blocksAnswerCodec, { kind: 'lacks', value: {} });
   return encode(blocksAnswerCodec, {
     kind: 'blocks',
     value: {

@@ -146,10 +146,11 @@ export interface LedgerPort {
   storeHandoffs(updates: Uint8Array): Promise<void>;
   /**
    * Blocks for a peer that has executed up to `above`: a certificate at the greatest height at hand not above
-   * `above + 256`, nor above the end of the epoch of `above + 1`, all headers from `above + 1` to it, and transactions of a prefix of them up to `bytesMax`. Undefined
-   * when no such certificate is here.
+   * `above + 256`, nor above the end of the epoch of `above + 1`, all headers from `above + 1` to it, and transactions of
+   * a prefix of them up to `bytesMax`. `lacks` when a snapshot took the place of some of these blocks; undefined when no
+   * such certificate is here, or not yet.
    */
-  blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined>;
+  blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | 'lacks' | undefined>;
   /** R8: takes the next piece of a snapshot. Nothing of it is seen before `install`. */
   stage(step: SnapshotStep): Promise<SnapshotProgress>;
   /** R8: the complete snapshot becomes the state, in one synced batch; undefined if the own height has reached it. */

@@ -26,14 +26,16 @@ export interface SnapshotContext {
   blame(member: number, reason: string): void;
 }
 
-/** How long the transfer of one offer may take: longer after each round in which none could be ended. */
 export interface SnapshotPatience {
+  /** How long the transfer of one offer may take: longer after each round in which none could be ended. */
   budgetMs: number;
+  /** Rounds in a row in which at most f members, but some, lacked the blocks and nobody had them. */
+  lacks: number;
   /** Each round begins with another member. */
   turn: number;
 }
 
-export const newPatience = (): SnapshotPatience => ({ budgetMs: SNAPSHOT_BUDGET_MS, turn: 0 });
+export const newPatience = (): SnapshotPatience => ({ budgetMs: SNAPSHOT_BUDGET_MS, lacks: 0, turn: 0 });
 
 /**
  * R8: takes a snapshot of a height above `above`, of the first member that offers one. Its certificate proves every piece,
@@ -49,6 +51,7 @@ export async function takeSnapshot(context: SnapshotContext, above: number, sign
     const others = members.filter((one) => one !== member);
     if (!(await transfer(context, snapshot, [member, ...others], signal))) continue;
     patience.budgetMs = SNAPSHOT_BUDGET_MS;
+    patience.lacks = 0;
     return true;
   }
   patience.budgetMs = Math.min(2 * patience.budgetMs, SNAPSHOT_BUDGET_MAX_MS);

@@ -2,6 +2,7 @@ import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
+import { LACKS_TRIES } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Executed, Head } from './ports.ts';
@@ -11,6 +12,8 @@ import { type BlocksAnswer, blocksAnswerCodec, requestCodec } from './wire.ts';
 export interface SyncContext extends SnapshotContext {
   /** R8: how many blocks behind its target a snapshot is taken. */
   readonly snapshotBlocks: number;
+  /** How many members may be faulty. */
+  f(): number;
   /** The greatest height that is known to be certified, also in a later epoch. */
   newest(): number;
   /** Whether all signatures of packed transactions are valid, and they are `count`. */
@@ -34,29 +37,40 @@ export async function syncTo(context: SyncContext, target: number, signal: Abort
       // Blocks come surely, if slower.
       hopeless = true;
     }
-    const someoneLacks = await syncOnce(context, turn, signal);
-    if (context.executed().height > own) continue;
-    // R8: whoever keeps only what is newer has its state.
-    if (!someoneLacks || !(await takeSnapshot(context, own, signal))) return;
+    const lacking = await syncOnce(context, turn, signal);
+    if (context.executed().height > own) {
+      context.patience.lacks = 0;
+      continue;
+    }
+    if (!isLost(context, lacking) || !(await takeSnapshot(context, own, signal))) return;
   }
 }
 
-/** One answer of the first member that gives a useful one. True if some member said that it lacks the blocks. */
-async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal): Promise<boolean> {
+/**
+ * R8: f + 1 members that lack the blocks can't all be liars, and whoever keeps only what is newer has its state. Fewer may
+ * be: they count once nobody had the blocks in several rounds.
+ */
+function isLost({ patience, f }: SyncContext, lacking: number): boolean {
+  if (lacking === 0) return false;
+  return lacking > f() || ++patience.lacks >= LACKS_TRIES;
+}
+
+/** One answer of the first member that gives a useful one. How many members said that they lack the blocks. */
+async function syncOnce(context: SyncContext, turn: number, signal: AbortSignal): Promise<number> {
   const { height: above } = context.executed();
-  let someoneLacks = false;
+  let lacking = 0;
   for (const member of context.sources(above, turn)) {
     if (signal.aborted) break;
     const answer = await askBlocks(context, member, above);
-    someoneLacks ||= answer === 'nothing';
-    if (answer === undefined || answer === 'nothing' || context.executed().height !== above) continue;
-    await applyAnswer(context, member, answer, signal);
+    if (answer?.kind === 'lacks') lacking++;
+    if (answer?.kind !== 'blocks' || context.executed().height !== above) continue;
+    await applyAnswer(context, member, answer.value, signal);
     if (context.executed().height > above) break;
   }
-  return someoneLacks;
+  return lacking;
 }
 
-async function askBlocks(context: SyncContext, member: number, above: number) {
+async function askBlocks(context: SyncContext, member: number, above: number): Promise<BlocksAnswer | undefined> {
   try {
     const body = encode(requestCodec, { kind: 'blocks', value: { above } });
     const decoded = tryDecode(blocksAnswerCodec, await context.ask(member, body));
@@ -64,7 +78,7 @@ async function askBlocks(context: SyncContext, member: number, above: number) {
       context.blame(member, `blocks: ${decoded.problem}`);
       return undefined;
     }
-    return decoded.value.kind === 'blocks' ? decoded.value.value : 'nothing';
+    return decoded.value;
   } catch {
     // Unreachable or too slow: the next member is asked.
     return undefined;

@@ -82,7 +82,10 @@ export const certificateAnswerCodec = union({
 /** The answer to `batch`. */
 export const batchAnswerCodec = union({ nothing: [0, struct({})], batch: [1, batchCodec] });
 
-/** R7: a certificate, all headers up to it, and the transactions of a prefix of them. Empty when there is nothing. */
+/**
+ * R7: a certificate, all headers up to it, and the transactions of a prefix of them. `nothing`: no certificate above is
+ * here, or not yet. `lacks`: there are some, but a snapshot took the place of the blocks (R8).
+ */
 export const blocksAnswerCodec = union({
   nothing: [0, struct({})],
   blocks: [
@@ -93,6 +96,7 @@ export const blocksAnswerCodec = union({
       transactions: list(blob(BATCH_BYTES_MAX + 4 * BATCH_TRANSACTIONS_MAX), SYNC_BLOCKS_MAX),
     }),
   ],
+  lacks: [2, struct({})],
 });
 export type BlocksAnswer = CodecType<typeof blocksAnswerCodec>;
 

@@ -206,7 +206,7 @@ export class Ledger implements LedgerPort {
     return this.#inOrder(() => writeHandoffs(this.#store, updates));
   }
 
-  blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined> {
+  blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | 'lacks' | undefined> {
     return this.#query.blocksAbove(above, bytesMax);
   }
 

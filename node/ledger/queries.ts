@@ -101,11 +101,12 @@ export class LedgerQuery {
   }
 
   /** R7: see LedgerPort. */
-  async blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | undefined> {
+  async blocksAbove(above: number, bytesMax: number): Promise<SyncAnswer | 'lacks' | undefined> {
     const from = heightKey(above + 1);
     // Whoever asks can verify certificates of the epoch that it is in, and enters the next one by its last.
     const end = (await endOfEpoch(this.#store, above + 1)) ?? Number.POSITIVE_INFINITY;
-    const top = Math.min(await this.#lastOfRun(above + 1), end);
+    const run = await this.#run(above + 1);
+    const top = Math.min(run.last, end);
     let certificate: Uint8Array | undefined;
     let to = 0;
     const range = { from, to: heightKey(top + 1), limit: 1, reverse: true };
@@ -113,7 +114,7 @@ export class LedgerQuery {
       certificate = value;
       to = heightOfKey(key);
     }
-    if (certificate === undefined) return undefined;
+    if (certificate === undefined) return run.gap ? 'lacks' : undefined;
     const headers: Uint8Array[] = [];
     const transactions: Uint8Array[] = [];
     let size = 0;
@@ -128,17 +129,17 @@ export class LedgerQuery {
     return { certificate, headers, transactions };
   }
 
-  /** The last block, within one answer, up to which none lacks from `from` on; `from - 1` if that one lacks. */
-  async #lastOfRun(from: number): Promise<number> {
+  /** The last block, within one answer, up to which none lacks from `from` on; `from - 1` if that one lacks. `gap`: one does. */
+  async #run(from: number): Promise<{ readonly last: number; readonly gap: boolean }> {
     const { head, base } = this.#now();
     const most = Math.min(from + SYNC_BLOCKS_MAX - 1, head.height);
-    if (from > base || base === 0) return most;
+    if (from > base || base === 0) return { last: most, gap: false };
     let last = from - 1;
     for await (const { key } of this.#store.range('block', { from: heightKey(from), to: heightKey(most + 1) })) {
       if (heightOfKey(key) !== last + 1) break;
       last++;
     }
-    return last;
+    return { last, gap: last < most };
   }
 
   /** R8: blocks from a height downwards, their ids only, as many as are here without a gap and fit one answer. */

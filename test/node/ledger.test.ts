@@ -21,6 +21,7 @@ import type { Executed, Head, OpenedLedger } from '../../node/ports.ts';
 import { Senders, unpackEntries } from '../../node/senders.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { type Database, KINDS, Store } from '../../node/store/store.ts';
+import { blocksAbove } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 import { decision, proposalOf } from '../support/governance.ts';
 import { approvalOf, change, memberKey, sendersOf } from '../support/members.ts';
@@ -274,16 +275,16 @@ describe('ledger', () => {
     await ledger.storeCertificate(certify(heads[2]!));
     await ledger.storeCertificate(certify(heads[5]!));
     const behind = await start('b');
-    const answer = await ledger.blocksAbove(0, 1);
+    const answer = await blocksAbove(ledger, 0, 1);
     assert.deepEqual(
-      [answer!.headers.length, answer!.transactions.length],
+      [answer.headers.length, answer.transactions.length],
       [6, 1],
       'one block at least, however small the limit',
     );
-    const whole = await ledger.blocksAbove(0, 1_000_000);
-    for (const [i, header] of whole!.headers.entries()) {
-      const expected = i === 5 ? decode(certificateCodec, whole!.certificate).checkpoint : undefined;
-      await behind.ledger.executeSynced({ header, transactions: whole!.transactions[i]! }, expected, MARK);
+    const whole = await blocksAbove(ledger, 0);
+    for (const [i, header] of whole.headers.entries()) {
+      const expected = i === 5 ? decode(certificateCodec, whole.certificate).checkpoint : undefined;
+      await behind.ledger.executeSynced({ header, transactions: whole.transactions[i]! }, expected, MARK);
     }
     assert.deepEqual(behind.ledger.head, ledger.head);
     assert.equal(await ledger.blocksAbove(6, 1_000), undefined);
@@ -319,7 +320,7 @@ describe('ledger', () => {
       assert.deepEqual(executed.senders && sendersOf(executed.senders, ...names, 'eve'), senders, `block ${i + 1}`);
     }
     await ledger.storeCertificate(certify(ledger.head));
-    const whole = (await ledger.blocksAbove(0, 1_000_000))!;
+    const whole = await blocksAbove(ledger, 0);
     const behind = await start('b');
     for (const [i, header] of whole.headers.entries()) {
       const given = { header, transactions: whole.transactions[i]! };
@@ -404,7 +405,7 @@ describe('ledger', () => {
     const { ledger } = await start();
     const head = await execute(ledger, 1, register(chain, 'a'));
     await ledger.storeCertificate(certify(head));
-    const { headers, transactions } = (await ledger.blocksAbove(0, 1_000))!;
+    const { headers, transactions } = await blocksAbove(ledger, 0, 1_000);
     const header = decode(headerCodec, headers[0]!);
     const other = packTransactions([register(chain, 'b').bytes]);
     const behind = await start('b');

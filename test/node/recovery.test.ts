@@ -22,6 +22,7 @@ import { Ledger } from '../../node/ledger/ledger.ts';
 import type { Head } from '../../node/ports.ts';
 import { applyRecovery, printRecovery, readRecovery } from '../../node/recovery.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
+import { blocksAbove } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, type TestGenesis, testGenesis } from '../support/genesis.ts';
 
 const MARK = { group: 3, chain: sha256(Uint8Array.of(3)) };
@@ -144,7 +145,7 @@ describe('a recovery after a lost quorum (rule R10)', () => {
     // R7: a node that gets the blocks from it, and has the hand-off; and one that has not.
     const follower = await twoBlocks('follows', 2);
     await follower.storeHandoffs(encode(updatesCodec, { handoffs: [handoff] }));
-    const { headers, transactions, certificate } = (await again.blocksAbove(2, 1_000_000))!;
+    const { headers, transactions, certificate } = await blocksAbove(again, 2);
     assert.deepEqual(certificate, encode(certificateCodec, handoff.certificate), 'an epoch in one answer');
     const block = { header: headers[0]!, transactions: transactions[0]! };
     assert.equal(decode(headerCodec, block.header).count, 0);

@@ -18,7 +18,7 @@ import { verifyBundle } from '../../light/sync.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
 import { startLedger } from '../../node/ledger/client.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
-import { SNAPSHOT_BUDGET_MS } from '../../node/limits.ts';
+import { LACKS_TRIES, SNAPSHOT_BUDGET_MS } from '../../node/limits.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
 import type { Executed, Head, Installed, OpenedLedger } from '../../node/ports.ts';
@@ -31,6 +31,7 @@ import { createVerifyPool } from '../../node/verify/pool.ts';
 import {
   type BlockIds,
   blockIdsAnswerCodec,
+  blocksAnswerCodec,
   requestCodec,
   rowsAnswerCodec,
   type Snapshot,
@@ -38,7 +39,7 @@ import {
   snapshotAnswerCodec,
   snapshotCodec,
 } from '../../node/wire.ts';
-import { answering } from '../support/answering.ts';
+import { answering, blocksAbove } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
 import { decision, proposalOf } from '../support/governance.ts';
 import { approvalOf, change, sendersOf } from '../support/members.ts';
@@ -81,8 +82,8 @@ interface Lies {
     ask: (prefix: Uint8Array, depth: number) => Promise<readonly StateRow[]>,
   ) => readonly StateRow[] | Uint8Array | undefined | Promise<readonly StateRow[]>;
   readonly ids?: (blocks: readonly BlockIds[]) => readonly BlockIds[] | Uint8Array | undefined;
-  /** Also the blocks themselves; else it says that it lacks them. */
-  readonly blocks?: boolean;
+  /** Also the blocks themselves, or that it has no certificate above yet; else it says that it lacks them. */
+  readonly blocks?: true | 'nothing';
   /** Whom it asks. */
   readonly source?: Ledger;
 }
@@ -180,18 +181,24 @@ describe('snapshots (R8)', () => {
         return encode(blockIdsAnswerCodec, { kind: 'blocks', value: { blocks: [...blocks] } });
       }
       default:
-        if (!lies.blocks) return Uint8Array.of(0);
+        if (lies.blocks !== true) return encode(blocksAnswerCodec, { kind: lies.blocks ?? 'lacks', value: {} });
         return answerPeer(body, answering(asked));
     }
   }
 
-  async function catchUp(peers: readonly Lies[], target = HEIGHT, snapshotBlocks = 10): Promise<void> {
+  async function catchUp(
+    peers: readonly Lies[],
+    target = HEIGHT,
+    snapshotBlocks = 10,
+    patience = newPatience(),
+  ): Promise<void> {
     await syncTo(
       {
         ledger: behind,
         snapshotBlocks,
         newest: () => 0,
-        patience: newPatience(),
+        f: () => 1,
+        patience,
         now: () => clock,
         mark: () => MARK,
         executed: () => behind.head,
@@ -284,8 +291,33 @@ describe('snapshots (R8)', () => {
     assert.deepEqual([installed.length, behind.head.height], [0, HEIGHT]);
   });
 
-  it('a node whose peers lack the blocks takes the state, however few they are', async () => {
-    await catchUp([honest], HEIGHT, HEIGHT + 1);
+  it('a node takes the state if f + 1 of its peers lack the blocks, however few these are', async () => {
+    await catchUp([honest, honest], HEIGHT, HEIGHT + 1);
+    assert.deepEqual([installed.length, behind.head.height], [1, HEIGHT]);
+  });
+
+  it('peers that have no certificate above yet do not lack the blocks: it waits and takes no state', async () => {
+    const patience = newPatience();
+    for (let tries = 0; tries < 2 * LACKS_TRIES; tries++)
+      await catchUp([{ blocks: 'nothing' }, { blocks: 'nothing' }], HEIGHT, HEIGHT + 1, patience);
+    assert.deepEqual([installed.length, behind.head.height], [0, 0]);
+  });
+
+  it('one member that says that blocks lack does not make it skip them: others may have them a moment later', async () => {
+    const patience = newPatience();
+    for (let tries = 1; tries < LACKS_TRIES; tries++)
+      await catchUp([{}, { blocks: 'nothing' }], HEIGHT, HEIGHT + 1, patience);
+    assert.deepEqual([installed.length, behind.head.height], [0, 0]);
+    await catchUp([{}, { blocks: true }], HEIGHT, HEIGHT + 1, patience);
+    assert.deepEqual([installed.length, behind.head.height, patience.lacks], [0, HEIGHT, 0], 'the count begins anew');
+  });
+
+  it('where one member lacks the blocks and nobody ever gives them, it takes the state in the end', async () => {
+    const patience = newPatience();
+    for (let tries = 1; tries < LACKS_TRIES; tries++)
+      await catchUp([{}, { blocks: 'nothing' }], HEIGHT, HEIGHT + 1, patience);
+    assert.equal(installed.length, 0);
+    await catchUp([{}, { blocks: 'nothing' }], HEIGHT, HEIGHT + 1, patience);
     assert.deepEqual([installed.length, behind.head.height], [1, HEIGHT]);
   });
 
@@ -307,8 +339,8 @@ describe('snapshots (R8)', () => {
     const bundle = await behind.query('transactionBundle', { id: registration(HEIGHT + 3, `c${HEIGHT + 3}`).id });
     const report = verifyBundle(bundle!, chain.genesis.text, { verify });
     assert(report.ok, JSON.stringify(report.steps));
-    const answer = await behind.blocksAbove(HEIGHT, 1_000_000);
-    assert.deepEqual([answer!.headers.length, answer!.transactions.length], [12, 12]);
+    const answer = await blocksAbove(behind, HEIGHT);
+    assert.deepEqual([answer.headers.length, answer.transactions.length], [12, 12]);
   });
 
   it('below its base it answers honestly, and what it had before it keeps', async () => {
@@ -320,12 +352,12 @@ describe('snapshots (R8)', () => {
       const { id } = registration(height, `a${height}`);
       assert.equal(await behind.query('transaction', { id }), undefined);
       assert.equal(await behind.query('transactionBundle', { id }), undefined);
-      assert.equal(await behind.blocksAbove(height - 1, 1_000_000), undefined);
+      assert.equal(await behind.blocksAbove(height - 1, 1_000_000), 'lacks');
     }
     const headers = await behind.query('headers', { from: HEIGHT, limit: 100, descending: true });
     assert.equal(headers.length, 6, 'blocks 0 to 5');
-    const kept = await behind.blocksAbove(2, 1_000_000);
-    assert.deepEqual([kept!.headers.length, kept!.transactions.length], [3, 3], 'up to where blocks begin to lack');
+    const kept = await blocksAbove(behind, 2);
+    assert.deepEqual([kept.headers.length, kept.transactions.length], [3, 3], 'up to where blocks begin to lack');
     for (const height of [1, 5]) {
       const bundle = await behind.query('transactionBundle', { id: registration(height, `a${height}`).id });
       const report = verifyBundle(bundle!, chain.genesis.text, { verify });
