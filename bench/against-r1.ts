@@ -3,6 +3,9 @@ import type { BenchNetwork } from './network.ts';
 import { measureR1 } from './r1.ts';
 import { inPairs, medianRow, type Row, rounded } from './row.ts';
 
+/** Of which each verifies every signature. */
+const VALIDATORS = 4;
+
 /** One kind of load, and what its units are called. */
 export interface Load<T> {
   /** What its rows begin with. */
@@ -46,6 +49,13 @@ export async function againstR1<T>(
       digits: 3,
       ratioOf: `${prefix}r1`,
     }),
+    medianRow(
+      `${prefix}cpuPerVerification`,
+      'ratio',
+      rounds,
+      ({ r1, cost, count }) => (allValidatorsUs(cost) / count) * (r1 / (VALIDATORS * 1_000_000)),
+      { digits: 3, ratioOf: 'four verifications' },
+    ),
     ...network.validators.map((validator, i) =>
       medianRow(`${prefix}cpu ${validator.name}`, perUnit, rounds, ({ cost, count }) => cost.validatorsUs[i]! / count, {
         digits,

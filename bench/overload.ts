@@ -8,11 +8,12 @@ import { type Cost, measureCost } from './cpu.ts';
 import { watchFinality } from './finality.ts';
 import { chain, fund, percentile, submitAll, sum } from './load.ts';
 import { type BenchNetwork, startNetwork } from './network.ts';
+import { OFFERED, offeredRow } from './overload-rows.ts';
 import { inPairs, medianRow, type Options, pairsOf, type Row, rounded } from './row.ts';
 import { untilAllExecuted } from './single.ts';
 import { signTransfers } from './transfers.ts';
 
-const TIMES = 10;
+const TIMES = OFFERED.at(-1)!;
 /** For how long is offered; the first part does not count: the pools fill. */
 const OFFERED_MS = 12_000;
 const QUICK_OFFERED_MS = 3_000;
@@ -51,7 +52,8 @@ interface Overloaded {
 
 /**
  * Ten times as much is offered as the network can do, at a constant rate whatever it answers, and what is refused is not sent
- * again. Goodput is what becomes final in that time, as a ratio to the peak of the same load by clients who wait.
+ * again. Goodput is what becomes final in that time, as a ratio to the peak of the same load by clients who wait. Less is offered
+ * once each, for the curve.
  */
 export async function overload(options: Options, log: (text: string) => void): Promise<readonly Row[]> {
   const network = await startNetwork();
@@ -71,14 +73,22 @@ export async function overload(options: Options, log: (text: string) => void): P
     const peak = await peakAt(200);
     const offeredMs = options.quick ? QUICK_OFFERED_MS : OFFERED_MS;
     let executed = 0;
-    const pairs = await inPairs(pairsOf(options), peakAt, async (pair) => {
-      const count = Math.ceil((TIMES * peak * offeredMs) / 1_000);
-      const load = signRequests(network, count, 1_000_000_000 + pair * 10_000_000, validUntil);
-      const one = await overloaded(network, load, offeredMs);
+    const offering = async (times: number, firstNonce: number): Promise<Overloaded> => {
+      const count = Math.ceil((times * peak * offeredMs) / 1_000);
+      const one = await overloaded(network, signRequests(network, count, firstNonce, validUntil), offeredMs);
       executed += one.latencies.length + one.unansweredExecuted;
-      log(`${TIMES} x ${rounded(peak)} tx/s: ${describe(one)}`);
+      log(`${times} x ${rounded(peak)} tx/s: ${describe(one)}`);
       return one;
-    });
+    };
+    const pairs = await inPairs(pairsOf(options), peakAt, (pair) => offering(TIMES, 1_000_000_000 + pair * 10_000_000));
+    const less: Row[] = [];
+    for (const [i, times] of OFFERED.slice(0, -1).entries()) {
+      const { offered, goodput } = await offering(times, 3_000_000_000 + i * 10_000_000);
+      less.push(
+        { name: offeredRow(times, 'offered'), value: rounded(offered.sent / offered.sentSeconds), unit: 'tx/s' },
+        { name: offeredRow(times, 'goodput'), value: rounded(goodput), unit: 'tx/s' },
+      );
+    }
     const own = 2 + warm.length + perPeak * (pairs.length + 1);
     await assertAllFinal(network, own + executed);
     log(`checked: all ${executed} that were acknowledged are final, none twice, and none that was refused`);
@@ -86,12 +96,13 @@ export async function overload(options: Options, log: (text: string) => void): P
     const runs = pairs.map(({ a, b }) => ({ peak: a, ...b }));
     return [
       medianRow('peak finalPerSecond', 'tx/s', runs, (one) => one.peak),
-      medianRow('offeredPerSecond', 'tx/s', runs, ({ offered }) => offered.sent / offered.sentSeconds),
-      medianRow('goodput finalPerSecond', 'tx/s', runs, ({ goodput }) => goodput),
+      medianRow(offeredRow(TIMES, 'offered'), 'tx/s', runs, ({ offered }) => offered.sent / offered.sentSeconds),
+      medianRow(offeredRow(TIMES, 'goodput'), 'tx/s', runs, ({ goodput }) => goodput),
       medianRow('goodput', 'ratio', runs, (one) => one.goodput / one.peak, {
         digits: 3,
         ratioOf: 'peak finalPerSecond',
       }),
+      ...less,
       medianRow(
         'refused',
         '% of transactions',
