@@ -4,43 +4,36 @@ import { attacked } from './attacked.ts';
 import { budget } from './budget.ts';
 import { catchUp } from './catch-up.ts';
 import { failover } from './failover.ts';
+import { circumstances, readFigures, record } from './figures.ts';
 import { growth } from './growth.ts';
 import { latency } from './latency.ts';
 import { length } from './length.ts';
 import { light } from './light.ts';
 import type { BenchSize } from './load-source.ts';
+import { BENCHES, recordedAs } from './names.ts';
 import { observers } from './observers.ts';
 import { operations } from './operations.ts';
 import { overload } from './overload.ts';
+import { writeReport } from './report.ts';
 import { restart } from './restart.ts';
 import type { Options, Row } from './row.ts';
 import { scale } from './scale.ts';
+import { scoreboardText } from './scoreboard.ts';
 import { single, throughput } from './throughput.ts';
 import { wan, window } from './wan.ts';
 
-const NAMES = [
-  'throughput',
-  'operations',
-  'single',
-  'latency',
-  'overload',
-  'length',
-  'memory',
-  'disk',
-  'restart',
-  'failover',
-  'light',
-  'observers',
-  'attacked',
-  'budget',
-  'catch-up',
-  'scale',
-  'wan',
-  'window',
-];
-const USAGE = `usage: npm run bench -- [name] [--transactions N] [--trials N] [--quick] [--json]
-names: ${NAMES.join(', ')}
---transactions: of each round, or in all (latency, memory, disk), or the greater height (length)\n--trials: rounds, or pairs of them; --quick: only to see that it works`;
+/** Not benches: what they print is no row. */
+const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = {
+  scoreboard: () => console.log(scoreboardText(readFigures())),
+  report: () => writeReport(log),
+};
+const USAGE = `usage: npm run bench -- [name] [--transactions N] [--trials N] [--quick] [--json] [--record]
+names: ${BENCHES.join(', ')}
+--transactions: of each round, or in all (latency, memory, disk), or the greater height (length)
+--trials: rounds, or pairs of them; --quick: only to see that it works
+--record: also keeps the rows in docs/performance/figures.json
+or: npm run bench -- ${Object.keys(COMMANDS).join(' | ')}
+scoreboard: what is recorded, next to what it must reach; report: writes the tables and plots of docs/performance.md`;
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;
@@ -50,7 +43,8 @@ const options: Options = {
   quick: values.quick,
 };
 const counts = [options.transactions ?? 1, options.trials ?? 1];
-if (!NAMES.includes(name) || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
+const known = BENCHES.includes(name) || (Object.hasOwn(COMMANDS, name) && Object.keys(values).every(isDefault));
+if (!known || positionals.length > 1 || counts.some((count) => !Number.isSafeInteger(count) || count < 1)) {
   console.error(USAGE);
   process.exit(2);
 }
@@ -58,10 +52,27 @@ const size: BenchSize = options.quick
   ? { transactions: options.transactions ?? 2_000, pairs: 1, seconds: 2 }
   : { transactions: options.transactions ?? 20_000, pairs: 5, seconds: 10 };
 installFastHashing();
-const log = (text: string): void => console.error(text);
-const rows = await measure(name);
-if (values.json) console.log(JSON.stringify(rows));
-else print(rows);
+const command = COMMANDS[name];
+if (command === undefined) await bench();
+else await command();
+
+async function bench(): Promise<void> {
+  // Before it takes its time: a file that can't be read would lose what it measures.
+  if (values.record) readFigures();
+  const measured = circumstances();
+  const rows = await measure(name);
+  if (values.json) console.log(JSON.stringify(rows));
+  else print(rows);
+  if (values.record) record(recordedAs(name), rows, options, measured);
+}
+
+function log(text: string): void {
+  console.error(text);
+}
+
+function isDefault(option: string): boolean {
+  return [undefined, false].includes(values[option as keyof typeof values] as undefined | false);
+}
 
 function readArguments() {
   try {
@@ -70,6 +81,7 @@ function readArguments() {
       options: {
         json: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
+        record: { type: 'boolean', default: false },
         transactions: { type: 'string' },
         trials: { type: 'string' },
       },
