@@ -13,7 +13,7 @@ const SETTLED_MS = 300_000;
 export async function assertAllFinal(network: BenchNetwork, expected: number): Promise<ReadonlyMap<string, number>> {
   const target = await assertAgreement(network);
   const executed = await executedIn(network, 1, target);
-  assert.equal(executed.size, expected, 'transactions with a receipt');
+  assert.equal(executed.size, expected, `expected ${expected} transactions with a receipt, found ${executed.size}`);
   return executed;
 }
 
@@ -22,7 +22,7 @@ export async function assertCounted(network: BenchNetwork, expected: number): Pr
   const target = await assertAgreement(network);
   let counted = 0;
   for (const { count } of (await headers(network, 1, target)).blocks) counted += count;
-  assert.equal(counted, expected, 'transactions with a receipt');
+  assert.equal(counted, expected, `expected ${expected} transactions with a receipt, found ${counted}`);
 }
 
 /** All nodes have the newest block of any, with a certificate and the same state; its height. */
@@ -58,7 +58,11 @@ export async function executedIn(network: BenchNetwork, from: number, to: number
     const { transactions } = (await (await fetch(`${url}/v1/blocks/${height}`)).json()) as {
       transactions: { id: string; receipt: { status: string; code: string } }[];
     };
-    assert.equal(transactions.length, count, `transactions of block ${height}`);
+    assert.equal(
+      transactions.length,
+      count,
+      `block ${height} says ${count} transactions, and has ${transactions.length}`,
+    );
     for (const { id, receipt } of transactions) {
       assert.equal(receipt.status, 'ok', `${id} at height ${height}: ${receipt.code}`);
       assert(!executed.has(id), `${id} is executed at heights ${executed.get(id)} and ${height}`);

@@ -69,7 +69,8 @@ export async function assertNothingLost({ network, told }: Crash, expected: numb
   assert(told.size > 0, 'nothing was committed before the crash');
   const executed = await assertAllFinal(network, expected);
   for (const [id, height] of told) {
-    assert.equal(executed.get(id), height, `${id} was said to be in block ${height} before the crash`);
+    const now = executed.get(id);
+    assert.equal(now, height, `${id} was said to be in block ${height} before the crash, and is in ${now ?? 'none'}`);
   }
 }
 

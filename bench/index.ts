@@ -19,6 +19,7 @@ import { restart } from './restart.ts';
 import type { Options, Row } from './row.ts';
 import { scale } from './scale.ts';
 import { scoreboardText } from './scoreboard.ts';
+import { smoke } from './smoke.ts';
 import { single, throughput } from './throughput.ts';
 import { wan, window } from './wan.ts';
 
@@ -26,6 +27,7 @@ import { wan, window } from './wan.ts';
 const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = {
   scoreboard: () => console.log(scoreboardText(readFigures())),
   report: () => writeReport(log),
+  smoke: () => smoke(log),
 };
 const USAGE = `usage: npm run bench -- [name] [--transactions N] [--trials N] [--quick] [--json] [--record]
 names: ${BENCHES.join(', ')}
@@ -33,7 +35,8 @@ names: ${BENCHES.join(', ')}
 --trials: rounds, or pairs of them; --quick: only to see that it works
 --record: also keeps the rows in docs/performance/figures.json
 or: npm run bench -- ${Object.keys(COMMANDS).join(' | ')}
-scoreboard: what is recorded, next to what it must reach; report: writes the tables and plots of docs/performance.md`;
+scoreboard: what is recorded, next to what it must reach; report: writes the tables and plots of docs/performance.md;
+smoke: within a minute, whether what is promised holds; fails only if it does not`;
 
 const { values, positionals } = readArguments();
 const [name = 'throughput'] = positionals;

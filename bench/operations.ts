@@ -7,12 +7,12 @@ import { type BenchNetwork, startNetwork } from './network.ts';
 import { type Options, pairsOf, type Row } from './row.ts';
 import { accountOf, signCalls } from './transfers.ts';
 
-const CALLS = 50;
+export const CALLS = 50;
 /** In each round. */
 const TRANSACTIONS = 2_000;
 const QUICK_TRANSACTIONS = 200;
 /** As many bytes of calls at a time as `throughput` has: 32 batches of 20 transactions with 50 calls. */
-const SHAPE = { batchSize: 20, openBatches: 32 };
+export const SHAPE = { batchSize: 20, openBatches: 32 };
 
 /**
  * What many calls in one signed transaction bring: final calls per second through the batch endpoint, 50 transfers in each
@@ -45,7 +45,7 @@ export async function operations(options: Options, log: (text: string) => void):
 }
 
 /** Transfers of one unit between two accounts, 50 in each transaction; both directions, so that no balance runs out. */
-function signMany(network: BenchNetwork, count: number, firstNonce: number, validUntil: number): Transaction[] {
+export function signMany(network: BenchNetwork, count: number, firstNonce: number, validUntil: number): Transaction[] {
   const [alice, bob] = [accountOf(network, 'alice'), accountOf(network, 'bob')];
   const callsTo = ({ publicKey }: typeof alice) => {
     const args = { asset: 'bench', to: toHex(publicKey), amount: '1' };
