@@ -8,19 +8,13 @@ import { quorateApplication as application } from '../ledger/modules/index.ts';
 import { defaultParameters as parameters } from '../ledger/parameters.ts';
 import { statePath } from '../ledger/state-proof.ts';
 import { StateTree } from '../ledger/state-tree.ts';
-import {
-  decodeTransaction,
-  packTransactions,
-  signedMessage,
-  type Transaction,
-  unpackTransactions,
-} from '../ledger/transaction.ts';
+import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
 import { idKey } from '../node/id-key.ts';
 import { decodeTransactions } from '../node/ledger/blocks.ts';
 import { POOL_BYTES_MAX, POOL_TRANSACTIONS_MAX, VERIFYING_MAX } from '../node/limits.ts';
 import { Mempool } from '../node/mempool.ts';
 import { poolEntry, staticProblem } from '../node/pool-entry.ts';
-import { packChecks } from '../node/verify/packed.ts';
+import { packTransactionChecks } from '../node/verify/packed.ts';
 import { transactionsFrame } from '../node/wire.ts';
 import { encodeFrame, FrameParser } from '../p2p/framing.ts';
 import { type Executed, measureBlocks, measureJournal } from './budget-disk.ts';
@@ -89,15 +83,14 @@ function receive(batches: readonly (readonly Transaction[])[]): number {
     for (const body of bodies) {
       const unpacked = unpackTransactions(body, VERIFYING_MAX);
       if (!unpacked.ok) throw new Error(unpacked.problem);
-      const checks = unpacked.value.map((bytes) => {
+      const transactions = unpacked.value.map((bytes) => {
         const decoded = decodeTransaction(genesisId, bytes);
         if (!decoded.ok) throw new Error(decoded.problem);
-        const { id, signature, body } = decoded.value;
-        if (known.has(idKey(id)) || staticProblem(decoded.value, application, parameters) !== undefined)
+        if (known.has(idKey(decoded.value.id)) || staticProblem(decoded.value, application, parameters) !== undefined)
           throw new Error('a transaction of the benchmark is not valid');
-        return { signature, publicKey: body.sender, message: signedMessage(genesisId, bytes) };
+        return decoded.value;
       });
-      packChecks(checks);
+      packTransactionChecks(genesisId, transactions);
     }
   });
 }

@@ -1,4 +1,5 @@
 import { _SHA256 } from '@noble/hashes/sha2.js';
+import { concatBytes, copyBytes } from './bytes.ts';
 
 /** SHA-256 as one platform provides it. Node injects a native one; the default runs everywhere. */
 export interface HashEngine {
@@ -50,15 +51,13 @@ export function hashPairs(input: Uint8Array, output: Uint8Array): void {
  * which hashes exactly 64 bytes.
  */
 export function leafHash(content: Uint8Array): Uint8Array {
-  const input = new Uint8Array(33);
-  input.set(sha256(content), 1);
-  return sha256(input);
+  copyBytes(leafInput, sha256(content), 1);
+  return sha256(leafInput);
 }
+
+const leafInput = new Uint8Array(33);
 
 /** Hash of an inner node: SHA-256(left ‖ right). */
 export function innerHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const input = new Uint8Array(64);
-  input.set(left, 0);
-  input.set(right, 32);
-  return sha256(input);
+  return sha256(concatBytes(left, right));
 }

@@ -1,3 +1,5 @@
+import { concatBytes, copyBytes } from './bytes.ts';
+import { encode, u64 } from './codec.ts';
 import { hashPairs, innerHash, leafHash, sha256 } from './hash.ts';
 
 /**
@@ -13,10 +15,10 @@ export function listRoot(contents: readonly Uint8Array[]): Uint8Array {
 export function listProof(contents: readonly Uint8Array[], index: number): Uint8Array[] {
   if (index < 0 || index >= contents.length) throw new RangeError(`index ${index} of ${contents.length}`);
   const siblings: Uint8Array[] = [];
-  let level = contents.map(leafHash);
-  for (let at = index; level.length > 1; at >>= 1) {
-    const sibling = level[at ^ 1];
-    if (sibling !== undefined) siblings.push(sibling);
+  let level = leaves(contents);
+  for (let at = index; level.length > HASH; at >>= 1) {
+    const start = HASH * (at ^ 1);
+    if (start < level.length) siblings.push(level.slice(start, start + HASH));
     level = parents(level);
   }
   return siblings;
@@ -49,28 +51,31 @@ export function listRootFromProof({ count, index, content, siblings }: ListProof
 
 /** SHA-256(count as u64 big-endian ‖ tree hash). */
 export function bindCount(count: number, hash: Uint8Array): Uint8Array {
-  const input = new Uint8Array(40);
-  new DataView(input.buffer).setBigUint64(0, BigInt(count));
-  input.set(hash, 8);
-  return sha256(input);
+  return sha256(concatBytes(encode(u64, count), hash));
 }
 
+const HASH = 32;
+
 function treeHash(contents: readonly Uint8Array[]): Uint8Array {
-  if (contents.length === 0) return new Uint8Array(32);
-  let level = contents.map(leafHash);
-  while (level.length > 1) level = parents(level);
-  return level[0]!;
+  if (contents.length === 0) return new Uint8Array(HASH);
+  let level = leaves(contents);
+  while (level.length > HASH) level = parents(level);
+  return level;
+}
+
+/** A level in one buffer, 32 bytes each. */
+function leaves(contents: readonly Uint8Array[]): Uint8Array {
+  const level = new Uint8Array(HASH * contents.length);
+  for (const [i, content] of contents.entries()) copyBytes(level, leafHash(content), HASH * i);
+  return level;
 }
 
 /** Pairs hashed together; a last odd one moves up unchanged, which gives exactly the shape of RFC 6962. */
-function parents(level: readonly Uint8Array[]): Uint8Array[] {
-  const pairs = level.length >> 1;
-  const input = new Uint8Array(64 * pairs);
-  for (let i = 0; i < 2 * pairs; i++) input.set(level[i]!, 32 * i);
-  const output = new Uint8Array(32 * pairs);
-  hashPairs(input, output);
-  const above: Uint8Array[] = [];
-  for (let i = 0; i < pairs; i++) above.push(output.subarray(32 * i, 32 * i + 32));
-  if (level.length % 2 === 1) above.push(level.at(-1)!);
+function parents(level: Uint8Array): Uint8Array {
+  const odd = level.length % (2 * HASH);
+  const pairs = level.length - odd;
+  const above = new Uint8Array(pairs / 2 + odd);
+  hashPairs(level.subarray(0, pairs), above.subarray(0, pairs / 2));
+  copyBytes(above, level.subarray(pairs), pairs / 2);
   return above;
 }

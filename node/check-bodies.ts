@@ -1,6 +1,6 @@
-import { decodeTransaction, signedMessage, unpackTransactions } from '../ledger/transaction.ts';
+import { decodeTransaction, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
 import { idKey } from './id-key.ts';
-import { packChecks } from './verify/packed.ts';
+import { packTransactionChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
 /**
@@ -17,16 +17,13 @@ export async function checkBodies(
   if (!unpacked.ok) return unpacked.problem;
   if (unpacked.value.length !== count) return `${unpacked.value.length} transactions, the header counts ${count}`;
   if (count === 0) return [];
-  const checks = [];
-  const keys: string[] = [];
+  const transactions: Transaction[] = [];
   for (const bytes of unpacked.value) {
     const decoded = decodeTransaction(genesisId, bytes);
     if (!decoded.ok) return decoded.problem;
-    const { id, body, signature } = decoded.value;
-    keys.push(idKey(id));
-    checks.push({ signature, publicKey: body.sender, message: signedMessage(genesisId, bytes) });
+    transactions.push(decoded.value);
   }
-  const bits = await verifyPool.verify(packChecks(checks));
-  const bad = checks.findIndex((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 0);
-  return bad < 0 ? keys : `transaction ${bad} has a bad signature`;
+  const bits = await verifyPool.verify(packTransactionChecks(genesisId, transactions));
+  const bad = transactions.findIndex((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 0);
+  return bad < 0 ? transactions.map(({ id }) => idKey(id)) : `transaction ${bad} has a bad signature`;
 }

@@ -1,7 +1,7 @@
 import type { RefusalCode, SubmitOutcome } from '../api/ports.ts';
 import type { Application } from '../ledger/application.ts';
 import type { Parameters } from '../ledger/parameters.ts';
-import { decodeTransaction, signedMessage, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
+import { decodeTransaction, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
 import { AccountLimits } from './account-limits.ts';
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
@@ -11,7 +11,7 @@ import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
 import { type Sender, Senders } from './senders.ts';
-import { packChecks } from './verify/packed.ts';
+import { packTransactionChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
 type Refused = Extract<SubmitOutcome, { kind: 'refused' }>;
@@ -218,15 +218,7 @@ export class Intake {
     const keys = transactions.map(({ id }) => idKey(id));
     for (const key of keys) this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     try {
-      const bits = await this.#context.verifyPool.verify(
-        packChecks(
-          transactions.map(({ signature, body, bytes }) => ({
-            signature,
-            publicKey: body.sender,
-            message: signedMessage(this.#context.genesisId, bytes),
-          })),
-        ),
-      );
+      const bits = await this.#context.verifyPool.verify(packTransactionChecks(this.#context.genesisId, transactions));
       return transactions.map((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1);
     } finally {
       this.#verifying -= transactions.length;

@@ -12,6 +12,8 @@ interface Pending {
   entry: PoolEntry;
   /** N4: it can't be ordered in this epoch. */
   unfit: boolean;
+  /** In how many accepted batches it is: what `#inBatch` says of it. */
+  batches: number;
   readonly arrivedAt: number;
   /** When it was handed to the current leader (T3). */
   handedAt: number | undefined;
@@ -35,6 +37,7 @@ export class Mempool {
   readonly #entries = new Map<string, Pending>();
   /** Ids in accepted batches, by height: pending is computed from it, never a flag. */
   readonly #batches = new Map<number, readonly string[]>();
+  /** In how many accepted batches each id is, whether its body is here or not. */
   readonly #inBatch = new Map<string, number>();
   /** T7: a transaction that the leader left out. */
   #overdue: string | undefined;
@@ -125,13 +128,14 @@ export class Mempool {
     if (this.#entries.has(entry.key)) return;
     const { origin } = entry;
     assert(origin >= NO_MEMBER && origin < this.#members, `origin ${origin} of ${this.#members}`);
-    this.#entries.set(entry.key, { entry, unfit: !isFit, arrivedAt, handedAt: undefined });
+    const batches = this.#inBatch.get(entry.key) ?? 0;
+    this.#entries.set(entry.key, { entry, unfit: !isFit, batches, arrivedAt, handedAt: undefined });
     if (!isFit) this.#unfitCount++;
     this.#bytes += entry.bytes.length;
     this.#count(entry, 1);
     this.#countAccount(entry, 1);
     if (entry.candidates.length > 0) this.#additions++;
-    if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, 1);
+    if (batches > 0) this.#countInBatch(entry, 1);
   }
 
   /** What a leader could order now (N13). */
@@ -150,8 +154,8 @@ export class Mempool {
   ): readonly PoolEntry[] {
     const chosen: PoolEntry[] = [];
     let bytes = 0;
-    for (const { entry, unfit } of this.#entries.values()) {
-      if (unfit || this.#inBatch.has(entry.key) || entry.validUntil < timestamp || !isTimely(entry)) continue;
+    for (const { entry, unfit, batches } of this.#entries.values()) {
+      if (unfit || batches > 0 || entry.validUntil < timestamp || !isTimely(entry)) continue;
       // Admitted by a clock ahead of ours: it fits a later batch, and would spoil this one.
       if (entry.validUntil > timestamp + lifetimeMaxMs) continue;
       if (entry.candidates.length > 0) {
@@ -170,25 +174,11 @@ export class Mempool {
   enterBatch(height: number, keys: readonly string[]): void {
     this.leaveBatch(height);
     this.#batches.set(height, keys);
-    for (const key of keys) {
-      const count = this.#inBatch.get(key) ?? 0;
-      this.#inBatch.set(key, count + 1);
-      const entry = this.body(key);
-      if (count === 0 && entry !== undefined) this.#countInBatch(entry, 1);
-    }
+    for (const key of keys) this.#setBatches(key, (this.#inBatch.get(key) ?? 0) + 1);
   }
 
   leaveBatch(height: number): void {
-    for (const key of this.#batches.get(height) ?? []) {
-      const count = this.#inBatch.get(key) ?? 0;
-      if (count > 1) {
-        this.#inBatch.set(key, count - 1);
-        continue;
-      }
-      this.#inBatch.delete(key);
-      const entry = this.body(key);
-      if (entry !== undefined) this.#countInBatch(entry, -1);
-    }
+    for (const key of this.#batches.get(height) ?? []) this.#setBatches(key, (this.#inBatch.get(key) ?? 1) - 1);
     this.#batches.delete(height);
   }
 
@@ -207,8 +197,8 @@ export class Mempool {
   /** These are executed already. */
   remove(keys: readonly string[]): void {
     for (const key of keys) {
-      const entry = this.body(key);
-      if (entry !== undefined) this.#remove(entry);
+      const pending = this.#entries.get(key);
+      if (pending !== undefined) this.#remove(pending);
     }
   }
 
@@ -229,7 +219,8 @@ export class Mempool {
 
   /** T3, T7: what could be ordered at chain time `time` and was handed to the leader. */
   waiting(time: number, lifetimeMaxMs: number, isTimely: IsTimely = always): PoolWaiting {
-    const overdue = this.#overdue !== undefined && this.#isOrderable(this.#overdue, time, lifetimeMaxMs, isTimely);
+    const left = this.#overdue === undefined ? undefined : this.#entries.get(this.#overdue);
+    const overdue = left !== undefined && isOrderable(left, time, lifetimeMaxMs, isTimely);
     return { handed: this.#oldestHanded(time, lifetimeMaxMs, isTimely) !== undefined, overdue };
   }
 
@@ -252,33 +243,26 @@ export class Mempool {
   }
 
   #oldestHanded(time: number, lifetimeMaxMs: number, isTimely: IsTimely): Pending | undefined {
-    for (const [key, pending] of this.#entries) {
-      if (pending.handedAt !== undefined && this.#isOrderable(key, time, lifetimeMaxMs, isTimely)) return pending;
+    for (const pending of this.#entries.values()) {
+      if (pending.handedAt !== undefined && isOrderable(pending, time, lifetimeMaxMs, isTimely)) return pending;
     }
     return undefined;
   }
 
-  /** N13. */
-  #isOrderable(key: string, time: number, lifetimeMaxMs: number, isTimely: IsTimely): boolean {
-    const pending = this.#entries.get(key);
-    if (pending === undefined || pending.unfit || this.#inBatch.has(key)) return false;
-    const { validUntil } = pending.entry;
-    return validUntil >= time && validUntil <= time + lifetimeMaxMs && isTimely(pending.entry);
-  }
-
   /** Removes what can't execute at block times above `timestamp` any more, and returns it. */
   expire(timestamp: number): readonly PoolEntry[] {
-    const expired: PoolEntry[] = [];
-    for (const { entry } of this.#entries.values()) {
-      if (entry.validUntil < timestamp && !this.#inBatch.has(entry.key)) expired.push(entry);
+    const expired: Pending[] = [];
+    for (const pending of this.#entries.values()) {
+      const { entry, batches } = pending;
+      if (entry.validUntil < timestamp && batches === 0) expired.push(pending);
     }
-    for (const entry of expired) this.#remove(entry);
-    return expired;
+    for (const pending of expired) this.#remove(pending);
+    return expired.map(({ entry }) => entry);
   }
 
   /** All pending transactions that are in no accepted batch, oldest first. */
   *pending(): Generator<PoolEntry> {
-    for (const { entry } of this.#entries.values()) if (!this.#inBatch.has(entry.key)) yield entry;
+    for (const { entry, batches } of this.#entries.values()) if (batches === 0) yield entry;
   }
 
   /** Everything, oldest first. */
@@ -286,14 +270,23 @@ export class Mempool {
     for (const { entry } of this.#entries.values()) yield entry;
   }
 
-  #remove(entry: PoolEntry): void {
-    if (this.#entries.get(entry.key)?.unfit) this.#unfitCount--;
+  #remove({ entry, unfit, batches }: Pending): void {
+    if (unfit) this.#unfitCount--;
     this.#entries.delete(entry.key);
     if (entry.candidates.length > 0) this.#additions--;
     this.#bytes -= entry.bytes.length;
-    if (this.#inBatch.has(entry.key)) this.#countInBatch(entry, -1);
+    if (batches > 0) this.#countInBatch(entry, -1);
     this.#count(entry, -1);
     this.#countAccount(entry, -1);
+  }
+
+  #setBatches(key: string, batches: number): void {
+    if (batches > 0) this.#inBatch.set(key, batches);
+    else this.#inBatch.delete(key);
+    const pending = this.#entries.get(key);
+    if (pending === undefined) return;
+    if (pending.batches > 0 !== batches > 0) this.#countInBatch(pending.entry, batches > 0 ? 1 : -1);
+    pending.batches = batches;
   }
 
   #countAccount({ account }: PoolEntry, sign: 1 | -1): void {
@@ -322,4 +315,11 @@ export class Mempool {
     this.#inBatchCount += sign;
     this.#inBatchBytes += sign * entry.bytes.length;
   }
+}
+
+/** N13. */
+function isOrderable(pending: Pending, time: number, lifetimeMaxMs: number, isTimely: IsTimely): boolean {
+  if (pending.unfit || pending.batches > 0) return false;
+  const { validUntil } = pending.entry;
+  return validUntil >= time && validUntil <= time + lifetimeMaxMs && isTimely(pending.entry);
 }

@@ -1,4 +1,6 @@
+import { putSignPrefix, SIGN_PREFIX_BYTES } from '../../ledger/sign-bytes.ts';
 import { KEY_BYTES, SIGNATURE_BYTES } from '../../ledger/signature.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 
 /** One signature to check by S5. */
 export interface SignatureCheck {
@@ -34,6 +36,25 @@ export function packChecks(checks: readonly SignatureCheck[]): PackedChecks {
     at += HEAD_BYTES + message.length;
   }
   return { count: checks.length, bytes: bytes.buffer };
+}
+
+/** As `packChecks` of what the signatures of these transactions are made over, without a message for each. */
+export function packTransactionChecks(genesisId: Uint8Array, transactions: readonly Transaction[]): PackedChecks {
+  let length = 0;
+  for (const { bytes } of transactions) length += HEAD_BYTES + SIGN_PREFIX_BYTES + bytes.length - SIGNATURE_BYTES;
+  const packed = new Uint8Array(length);
+  const view = new DataView(packed.buffer);
+  let at = 0;
+  for (const { bytes, body, signature } of transactions) {
+    const encoded = bytes.subarray(0, bytes.length - SIGNATURE_BYTES);
+    packed.set(signature, at);
+    packed.set(body.sender, at + SIGNATURE_BYTES);
+    view.setUint32(at + SIGNATURE_BYTES + KEY_BYTES, SIGN_PREFIX_BYTES + encoded.length);
+    putSignPrefix(packed, at + HEAD_BYTES, 'transaction', genesisId);
+    packed.set(encoded, at + HEAD_BYTES + SIGN_PREFIX_BYTES);
+    at += HEAD_BYTES + SIGN_PREFIX_BYTES + encoded.length;
+  }
+  return { count: transactions.length, bytes: packed.buffer };
 }
 
 /** The checks again, as views into the buffer. Throws if the buffer is not exactly what `packChecks` makes: our bug. */

@@ -47,6 +47,6 @@ export function spansOf<T>(codec: Codec<T>, value: T): readonly Span[] {
     }
   }
 
-  codec.write(new Recorder(), watched(value, '') as T);
+  codec.write(new Recorder(new Uint8Array(256)), watched(value, '') as T);
   return spans;
 }
