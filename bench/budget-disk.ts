@@ -6,7 +6,7 @@ import { packTransactions } from '../ledger/transaction.ts';
 import { multiSignature } from '../ledger/validators.ts';
 import { diskFiles, type JournalFiles } from '../node/journal/files.ts';
 import { openJournal } from '../node/journal/journal.ts';
-import { headerOf, NO_MARK, putBlock } from '../node/ledger/blocks.ts';
+import { contentOf, headerOf, NO_MARK, putBlock } from '../node/ledger/blocks.ts';
 import { voteFor } from '../node/pbft/messages.ts';
 import { encodeRecord, NO_SIGNATURE } from '../node/pbft/records.ts';
 import type { Head } from '../node/ports.ts';
@@ -61,7 +61,8 @@ export async function measureBlocks(folder: string, executed: readonly Executed[
   let parent: Uint8Array = NO_HASH;
   const before = process.cpuUsage();
   for (const { batch, result } of executed) {
-    const header = headerOf(batch.height, parent, result);
+    const content = contentOf(result);
+    const header = headerOf(batch.height, parent, content);
     const hash = blockHash(header);
     const stored = store.batch();
     for (const { table, key, value } of result.changes) {
@@ -79,7 +80,7 @@ export async function measureBlocks(folder: string, executed: readonly Executed[
       nextEpoch: 0,
       nextValidatorsHash: NO_HASH,
     };
-    putBlock(stored, header, head, result, { kind: 'here', value: { digest: hash, view: 0 } }, NO_MARK);
+    putBlock(stored, header, head, content, { kind: 'here', value: { digest: hash, view: 0 } }, NO_MARK);
     await stored.write({ sync: false });
     history = next;
     parent = hash;

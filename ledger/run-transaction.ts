@@ -1,6 +1,7 @@
 import type { Account, Action, Application, Context, EventCodecs } from './application.ts';
 import type { LedgerEvent } from './block.ts';
-import { CodecError, decode, encode } from './codec.ts';
+import { CodecError, decode, encode, Writer } from './codec.ts';
+import { encodeBehind } from './encoded.ts';
 import { EVENTS_PER_RECEIPT_MAX } from './limits.ts';
 import { accounts, administrators, expelled, permissionProblem } from './modules/accounts.ts';
 import type { Overlay, Row } from './overlay.ts';
@@ -138,6 +139,8 @@ class RunningContext implements Context {
   readonly #application: Application;
   readonly #parameters: Parameters;
   readonly #overlay: Overlay;
+  /** Of all events of the batch: most are short. */
+  readonly #eventData = new Writer(new Uint8Array(16_384));
   #module = '';
   #reads = 0;
   #writes = 0;
@@ -192,7 +195,7 @@ class RunningContext implements Context {
   emit(name: string, data: unknown): void {
     const codec = this.#application.event(this.#module, name);
     if (codec === undefined) throw new RangeError(`module ${this.#module} has no event ${name}`);
-    const encoded = encode(codec, data);
+    const encoded = encodeBehind(this.#eventData, codec, data);
     this.#count(encoded.length);
     if (this.events.length === EVENTS_PER_RECEIPT_MAX) this.#end('limit');
     this.events.push({ module: this.#module, name, data: encoded });

@@ -5,14 +5,16 @@ import {
   genesisHeader,
   type Header,
   headerCodec,
-  receiptsRoot,
+  receiptCodec,
   transactionsRoot,
 } from '../../ledger/block.ts';
 import { equalBytes } from '../../ledger/bytes.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
+import { encodeAll } from '../../ledger/encoded.ts';
 import type { BatchResult } from '../../ledger/execution.ts';
 import { appendHistory, emptyHistory, historyRoot } from '../../ledger/history.ts';
+import { listRoot } from '../../ledger/list-tree.ts';
 import { decodeTransaction, packTransactions, type Transaction, unpackTransactions } from '../../ledger/transaction.ts';
 import type { UncertifiedHead } from '../pbft/events.ts';
 import type { Head, JournalMark, SyncBlock } from '../ports.ts';
@@ -28,10 +30,27 @@ import { type BlockRecord, blockCodec, headCodec, placeCodec } from './records.t
 export const NO_MARK: JournalMark = { group: 0, chain: new Uint8Array(32) };
 export const CAUGHT_UP = { kind: 'caughtUp', value: {} } as const;
 
+/** What a block is made of, each receipt encoded once: its bytes are what is hashed and what is stored. */
+export interface BlockContent {
+  /** Block time in ms. */
+  readonly timestamp: number;
+  readonly ids: readonly Uint8Array[];
+  readonly transactions: readonly Uint8Array[];
+  readonly receipts: readonly Uint8Array[];
+}
+
+export function contentOf({ timestamp, executed, receipts }: BatchResult): BlockContent {
+  return {
+    timestamp,
+    ids: executed.map(({ id }) => id),
+    transactions: executed.map(({ bytes }) => bytes),
+    receipts: encodeAll(receiptCodec, receipts),
+  };
+}
+
 /** Of the block that executing a batch gives. */
-export function headerOf(height: number, parent: Uint8Array, { timestamp, executed, receipts }: BatchResult): Header {
-  const ids = executed.map(({ id }) => id);
-  const roots = { transactionsRoot: transactionsRoot(ids), receiptsRoot: receiptsRoot(receipts) };
+export function headerOf(height: number, parent: Uint8Array, { timestamp, ids, receipts }: BlockContent): Header {
+  const roots = { transactionsRoot: transactionsRoot(ids), receiptsRoot: listRoot(receipts) };
   return { height, parent, timestamp, ...roots, count: ids.length };
 }
 
@@ -40,14 +59,13 @@ export function putBlock(
   stored: StoreBatch,
   header: Header,
   head: Head,
-  { executed, receipts }: Pick<BatchResult, 'executed' | 'receipts'>,
+  { ids, transactions, receipts }: BlockContent,
   ordered: BlockRecord['ordered'],
   mark: JournalMark,
 ): void {
   const { height, blockHash: hash, stateRoot, historyRoot: root } = head;
-  const ids = executed.map(({ id }) => id);
-  const transactions = packTransactions(executed.map(({ bytes }) => bytes));
-  const record: BlockRecord = { header, stateRoot, historyRoot: root, ordered, ids, transactions, receipts };
+  const packed = packTransactions(transactions);
+  const record: BlockRecord = { header, stateRoot, historyRoot: root, ordered, ids, transactions: packed, receipts };
   stored.put('block', heightKey(height), encode(blockCodec, record));
   stored.put('blockHash', hash, heightKey(height));
   for (const [index, id] of ids.entries()) stored.put('transaction', id, encode(placeCodec, { height, index }));
@@ -129,7 +147,7 @@ export function putGenesis(
   const { timestamp } = header;
   const head = { height: 0, blockHash: hash, stateRoot, historyRoot: historyRoot(next), timestamp, ...following };
   for (const node of nodes) stored.put('history', historyKey(node.level, node.index), node.hash);
-  putBlock(stored, header, head, { executed: [], receipts: [] }, CAUGHT_UP, NO_MARK);
+  putBlock(stored, header, head, { timestamp, ids: [], transactions: [], receipts: [] }, CAUGHT_UP, NO_MARK);
   return head;
 }
 

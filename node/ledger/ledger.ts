@@ -35,6 +35,7 @@ import { heightKey, historyKey, Store, stateKey } from '../store/store.ts';
 import { Archive } from './archive.ts';
 import {
   CAUGHT_UP,
+  contentOf,
   decodeSynced,
   decodeTransactions,
   headerOf,
@@ -405,8 +406,8 @@ export class Ledger implements LedgerPort {
       recovered !== undefined
         ? recoveredResult(recovered, this.#state, this.#options.genesis.id)
         : executeBatch(inputOf(this.#basis(), batch, transactions));
-    const ids = result.executed.map(({ id }) => id);
-    const header = headerOf(batch.height, this.#head.blockHash, result);
+    const content = contentOf(result);
+    const header = headerOf(batch.height, this.#head.blockHash, content);
     const hash = blockHash(header);
     const stored = this.#store.batch();
     const stateRoot = this.#state.prepare(result.changes, stored);
@@ -422,14 +423,14 @@ export class Ledger implements LedgerPort {
       ...epochs.next,
     };
     check(head, header);
-    putBlock(stored, header, head, result, ordered, mark);
+    putBlock(stored, header, head, content, ordered, mark);
     if (recovered !== undefined) putRecovery(stored, recovered);
     await stored.write({ sync: true });
     this.#state.commit(result.changes);
     this.#history = next;
     this.#head = head;
     this.#epochs = epochs;
-    this.#ids.add(head.timestamp, ids);
+    this.#ids.add(head.timestamp, content.ids);
     this.#ids.prune(this.#oldestIds());
     const outcomes = Uint8Array.from(result.outcomes, (outcome) => OUTCOMES[outcome]);
     const senders = await changedSenders(result.changes, this.#store, this.#base.rows, this.#state);

@@ -1,4 +1,4 @@
-import { blockHash, encodedReceipt, headerCodec } from '../../ledger/block.ts';
+import { blockHash, headerCodec, receiptCodec } from '../../ledger/block.ts';
 import { type Bundle, bundleCodec, updatesCodec } from '../../ledger/bundle.ts';
 import { type Certificate, certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
@@ -169,7 +169,7 @@ export class LedgerQuery {
     return {
       height,
       index,
-      receipt: encodedReceipt(block.receipts[index]!),
+      receipt: block.receipts[index]!,
       transaction: transactionsOf(block)[index]!,
     };
   }
@@ -189,8 +189,8 @@ export class LedgerQuery {
         index,
         transaction: transactionsOf(block)[index]!,
         transactionProof: listProof(ids, index),
-        receipt: receipts[index]!,
-        receiptProof: listProof(receipts.map(encodedReceipt), index),
+        receipt: decode(receiptCodec, receipts[index]!),
+        receiptProof: listProof(receipts, index),
       },
     });
   }
@@ -221,7 +221,7 @@ export class LedgerQuery {
       header: encode(headerCodec, block.header),
       transactions: transactionsOf(block),
       ids: block.ids,
-      receipts: block.receipts.map(encodedReceipt),
+      receipts: block.receipts,
     };
   }
 

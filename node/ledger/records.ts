@@ -1,5 +1,6 @@
 import { headerCodec, receiptCodec } from '../../ledger/block.ts';
 import { blob, bytes32, type CodecType, list, oneOf, struct, u16, u32, u64, union } from '../../ledger/codec.ts';
+import { encoded } from '../../ledger/encoded.ts';
 import { BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX } from '../../ledger/limits.ts';
 
 /**
@@ -41,7 +42,7 @@ export const blockCodec = struct({
   ids: list(bytes32, BATCH_TRANSACTIONS_MAX),
   /** Packed transactions, in the order of `ids`. */
   transactions: blob(BATCH_BYTES_MAX + 4 * BATCH_TRANSACTIONS_MAX),
-  receipts: list(receiptCodec, BATCH_TRANSACTIONS_MAX),
+  receipts: list(encoded(receiptCodec), BATCH_TRANSACTIONS_MAX),
 });
 export type BlockRecord = CodecType<typeof blockCodec>;
 

@@ -31,8 +31,8 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'canary: every validator has its own chain',
     'node/ledger/ledger.ts',
-    'headerOf(batch.height, this.#head.blockHash, result)',
-    'headerOf(batch.height, this.#options.peerKey, result)',
+    'headerOf(batch.height, this.#head.blockHash, content)',
+    'headerOf(batch.height, this.#options.peerKey, content)',
   ),
   // Quorums
   of(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Receipt } from '../../ledger/block.ts';
+import { type Receipt, receiptCodec } from '../../ledger/block.ts';
 import { equalBytes, toHex, utf8Encode } from '../../ledger/bytes.ts';
 import type { Checkpoint } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
@@ -66,7 +66,8 @@ export function receiptOf(node: SimNode, id: string): Receipt | undefined {
   if (row === undefined) return undefined;
   const { height, index } = decode(placeCodec, row.subarray(4));
   const block = node.disk.rows.get(rowKey('block', heightKey(height)));
-  return block && decode(blockCodec, block.subarray(4)).receipts[index];
+  const receipt = block && decode(blockCodec, block.subarray(4)).receipts[index];
+  return receipt && decode(receiptCodec, receipt);
 }
 
 /** I9: what the vote rests on is on the disk, not in a cache. Searched as bytes, as a reader after a power cut would. */
