@@ -17,6 +17,8 @@ export interface NodePort {
    * when the outcome is decided: signatures are verified, and what was accepted is kept and forwarded.
    */
   submit(transactions: readonly Uint8Array[]): Promise<readonly SubmitOutcome[]>;
+  /** Why nothing would be admitted now, for who looks at nothing then; `retryAfter` in seconds. Undefined if something would. */
+  overload(): { readonly detail: string; readonly retryAfter: number } | undefined;
   /**
    * What executing a transaction (canonical bytes) now would give, or why it would not be admitted. Nothing is kept or sent,
    * and its signature is not looked at.

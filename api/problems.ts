@@ -164,9 +164,10 @@ export const PROBLEMS = {
     title: 'Too much is waiting',
     retry: 'same',
     retryAfter: 1,
-    description: 'The pool of this node is full. Send the same bytes again after `Retry-After`.',
+    description:
+      'As many transactions wait at this node as it has seen executed in the last seconds, or as its pool holds. Send the same bytes again after `Retry-After`. A batch that is refused as a whole was not looked at.',
     remedy: 'Slow down, or spread transactions over the nodes.',
-    example: 'the pool of this node is full',
+    example: '3000 transactions of clients wait at this node, of which 850 a second are executed',
   },
   'too-many-pending': {
     status: 429,

@@ -89,6 +89,11 @@ async function submit(url: string, batch: readonly Transaction[]): Promise<boole
     headers: { 'content-type': 'application/octet-stream' },
     body: packTransactions(batch.map(({ bytes }) => bytes)) as Uint8Array<ArrayBuffer>,
   });
+  // A node that is full looks at nothing.
+  if (response.status === 429) {
+    await response.arrayBuffer();
+    return false;
+  }
   const { results } = (await response.json()) as { results: { error?: { code: string; retry: string } }[] };
   const refused = results.find(({ error }) => error !== undefined)?.error;
   assert(refused?.retry !== 'never', JSON.stringify(refused));

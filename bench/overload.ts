@@ -20,7 +20,8 @@ const QUICK_OFFERED_MS = 3_000;
 const UNCOUNTED = 0.4;
 const PEAK_TRANSACTIONS = 20_000;
 const QUICK_PEAK_TRANSACTIONS = 2_000;
-const PER_REQUEST = 50;
+/** As in the peak's load. */
+const PER_REQUEST = 250;
 /** At most as many requests at a time: a server holds 2,000 connections. What is due above that is not offered. */
 const CONNECTIONS_PER_NODE = 1_000;
 

@@ -27,11 +27,12 @@ export class AccountLimits {
     return this.#buckets.size;
   }
 
-  /** Why one more can't be admitted behind `ahead` others that may be, or undefined. */
-  pendingProblem({ account, limits }: Sender, ahead: number): Refusal | undefined {
+  /** Why one more can't be admitted behind `ahead` others that may be, or undefined. `room`: what the node has for one account. */
+  pendingProblem({ account, limits }: Sender, ahead: number, room: number): Refusal | undefined {
     const pending = this.#pool.pendingOf(account) + ahead;
-    if (pending < limits.pending) return undefined;
-    const detail = `${pending} transactions of this account are pending at this node, at most ${limits.pending}`;
+    const most = Math.min(limits.pending, room);
+    if (pending < most) return undefined;
+    const detail = `${pending} transactions of this account are pending at this node, at most ${most}`;
     return { code: 'too-many-pending', detail, retryAfter: 1 };
   }
 

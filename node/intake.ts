@@ -3,6 +3,7 @@ import type { Application } from '../ledger/application.ts';
 import type { Parameters } from '../ledger/parameters.ts';
 import { decodeTransaction, type Transaction, unpackTransactions } from '../ledger/transaction.ts';
 import { AccountLimits } from './account-limits.ts';
+import { Admission } from './admission.ts';
 import { idKey } from './id-key.ts';
 import { VERIFYING_MAX } from './limits.ts';
 import type { Mempool } from './mempool.ts';
@@ -59,7 +60,11 @@ export class Intake {
   readonly senders: Senders;
   readonly #context: IntakeContext;
   readonly #limits: AccountLimits;
+  readonly #admission = new Admission();
   #verifying = 0;
+  /** Of these, what clients submitted; and by account. */
+  #admitting = 0;
+  readonly #admittingOf = new Map<string, number>();
   /** Keys of transactions whose signatures are being verified, and how many copies of each. */
   readonly #arriving = new Map<string, number>();
 
@@ -72,6 +77,21 @@ export class Intake {
   /** A copy of this transaction is being verified: it is here in a moment, unless its signature is bad. */
   isArriving(key: string): boolean {
     return this.#arriving.has(key);
+  }
+
+  /** T9: why nothing that clients submit could be admitted now, or undefined. */
+  overload(): Refusal | undefined {
+    return this.#room() > 0 ? undefined : this.#admission.refusal(this.#waiting);
+  }
+
+  /** Transactions of clients that wait here. */
+  get #waiting(): number {
+    return this.#admitting + this.#context.pool.from(this.#context.self());
+  }
+
+  #room(): number {
+    const { pool, self, now } = this.#context;
+    return this.#verifying >= VERIFYING_MAX ? 0 : this.#admission.room(pool.from(self()), this.#admitting, now());
   }
 
   /**
@@ -103,6 +123,7 @@ export class Intake {
     const checked: { readonly at: number; readonly transaction: Transaction }[] = [];
     /** How many of each account are in `checked`: nothing is verified for what there is no room for anyway. */
     const ahead = new Map<string, number>();
+    const room = this.#room();
     for (const { at, transaction } of open) {
       if (outcomes[at] !== undefined) continue;
       outcomes[at] =
@@ -110,16 +131,24 @@ export class Intake {
       if (outcomes[at] !== undefined) continue;
       const sender = this.senders.of(transaction.body.sender)!;
       const before = ahead.get(sender.account) ?? 0;
-      outcomes[at] = this.#tooMuch(transaction, sender, before, viaNode);
+      const verified = this.#admittingOf.get(sender.account) ?? 0;
+      outcomes[at] = this.#tooMuch(transaction, sender, verified + before, viaNode);
       if (outcomes[at] !== undefined) continue;
-      if (this.#verifying >= VERIFYING_MAX || !pool.hasRoom(this.#context.self(), transaction.bytes.length, true)) {
-        outcomes[at] = { ...refused(transaction.id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
+      if (checked.length >= room || !pool.hasRoom(this.#context.self(), transaction.bytes.length, true)) {
+        outcomes[at] = {
+          kind: 'refused',
+          id: transaction.id,
+          ...this.#admission.refusal(this.#waiting + checked.length),
+        };
         continue;
       }
       ahead.set(sender.account, before + 1);
       checked.push({ at, transaction });
     }
-    const valid = await this.#verify(checked.map(({ transaction }) => transaction));
+    this.#countAdmitting(ahead, 1);
+    const valid = await this.#verify(checked.map(({ transaction }) => transaction)).finally(() => {
+      this.#countAdmitting(ahead, -1);
+    });
     const entries: PoolEntry[] = [];
     for (const [i, { at, transaction }] of checked.entries()) {
       const { id, bytes } = transaction;
@@ -140,7 +169,7 @@ export class Intake {
       if (outcomes[at] !== undefined) continue;
       const self = this.#context.self();
       if (!pool.hasRoom(self, bytes.length, true)) {
-        outcomes[at] = { ...refused(id, 'overloaded', 'the pool of this node is full'), retryAfter: 1 };
+        outcomes[at] = { kind: 'refused', id, ...this.#admission.refusal(this.#waiting) };
         continue;
       }
       outcomes[at] = { kind: 'accepted', id };
@@ -149,9 +178,19 @@ export class Intake {
       pool.add(entry, this.#context.now());
       entries.push(entry);
     }
+    this.#admission.took(entries.length);
     if (entries.length > 0) this.#context.added(entries, true);
     if (!viaNode) await this.#context.pendingLog.keep([...entries, ...this.#known(outcomes)]);
     return outcomes as readonly SubmitOutcome[];
+  }
+
+  #countAdmitting(ofAccounts: ReadonlyMap<string, number>, sign: 1 | -1): void {
+    for (const [account, count] of ofAccounts) {
+      this.#admitting += sign * count;
+      const left = (this.#admittingOf.get(account) ?? 0) + sign * count;
+      if (left === 0) this.#admittingOf.delete(account);
+      else this.#admittingOf.set(account, left);
+    }
   }
 
   /** What a client is told of as known, and is not executed yet. */
@@ -316,7 +355,7 @@ export class Intake {
   /** T9: more of this account than this node may admit, behind `ahead` others of it. */
   #tooMuch({ id }: Transaction, sender: Sender, ahead: number, viaNode: boolean): SubmitOutcome | undefined {
     const problem =
-      this.#limits.pendingProblem(sender, ahead) ??
+      this.#limits.pendingProblem(sender, ahead, this.#admission.ofOneAccount) ??
       (viaNode ? undefined : this.#limits.rateProblem(sender, ahead, this.#context.now()));
     return problem && { kind: 'refused', id, ...problem };
   }

@@ -8,6 +8,9 @@ export const POOL_BYTES_MAX = 128 * 1024 * 1024;
 /** R11: a file of acknowledged transactions, and what may be in all of them besides twice what is still pending. */
 export const PENDING_SEGMENT_BYTES = 2 * 1024 * 1024;
 export const PENDING_SLACK_BYTES = 4 * 1024 * 1024;
+/** T9: so many transactions of clients may wait at a node in any case; beyond that what was executed in so many ms. */
+export const ADMITTED_MIN = 3_000;
+export const ADMITTED_WAIT_MS = 3_000;
 /** Bytes of transactions in one frame to a peer. */
 export const FORWARD_BYTES_MAX = 256 * 1024;
 /** Transactions of one peer or one client call that may wait for the verify threads. */

@@ -113,6 +113,11 @@ export class Mempool {
     );
   }
 
+  /** How many transactions of an origin are here. */
+  from(origin: number): number {
+    return this.#shares.get(origin)?.transactions ?? 0;
+  }
+
   /** T9: how many transactions of an account, of those that clients gave to this node, are here. */
   pendingOf(account: string): number {
     return this.#accounts.get(account) ?? 0;

@@ -106,6 +106,7 @@ export function createNodePort(
         maxLifetimeMs: config.parameters.maxLifetimeMs,
       };
     },
+    overload: () => validator.intake.overload(),
     async submit(transactions) {
       const outcomes = await validator.intake.fromClient(transactions);
       return Promise.all(outcomes.map((outcome, i) => outcomeOf(outcome, transactions[i]!)));

@@ -110,10 +110,13 @@ export const submitBatchRoute = route({
     200: { description: 'What was waited for is reached for each, or it was known or refused', json: batchResults },
     202: { description: 'At least one is still on its way', json: batchResults },
   },
-  problems: [],
+  problems: ['overloaded'],
   async handle(context, request) {
     const { node } = context;
     const { wait } = request.query;
+    // Ten times as much as can be done must not cost ten times as much.
+    const overload = node.overload();
+    if (overload !== undefined) throw new Problem('overloaded', overload.detail, overload.retryAfter);
     const transactions = isBytes(request) ? unpack(request.body) : parse(batchBody, request.body).transactions;
     return waiting(context, transactions.length, request.query, async () => {
       const outcomes = await submit(context, transactions);

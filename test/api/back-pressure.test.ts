@@ -71,6 +71,22 @@ describe('back-pressure of the REST API', () => {
     assert.equal(asked, 1);
   });
 
+  it('a node that is full refuses a batch as a whole and looks at nothing of it', async () => {
+    api.node.full = { detail: '3000 wait', retryAfter: 4 };
+    let submitted = 0;
+    const { submit } = api.node;
+    api.node.submit = (transactions) => {
+      submitted++;
+      return submit(transactions);
+    };
+    const packed = postBytes(packTransactions([one.bytes]));
+    const answer = await api.call('/v1/transactions/batch', packed);
+    assert.deepEqual([answer.status, answer.json.code, answer.json.detail], [429, 'overloaded', '3000 wait']);
+    assert.deepEqual([answer.headers.get('retry-after'), submitted], ['4', 0]);
+    api.node.full = undefined;
+    assert.equal((await api.call('/v1/transactions/batch', packed)).status, 202);
+  });
+
   it('what arrives while the server closes is refused, with when to come back, and not held', async () => {
     const closing = await startTestApi();
     const { hostname, port } = new URL(closing.url);

@@ -220,6 +220,9 @@ async function everyAnswer(api: TestApi): Promise<void> {
   api.node.mode = 'active';
   api.node.connected = 1;
   await api.call('/readyz');
+  api.node.full = { detail: 'because', retryAfter: 1 };
+  await api.call('/v1/transactions/batch', postBytes(packTransactions([a.bytes])));
+  api.node.full = undefined;
   for (const [name, path] of [
     ['submitTransaction', '/v1/transactions'],
     ['dryRunTransaction', '/v1/transactions/dry-run'],

@@ -61,10 +61,10 @@ describe('T9: limits of an account', () => {
     const { limits } = setUp((account) => (account === 'ann' ? 7 : 0));
     const ann = sender('ann', 1, 3, 9);
     assert.deepEqual(
-      [0, 1, 2].map((ahead) => limits.pendingProblem(ann, ahead)?.code),
+      [0, 1, 2].map((ahead) => limits.pendingProblem(ann, ahead, Number.POSITIVE_INFINITY)?.code),
       [undefined, undefined, 'too-many-pending'],
     );
-    assert.deepEqual(limits.pendingProblem(ann, 2), {
+    assert.deepEqual(limits.pendingProblem(ann, 2, Number.POSITIVE_INFINITY), {
       code: 'too-many-pending',
       detail: '9 transactions of this account are pending at this node, at most 9',
       retryAfter: 1,
@@ -75,8 +75,11 @@ describe('T9: limits of an account', () => {
     );
     const free = { account: 'ann', limits: NO_ROW_LIMITS };
     assert.equal(limits.rateProblem(free, 1_000_000, 0), undefined);
-    assert.equal(limits.pendingProblem(free, NO_ROW_LIMITS.pending - 8), undefined);
-    assert.equal(limits.pendingProblem(free, NO_ROW_LIMITS.pending - 7)?.code, 'too-many-pending');
+    assert.equal(limits.pendingProblem(free, NO_ROW_LIMITS.pending - 8, Number.POSITIVE_INFINITY), undefined);
+    assert.equal(
+      limits.pendingProblem(free, NO_ROW_LIMITS.pending - 7, Number.POSITIVE_INFINITY)?.code,
+      'too-many-pending',
+    );
   });
 
   it('are those of now, also while a burst is used up', () => {

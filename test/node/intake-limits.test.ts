@@ -5,7 +5,7 @@ import { quorateApplication } from '../../ledger/modules/index.ts';
 import { packTransactions, type Transaction } from '../../ledger/transaction.ts';
 import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
-import { NO_ROW_LIMITS } from '../../node/limits.ts';
+import { ADMITTED_MIN, NO_ROW_LIMITS } from '../../node/limits.ts';
 import { Mempool } from '../../node/mempool.ts';
 import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
@@ -187,6 +187,23 @@ describe('T9: what one account may send to one node', () => {
     const { submit } = setUp({ pending: 1 });
     assert.deepEqual(await submit(payments('free', 100)), { accepted: 100 });
     assert(NO_ROW_LIMITS.pending > 100);
+  });
+
+  it('fills no more than half of what a node has room for, limits or not, and the others find room', async () => {
+    const { submit, execute, intake, clock } = setUp({ pending: 1_000_000 });
+    const flood = payments('free', ADMITTED_MIN);
+    assert.deepEqual(await submit(flood), { accepted: ADMITTED_MIN / 2, 'too-many-pending': ADMITTED_MIN / 2 });
+    assert.equal(intake.overload(), undefined);
+    assert.deepEqual(await submit(payments('ann', ADMITTED_MIN / 2 + 7)), {
+      accepted: ADMITTED_MIN / 2,
+      'too-many-pending': 7,
+    });
+    assert.equal(intake.overload()?.code, 'overloaded');
+    const { verified } = clock;
+    assert.deepEqual(await submit(payments('ben', 3)), { overloaded: 3 });
+    assert.equal(clock.verified, verified, 'nothing is verified for what has no room');
+    execute(flood);
+    assert.deepEqual(await submit(payments('ben', 3)), { accepted: 3 });
   });
 
   it('concerns no peer: what members forward and what a batch needs is never refused, and takes no place', async () => {

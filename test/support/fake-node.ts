@@ -23,6 +23,8 @@ export const NEWEST = 6;
 export interface FakeNode extends NodePort {
   /** What `submit` answers instead of accepting. */
   refusal: Extract<SubmitOutcome, { kind: 'refused' }> | undefined;
+  /** What `overload` says. */
+  full: ReturnType<NodePort['overload']>;
   mode: NodeMode;
   connected: number;
   current: boolean;
@@ -111,6 +113,7 @@ export function fakeNode(): FakeNode {
 
   const node: FakeNode = {
     refusal: undefined,
+    full: undefined,
     mode: 'active',
     connected: 4,
     current: true,
@@ -155,6 +158,7 @@ export function fakeNode(): FakeNode {
         maxLifetimeMs: genesis.parameters.maxLifetimeMs,
       };
     },
+    overload: () => node.full,
     async submit(transactions) {
       return transactions.map((bytes): SubmitOutcome => {
         if (node.refusal !== undefined) return node.refusal;
