@@ -12,7 +12,12 @@ export interface Load<T> {
   readonly prefix: string;
   readonly unit: 'tx' | 'calls';
   /** Signs the load of one round, which is not measured, and says how many units it is and how to send it to its end. */
-  sign(pair: number): { readonly count: number; send(): Promise<T> };
+  sign(pair: number): {
+    readonly count: number;
+    send(): Promise<T>;
+    /** How late event loops came to what was due since the last call, in ms. */
+    loopDelay?(): Promise<number>;
+  };
 }
 
 interface Round<T> {
@@ -20,6 +25,8 @@ interface Round<T> {
   readonly cost: Cost<T>;
   readonly count: number;
   readonly perSecond: number;
+  /** While it was sent. */
+  readonly loopDelayMs: number | undefined;
 }
 
 /** Final units per second as a ratio to R1, both measured in each round, in turn. */
@@ -33,10 +40,12 @@ export async function againstR1<T>(
     pairs,
     () => measureR1(),
     async (pair) => {
-      const { count, send } = sign(pair);
+      const { count, send, loopDelay } = sign(pair);
+      await loopDelay?.();
       const cost = await measureCost(network, send);
+      const loopDelayMs = await loopDelay?.();
       log(`${prefix}${rounded(count / cost.seconds)} ${unit}/s`);
-      return { cost, count, perSecond: count / cost.seconds };
+      return { cost, count, perSecond: count / cost.seconds, loopDelayMs };
     },
   );
   const rounds = measured.map(({ a, b }): Round<T> => ({ r1: a, ...b }));

@@ -16,6 +16,8 @@ export interface BenchNetwork {
   readonly validators: readonly {
     readonly name: string;
     readonly url: string;
+    /** Where its metrics are, if they are served. */
+    readonly metrics?: string;
     readonly pid: number;
     readonly leader: boolean;
     /** In the set. */

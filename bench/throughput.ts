@@ -4,6 +4,7 @@ import type { Cost } from './cpu.ts';
 import { assertNothingLost, crashUnderLoad } from './crash.ts';
 import { idleLatencies } from './latency.ts';
 import { type Answered, chain, fund, percentile, submitAll } from './load.ts';
+import { loopDelay } from './loop-delay.ts';
 import { type BenchNetwork, startNetwork } from './network.ts';
 import { medianRow, type Options, pairsOf, type Row, rounded } from './row.ts';
 import { submitSingly } from './single.ts';
@@ -30,8 +31,13 @@ export async function throughput(options: Options, log: (text: string) => void):
     log(`four validators ready after ${Math.round(startMs)} ms`);
     const validUntil = (await chain(network, 0)).time + 3_000_000;
     await fund(network, validUntil);
-    // A tenth first, unmeasured: code that has not run yet is slow.
-    const warm = signTransfers(network, Math.ceil(transactions / 10), 1_000, validUntil);
+    // Two rounds first, unmeasured: code that has not run yet is slow, and compiling it takes a fifth of the processors.
+    const warm = signTransfers(
+      network,
+      options.quick ? Math.ceil(transactions / 10) : 2 * transactions,
+      1_000,
+      validUntil,
+    );
     await submitAll(network, warm);
     const batches = await againstR1(network, batchLoad(network, transactions, validUntil), pairs, log);
     let submitted = 2 + warm.length + transactions * pairs;
@@ -52,6 +58,7 @@ export async function throughput(options: Options, log: (text: string) => void):
     const committed = batches.rounds.flatMap(({ cost }) => cost.result.map(({ committedMs }) => committedMs));
     return [
       ...batches.rows,
+      medianRow('loop lag p99', 'ms', batches.rounds, ({ loopDelayMs }) => loopDelayMs!, { digits: 1 }),
       medianRow('committedPerSecond', 'tx/s', batches.rounds, ({ cost }) => transactions / committedSeconds(cost)),
       ...singles.rows,
       { name: 'loaded submit to committed p50', value: rounded(percentile(committed, 0.5), 1), unit: 'ms' },
@@ -97,7 +104,7 @@ function batchLoad(network: BenchNetwork, count: number, validUntil: number) {
     unit: 'tx' as const,
     sign(pair: number) {
       const load = signTransfers(network, count, (pair + 1) * 1_000_000, validUntil);
-      return { count, send: () => submitAll(network, load) };
+      return { count, send: () => submitAll(network, load), loopDelay: () => loopDelay(network) };
     },
   };
 }

@@ -18,6 +18,7 @@ import { JournalError } from './journal/error.ts';
 import { type JournalOptions, type OpenedJournal, openJournal } from './journal/journal.ts';
 import { startLedger } from './ledger/client.ts';
 import { DataFolder } from './metrics/data-folder.ts';
+import { watchLoopDelay } from './metrics/loop-delay.ts';
 import { startMetrics } from './metrics/server.ts';
 import { createNodePort } from './node-port.ts';
 import { readPage } from './pages.ts';
@@ -163,7 +164,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     );
     closing.push(() => api.close());
     const data = new DataFolder(config.data, () => performance.now());
-    const source = { node, validator: running, data, api: () => api.counts() };
+    const source = { node, validator: running, data, loop: watchLoopDelay(), api: () => api.counts() };
+    closing.push(() => source.loop.stop());
     const metrics =
       config.metrics && (await listening('metrics', config.metrics, (at) => startMetrics({ ...at, source, log })));
     closing.push(() => metrics?.close());

@@ -2,11 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
 import { installFastHashing } from '../hashing.ts';
+import { LEDGER_NICE, yieldProcessor } from '../thread-priority.ts';
 import { Ledger } from './ledger.ts';
 import type { LedgerCall, LedgerReply, LedgerThreadData } from './protocol.ts';
 
 /** The ledger thread: one Ledger behind messages. */
 const { directory, genesisText, peerKey, archive } = workerData as LedgerThreadData;
+yieldProcessor(LEDGER_NICE);
 installFastHashing();
 // The replica thread has read and checked the file; its signatures need not be checked twice.
 const read = readGenesis(genesisText, () => true);

@@ -2,12 +2,14 @@ import type { ApiCounts } from '../../api/index.ts';
 import type { NodeMode, NodePort } from '../../api/ports.ts';
 import type { Validator } from '../validator.ts';
 import type { DataFolder } from './data-folder.ts';
+import type { LoopDelay } from './loop-delay.ts';
 
 /** What metrics are read from when somebody asks for them; nothing is counted for their sake. */
 export interface MetricsSource {
   readonly node: Pick<NodePort, 'info' | 'chain' | 'consensus' | 'mempool' | 'peers' | 'evidence' | 'validators'>;
   readonly validator: Pick<Validator, 'state' | 'counters' | 'catchUps' | 'executed'>;
   readonly data: DataFolder;
+  readonly loop: Pick<LoopDelay, 'p99'>;
   api(): Promise<ApiCounts>;
 }
 
@@ -139,6 +141,11 @@ export const METRICS: readonly Metric[] = [
   ),
   ...peerMetrics(),
   ...apiMetrics(),
+  gauge(
+    'quorate_loop_delay_p99_seconds',
+    'How late the replica thread comes to what is due, exceeded in one of a hundred looks since the last scrape',
+    ({ loop }) => loop.p99(),
+  ),
   gauge('quorate_data_bytes', 'Bytes of files in the data directory, measured once a minute', ({ data }) =>
     data.bytes(),
   ),

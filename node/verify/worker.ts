@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { chooseSignatures } from '../signatures.ts';
+import { VERIFY_NICE, yieldProcessor } from '../thread-priority.ts';
 import { emptyVerdicts, markValid, type PackedChecks, unpackChecks } from './packed.ts';
 
 /** To the worker: one batch, its buffer transferred. */
@@ -14,6 +15,7 @@ export interface VerifyAnswer {
   readonly verdicts: Uint8Array<ArrayBuffer>;
 }
 
+yieldProcessor(VERIFY_NICE);
 // Throws, and so ends the worker, if the engine's edge vectors differ (S5).
 const { verify } = chooseSignatures();
 const port = parentPort;

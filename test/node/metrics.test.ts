@@ -6,11 +6,13 @@ import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { ApiCounts } from '../../api/index.ts';
 import { routes } from '../../api/routes/index.ts';
 import { parseConfig } from '../../node/config.ts';
 import { METRICS, type MetricsSource } from '../../node/metrics/catalogue.ts';
 import { DataFolder } from '../../node/metrics/data-folder.ts';
+import { watchLoopDelay } from '../../node/metrics/loop-delay.ts';
 import { type MetricsOptions, type MetricsServer, startMetrics } from '../../node/metrics/server.ts';
 import { plainGet, startTestApi } from '../support/api-client.ts';
 import { type FakeNode, FINAL, fakeNode, NEWEST } from '../support/fake-node.ts';
@@ -25,6 +27,7 @@ describe('metrics', () => {
   let server: MetricsServer;
   let broken: boolean;
   let now: number;
+  const loop = watchLoopDelay();
   const warnings: object[] = [];
   const counters = { viewChanges: 3, refusedBatches: 4, blamed: 5, evidence: 0, epochs: 0 };
   const executed = { blocks: 6, transactions: 70 };
@@ -43,6 +46,7 @@ describe('metrics', () => {
         executed,
       },
       data: new DataFolder(folder.path, () => now),
+      loop,
       api: async () => api,
     } as unknown as MetricsSource;
     const log = { warn: (fields: object) => void warnings.push(fields) };
@@ -77,6 +81,7 @@ describe('metrics', () => {
   });
   after(async () => {
     await server.close();
+    loop.stop();
     await folder.remove();
   });
 
@@ -105,6 +110,21 @@ describe('metrics', () => {
       'nodejs_eventloop_lag_p99_seconds',
     ])
       assert.equal(Object.keys(valuesOf(text, name)).length, 1, name);
+  });
+
+  it('say how late the loop was since they were last asked for, and forget it then', async () => {
+    loop.p99();
+    // A first look: from it on it is known how long the next one took.
+    await setTimeout(30);
+    // Long enough that it is more than one look in a hundred.
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await setTimeout(30);
+    const late = loop.p99();
+    assert(late > 0.1 && late < 1, `${late} s`);
+    await setTimeout(100);
+    assert(loop.p99() < late);
+    assert.equal(Object.keys(valuesOf(await scrape(), 'quorate_loop_delay_p99_seconds')).length, 1);
   });
 
   it('are what alerts ask for: every name in examples/alerts.yml is served', async () => {
