@@ -5,6 +5,7 @@ import { checkBodies } from './check-bodies.ts';
 import type { FollowEpochs } from './follow-epochs.ts';
 import type { Event } from './pbft/events.ts';
 import { CONNECTED_INTERVALS, type ReplicaState } from './pbft/state.ts';
+import type { PoolEntry } from './pool-entry.ts';
 import type { Executed, Installed, JournalPort, LedgerPort } from './ports.ts';
 import { newPatience } from './snapshot-sync.ts';
 import { Sources } from './sources.ts';
@@ -26,6 +27,8 @@ export interface CatchUpContext {
   /** Monotonic clock in ms. */
   now(): number;
   dispatch(event: Event): void;
+  /** A body that is here, whose signature was verified. */
+  body(key: string): PoolEntry | undefined;
   /** A block was executed, with the keys of its transactions. */
   executed(executed: Executed, keys: readonly string[]): void;
   /** A snapshot took the place of the blocks up to it. */
@@ -73,7 +76,7 @@ export class CatchUp {
 
   #sync(target: number): Promise<void> {
     const { ledger, journal, log, verifyPool, genesisId, follow, signal, snapshotBlocks } = this.#context;
-    const { state, now, dispatch, executed, installed, blame } = this.#context;
+    const { state, now, dispatch, executed, installed, blame, body } = this.#context;
     let keys: readonly string[] = [];
     return syncTo(
       {
@@ -89,7 +92,7 @@ export class CatchUp {
         newest: () => follow.newest,
         verifyCertificate: (value) => follow.verify(value),
         async checkBodies(packed, count) {
-          const checked = await checkBodies(genesisId, packed, count, verifyPool);
+          const checked = await checkBodies(genesisId, packed, count, verifyPool, (key) => body(key)?.bytes);
           if (typeof checked === 'string') return checked;
           keys = checked;
           return undefined;

@@ -142,6 +142,7 @@ export class Validator {
       follow: this.#follow,
       now: common.monotonic,
       snapshotBlocks: options.snapshotBlocks ?? SNAPSHOT_BLOCKS_MIN,
+      body: (key) => this.#bodies.body(key),
       executed: (executed, keys) => this.#execution.executed(executed, keys, undefined),
       installed: (installed) => this.#installed(installed),
     });

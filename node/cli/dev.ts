@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,10 @@ export interface DevOptions {
   readonly readyFile: string | undefined;
 }
 
-/** `quorate dev`: a network of real processes on this machine, every node of a home, until q, Ctrl-C or SIGTERM. */
+/**
+ * `quorate dev`: a network of real processes on this machine, every node of a home, until q, Ctrl-C or SIGTERM. Where no
+ * keys are read it also ends, and fails, when the last of them has ended.
+ */
 export async function dev(options: DevOptions): Promise<number> {
   const started = performance.now();
   const home = await openDevHome(
@@ -46,6 +50,7 @@ export async function dev(options: DevOptions): Promise<number> {
     if (!stopping.signal.aborted) {
       await announce(home, running, options, performance.now() - started);
       await untilQuit(home, running, stopping, options.json);
+      if (!stopping.signal.aborted) throw new CliError(EXIT.failed, 'ENDED', 'all nodes have ended');
     }
     return EXIT.ok;
   } finally {
@@ -210,17 +215,24 @@ async function untilQuit(
   quiet: boolean,
 ): Promise<void> {
   const { stdin } = process;
-  if (!quiet && stdin.isTTY) {
+  const hasKeys = !quiet && stdin.isTTY;
+  if (hasKeys) {
     process.stdout.write('keys: k kill the leader, r restart it, t send a transaction, q quit\n');
     stdin.setRawMode(true);
     stdin.on('data', (key) => void onKey(String(key), home, running, stopping));
   }
-  await new Promise<void>((resolve) => {
+  const quit = new Promise<void>((resolve) => {
     if (stopping.signal.aborted) resolve();
     stopping.signal.addEventListener('abort', () => resolve());
   });
+  // Without keys nobody can start a node again.
+  await (hasKeys ? quit : Promise.race([quit, allEnded(running)]));
   if (stdin.isTTY) stdin.setRawMode(false);
   stdin.pause();
+}
+
+async function allEnded(running: readonly Running[]): Promise<void> {
+  await Promise.all(running.map(({ child }) => child && once(child, 'exit')));
 }
 
 async function onKey(

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, test } from 'node:test';
 import { makeNode } from '../support/dev-nodes.ts';
 import {
   type Dev,
@@ -17,6 +17,24 @@ import {
 } from '../support/processes.ts';
 
 const ADMINISTRATORS = ['admin:acme', 'admin:globex', 'admin:initech'];
+
+test('quorate dev fails with a sentence when all its nodes have ended', { timeout: 60_000 }, async (t) => {
+  const folder = await temporaryFolder();
+  t.after(() => folder.remove());
+  const child = startQuorate(['dev', '--json', '--nodes', '1', '--home', join(folder.path, 'one'), '--port', '0']);
+  let errors = '';
+  child.stderr!.on('data', (text) => {
+    errors += text;
+  });
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  const { validators } = JSON.parse(String(line)) as { validators: { pid: number }[] };
+  process.kill(validators[0]!.pid, 'SIGKILL');
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 1, errors);
+  assert.match(errors, /ended \(SIGKILL\)/);
+  assert.match(errors, /all nodes have ended/);
+  assert.doesNotMatch(errors, /Warning|await/);
+});
 
 describe('a development home whose validators are others now', { timeout: 180_000 }, () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;

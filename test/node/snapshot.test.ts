@@ -218,7 +218,7 @@ describe('snapshots (R8)', () => {
           return judged.ok ? judged.message : judged.reject.detail;
         },
         async checkBodies(packed, expected) {
-          const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool);
+          const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool, () => undefined);
           return typeof checked === 'string' ? checked : undefined;
         },
         certified() {},

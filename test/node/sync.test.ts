@@ -9,15 +9,16 @@ import { certificateCodec } from '../../ledger/checkpoint.ts';
 import { decode, encode } from '../../ledger/codec.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
-import { packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
+import { decodeTransaction, packTransactions, unpackTransactions } from '../../ledger/transaction.ts';
 import { checkBodies } from '../../node/check-bodies.ts';
+import { idKey } from '../../node/id-key.ts';
 import { Ledger } from '../../node/ledger/ledger.ts';
 import { verifyMessage } from '../../node/pbft/verify.ts';
 import { answerPeer } from '../../node/peer-server.ts';
 import { chooseSignatures } from '../../node/signatures.ts';
 import { newPatience } from '../../node/snapshot-sync.ts';
 import { syncTo } from '../../node/sync.ts';
-import { createVerifyPool } from '../../node/verify/pool.ts';
+import { createVerifyPool, type VerifyPool } from '../../node/verify/pool.ts';
 import { type BlocksAnswer, blocksAnswerCodec } from '../../node/wire.ts';
 import { answering, blocksAbove } from '../support/answering.ts';
 import { certificateOf, register, START_TIME, testGenesis } from '../support/genesis.ts';
@@ -37,6 +38,16 @@ describe('catch-up from peers (R7)', () => {
   let behind: Ledger;
   let blamed: string[];
   let diverged: string[];
+  /** Bodies that the node behind has verified before, by key. */
+  let held: Map<string, Uint8Array>;
+  let verified: number;
+  const counting: VerifyPool = {
+    ...verifyPool,
+    verify(checks) {
+      verified += checks.count;
+      return verifyPool.verify(checks);
+    },
+  };
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'quorate-sync-'));
@@ -58,6 +69,8 @@ describe('catch-up from peers (R7)', () => {
   beforeEach(async () => {
     blamed = [];
     diverged = [];
+    held = new Map();
+    verified = 0;
     behind = await start();
   });
 
@@ -109,7 +122,7 @@ describe('catch-up from peers (R7)', () => {
           return judged.ok ? judged.message : judged.reject.detail;
         },
         async checkBodies(packed, expected) {
-          const checked = await checkBodies(chain.genesis.id, packed, expected, verifyPool);
+          const checked = await checkBodies(chain.genesis.id, packed, expected, counting, (key) => held.get(key));
           return typeof checked === 'string' ? checked : undefined;
         },
         snapshotBlocks: 100,
@@ -171,6 +184,16 @@ describe('catch-up from peers (R7)', () => {
     assert.equal(slow, 1, 'then the next one gives the rest');
   });
 
+  it('verifies no signature again of bytes that it has verified before, and those of all others', async () => {
+    for (let height = 1; height <= HEIGHT; height++) {
+      const { id, bytes } = register(chain, `a${height}`);
+      held.set(idKey(id), bytes);
+    }
+    await catchUp(honest);
+    assert.deepEqual(behind.head, source.head);
+    assert.equal(verified, HEIGHT, 'b1, b2, …');
+  });
+
   const other = sha256(Uint8Array.of(1));
   const lies: Readonly<Record<string, (answer: Blocks) => Blocks | Uint8Array | undefined>> = {
     'no answer': () => undefined,
@@ -200,6 +223,18 @@ describe('catch-up from peers (R7)', () => {
       const all = unpackTransactions(answer.transactions[0]!, 10);
       assert(all.ok);
       return { ...answer, transactions: answer.transactions.with(0, packTransactions(all.value.slice(1))) };
+    },
+    'Q03: a body with a bad signature under the id of one that is here': (answer) => {
+      const all = unpackTransactions(answer.transactions[0]!, 10);
+      assert(all.ok);
+      for (const bytes of all.value) {
+        const decoded = decodeTransaction(chain.genesis.id, bytes);
+        assert(decoded.ok);
+        held.set(idKey(decoded.value.id), bytes);
+      }
+      const changed = answer.transactions[0]!.slice();
+      changed[changed.length - 1]! ^= 1;
+      return { ...answer, transactions: answer.transactions.with(0, changed) };
     },
     'Q03: a body with a bad signature under the right id': (answer) => {
       const changed = answer.transactions[0]!.slice();
