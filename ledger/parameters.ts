@@ -21,7 +21,7 @@ export const parametersCodec = struct({
   batchTransactionsMax: u32,
   /** Sum of the transactions' bytes in one batch. */
   batchBytesMax: u32,
-  /** How long a batch waits for more transactions while others are in flight. */
+  /** N3: how long a batch waits for more transactions, for each other one in flight. */
   batchDelayMs: u32,
   transactionBytesMax: u32,
   callsMax: u16,

@@ -17,7 +17,8 @@ import {
 
 /**
  * N3: the leader asks for a batch at the next free height of the window. At once when nothing is in flight, else when a
- * full batch could be made or the batch delay has passed; an idle chain gets a heartbeat when one is due (N5).
+ * full batch could be made or the batch delay has passed for each batch in flight; an idle chain gets a heartbeat when one
+ * is due (N5).
  */
 export function propose(state: ReplicaState, now: Now, effects: Effect[]): void {
   if (!isLeader(state) || !mayVote(state) || state.choosing !== undefined) return;
@@ -39,7 +40,7 @@ export function propose(state: ReplicaState, now: Now, effects: Effect[]): void 
   }
   if (!state.delayRunning) {
     state.delayRunning = true;
-    effects.push({ type: 'startTimer', timer: 'batchDelay', delayMs: state.config.parameters.batchDelayMs });
+    effects.push({ type: 'startTimer', timer: 'batchDelay', delayMs: flying * state.config.parameters.batchDelayMs });
   }
 }
 

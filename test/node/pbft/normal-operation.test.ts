@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { batchDigest } from '../../../ledger/block.ts';
-import { toHex } from '../../../ledger/bytes.ts';
+import { toHex, utf8Encode } from '../../../ledger/bytes.ts';
 import { sha256 } from '../../../ledger/hash.ts';
 import type { Effect } from '../../../node/pbft/events.ts';
 import type { Message } from '../../../node/pbft/messages.ts';
@@ -63,6 +63,26 @@ describe('normal operation (rules N, C)', () => {
       message.kind === 'prePrepare' ? [message.value.batch.height] : [],
     );
     assert.deepEqual([...new Set(heights)], [1, 2, 3]);
+  });
+
+  it('N3: a batch that is not full waits for the batch delay, once for each batch in flight', () => {
+    const cluster = new Cluster(4);
+    const { batchDelayMs } = cluster.members[0]!.state.config.parameters;
+    const delays: number[] = [];
+    for (const name of 'abcd') {
+      cluster.pool.push([sha256(utf8Encode(name))]);
+      cluster.feed(0, { type: 'pool', view: { orderable: 1, full: false } });
+      const due = cluster.members[0]!.timers.get('batchDelay');
+      if (due === undefined) continue;
+      delays.push(due - cluster.clock.monotonic);
+      cluster.advance(delays.at(-1)! - 1);
+      assert.equal(cluster.members[0]!.state.proposed, delays.length, 'not before');
+      cluster.advance(1);
+    }
+    assert.deepEqual(delays, [batchDelayMs, 2 * batchDelayMs, 3 * batchDelayMs]);
+    assert.equal(cluster.members[0]!.state.proposed, 4);
+    cluster.feed(0, { type: 'pool', view: { orderable: 1, full: true } });
+    assert.equal(cluster.members[0]!.timers.get('batchDelay'), undefined, 'a full one waits for nothing');
   });
 
   it('one silent follower does not stop the others; two do', () => {
