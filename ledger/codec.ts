@@ -179,7 +179,8 @@ export const AMOUNT_PATTERN = /^(0|[1-9][0-9]{0,38})$/;
 export const amount: Codec<bigint> = {
   shape: { kind: 'amount' },
   write(writer, value) {
-    if (value < 0n || value > AMOUNT_MAX) throw new CodecError(`expected 0 to 2^128 - 1, got ${value}`);
+    if (typeof value !== 'bigint' || value < 0n || value > AMOUNT_MAX)
+      throw new CodecError(`expected a bigint from 0 to 2^128 - 1, got ${value}`);
     // Most are small, and numbers are ten times as fast.
     const small = Number(value);
     if (small < 2 ** 53) {
