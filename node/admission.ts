@@ -14,21 +14,23 @@ export class Admission {
   /** How many would be pending if none of them had been executed. */
   #expected = 0;
 
-  /** These were admitted. */
-  took(count: number): void {
+  /** So many, one if nothing is said, were admitted and are pending. */
+  took(count = 1): void {
     this.#expected += count;
   }
 
   /**
    * How many more may be admitted when of those before so many are `pending` and the signatures of so many are being
-   * `verified`. `now` on the monotonic clock in ms.
+   * `verified`. These take half of the room at most: anybody can send what turns out to be badly signed. `now` on the
+   * monotonic clock in ms.
    */
   room(pending: number, verified: number, now: number): number {
     this.#executed *= Math.exp((this.#at - now) / ADMITTED_WAIT_MS);
     this.#executed += Math.max(0, this.#expected - pending);
     this.#at = now;
     this.#expected = pending;
-    return Math.max(0, this.#most - pending - verified);
+    const most = this.#most;
+    return Math.max(0, most - pending - Math.min(verified, Math.floor(most / 2)));
   }
 
   /** How many of them may be of one account: the others find room when one floods. */

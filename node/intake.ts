@@ -62,9 +62,8 @@ export class Intake {
   readonly #limits: AccountLimits;
   readonly #admission = new Admission();
   #verifying = 0;
-  /** Of these, what clients submitted; and by account. */
+  /** Of these, what clients submitted. */
   #admitting = 0;
-  readonly #admittingOf = new Map<string, number>();
   /** Keys of transactions whose signatures are being verified, and how many copies of each. */
   readonly #arriving = new Map<string, number>();
 
@@ -87,6 +86,12 @@ export class Intake {
   /** Transactions of clients that wait here. */
   get #waiting(): number {
     return this.#admitting + this.#context.pool.from(this.#context.self());
+  }
+
+  /** What others have taken meanwhile is not there any more. */
+  #isFull(): boolean {
+    const { pool, self, now } = this.#context;
+    return this.#admission.room(pool.from(self()), 0, now()) === 0;
   }
 
   #room(): number {
@@ -131,8 +136,7 @@ export class Intake {
       if (outcomes[at] !== undefined) continue;
       const sender = this.senders.of(transaction.body.sender)!;
       const before = ahead.get(sender.account) ?? 0;
-      const verified = this.#admittingOf.get(sender.account) ?? 0;
-      outcomes[at] = this.#tooMuch(transaction, sender, verified + before, viaNode);
+      outcomes[at] = this.#tooMuch(transaction, sender, before, viaNode);
       if (outcomes[at] !== undefined) continue;
       if (checked.length >= room || !pool.hasRoom(this.#context.self(), transaction.bytes.length, true)) {
         outcomes[at] = {
@@ -145,9 +149,9 @@ export class Intake {
       ahead.set(sender.account, before + 1);
       checked.push({ at, transaction });
     }
-    this.#countAdmitting(ahead, 1);
+    this.#admitting += checked.length;
     const valid = await this.#verify(checked.map(({ transaction }) => transaction)).finally(() => {
-      this.#countAdmitting(ahead, -1);
+      this.#admitting -= checked.length;
     });
     const entries: PoolEntry[] = [];
     for (const [i, { at, transaction }] of checked.entries()) {
@@ -168,7 +172,7 @@ export class Intake {
         this.#tooMuch(transaction, sender!, 0, viaNode);
       if (outcomes[at] !== undefined) continue;
       const self = this.#context.self();
-      if (!pool.hasRoom(self, bytes.length, true)) {
+      if (this.#isFull() || !pool.hasRoom(self, bytes.length, true)) {
         outcomes[at] = { kind: 'refused', id, ...this.#admission.refusal(this.#waiting) };
         continue;
       }
@@ -176,21 +180,12 @@ export class Intake {
       const entry = poolEntry(transaction, self, application, sender!.account);
       if (!viaNode) this.#limits.take(sender!, this.#context.now());
       pool.add(entry, this.#context.now());
+      this.#admission.took();
       entries.push(entry);
     }
-    this.#admission.took(entries.length);
     if (entries.length > 0) this.#context.added(entries, true);
     if (!viaNode) await this.#context.pendingLog.keep([...entries, ...this.#known(outcomes)]);
     return outcomes as readonly SubmitOutcome[];
-  }
-
-  #countAdmitting(ofAccounts: ReadonlyMap<string, number>, sign: 1 | -1): void {
-    for (const [account, count] of ofAccounts) {
-      this.#admitting += sign * count;
-      const left = (this.#admittingOf.get(account) ?? 0) + sign * count;
-      if (left === 0) this.#admittingOf.delete(account);
-      else this.#admittingOf.set(account, left);
-    }
   }
 
   /** What a client is told of as known, and is not executed yet. */

@@ -26,10 +26,11 @@ describe('T9: how much of what clients give to one node may wait there', () => {
     assert.equal(admission.room(ADMITTED_MIN, 0, 60_000), 0);
   });
 
-  it('what is being verified has its place already', () => {
+  it('what is being verified has its place already, but no more than half: anybody can sign badly', () => {
     const admission = new Admission();
     assert.equal(admission.room(1_000, 500, 0), ADMITTED_MIN - 1_500);
-    assert.equal(admission.room(1_000, ADMITTED_MIN, 0), 0);
+    assert.equal(admission.room(1_000, 10 * ADMITTED_MIN, 0), ADMITTED_MIN / 2 - 1_000);
+    assert.equal(admission.room(ADMITTED_MIN / 2, 10 * ADMITTED_MIN, 0), 0);
   });
 
   it('as much as is executed in the time that it may wait, however fast that is', () => {

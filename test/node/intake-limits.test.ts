@@ -206,6 +206,26 @@ describe('T9: what one account may send to one node', () => {
     assert.deepEqual(await submit(payments('ben', 3)), { accepted: 3 });
   });
 
+  it('finds room beside a flood whose signatures are still being verified, and are bad', async () => {
+    const { submit, pool } = setUp({ pending: 1_000_000 });
+    const bad = payments('ann', ADMITTED_MIN).map(badlySigned);
+    const flood = submit(bad);
+    assert.deepEqual(await submit(payments('ben', 20)), { accepted: 20 });
+    await flood;
+    assert.equal(pool.size, 20);
+  });
+
+  it('is refused, not kept, where others took the room while it was verified', async () => {
+    const { submit, pool } = setUp({ pending: 1_000_000 });
+    const [ann, ben] = ['ann', 'ben'].map((by) => payments(by, ADMITTED_MIN / 2)) as [Transaction[], Transaction[]];
+    const answers = await Promise.all([ann, ben, payments('free', 500)].map((sent) => submit(sent)));
+    assert.equal(pool.size, ADMITTED_MIN);
+    assert.equal(
+      answers.reduce((sum, { overloaded = 0 }) => sum + overloaded, 0),
+      500,
+    );
+  });
+
   it('concerns no peer: what members forward and what a batch needs is never refused, and takes no place', async () => {
     const { intake, pool, submit } = setUp({ pending: 2, perSecond: 1, burst: 2 });
     const [forwarded, needed] = [payments('ann', 20), payments('ann', 20)];
