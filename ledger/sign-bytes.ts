@@ -25,22 +25,16 @@ export type SignKind = keyof typeof SIGN_KINDS;
 
 const DOMAIN = utf8Encode('quorate/1');
 const GENESIS_ID_BYTES = 32;
-/** How long what comes before the body is. */
-export const SIGN_PREFIX_BYTES = DOMAIN.length + 1 + GENESIS_ID_BYTES;
+const PREFIX_BYTES = DOMAIN.length + 1 + GENESIS_ID_BYTES;
 
 /** The bytes to sign for `body` of this kind on the chain with this genesis id. */
 export function signBytes(kind: SignKind, genesisId: Uint8Array, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(SIGN_PREFIX_BYTES + body.length);
-  putSignPrefix(bytes, 0, kind, genesisId);
-  bytes.set(body, SIGN_PREFIX_BYTES);
-  return bytes;
-}
-
-/** What `signBytes` has before the body, into `bytes` from `at` on. */
-export function putSignPrefix(bytes: Uint8Array, at: number, kind: SignKind, genesisId: Uint8Array): void {
   if (genesisId.length !== GENESIS_ID_BYTES)
     throw new RangeError(`genesis id has ${genesisId.length} bytes, expected 32`);
-  bytes.set(DOMAIN, at);
-  bytes[at + DOMAIN.length] = SIGN_KINDS[kind];
-  bytes.set(genesisId, at + DOMAIN.length + 1);
+  const bytes = new Uint8Array(PREFIX_BYTES + body.length);
+  bytes.set(DOMAIN, 0);
+  bytes[DOMAIN.length] = SIGN_KINDS[kind];
+  bytes.set(genesisId, DOMAIN.length + 1);
+  bytes.set(body, PREFIX_BYTES);
+  return bytes;
 }

@@ -12,7 +12,7 @@ import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
 import { type Sender, Senders } from './senders.ts';
-import { packTransactionChecks } from './verify/packed.ts';
+import { isValid, packTransactionChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
 type Refused = Extract<SubmitOutcome, { kind: 'refused' }>;
@@ -88,15 +88,14 @@ export class Intake {
     return this.#admitting + this.#context.pool.from(this.#context.self());
   }
 
-  /** What others have taken meanwhile is not there any more. */
-  #isFull(): boolean {
-    const { pool, self, now } = this.#context;
-    return this.#admission.room(pool.from(self()), 0, now()) === 0;
+  /** For what is not verified yet. */
+  #room(): number {
+    return this.#verifying >= VERIFYING_MAX ? 0 : this.#roomBehind(this.#admitting);
   }
 
-  #room(): number {
+  #roomBehind(verified: number): number {
     const { pool, self, now } = this.#context;
-    return this.#verifying >= VERIFYING_MAX ? 0 : this.#admission.room(pool.from(self()), this.#admitting, now());
+    return this.#admission.room(pool.from(self()), verified, now());
   }
 
   /**
@@ -172,7 +171,7 @@ export class Intake {
         this.#tooMuch(transaction, sender!, 0, viaNode);
       if (outcomes[at] !== undefined) continue;
       const self = this.#context.self();
-      if (this.#isFull() || !pool.hasRoom(self, bytes.length, true)) {
+      if (this.#roomBehind(0) === 0 || !pool.hasRoom(self, bytes.length, true)) {
         outcomes[at] = { kind: 'refused', id, ...this.#admission.refusal(this.#waiting) };
         continue;
       }
@@ -253,7 +252,7 @@ export class Intake {
     for (const key of keys) this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     try {
       const bits = await this.#context.verifyPool.verify(packTransactionChecks(this.#context.genesisId, transactions));
-      return transactions.map((_, i) => ((bits[i >> 3]! >> (i & 7)) & 1) === 1);
+      return transactions.map((_, i) => isValid(bits, i));
     } finally {
       this.#verifying -= transactions.length;
       for (const key of keys) {

@@ -35,7 +35,7 @@ const always: IsTimely = () => true;
 export class Mempool {
   readonly limits: PoolLimits;
   readonly #entries = new Map<string, Pending>();
-  /** Ids in accepted batches, by height: pending is computed from it, never a flag. */
+  /** Ids in accepted batches, by height: what is in how many follows from it (`#setBatches`). */
   readonly #batches = new Map<number, readonly string[]>();
   /** In how many accepted batches each id is, whether its body is here or not. */
   readonly #inBatch = new Map<string, number>();

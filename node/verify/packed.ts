@@ -1,4 +1,4 @@
-import { putSignPrefix, SIGN_PREFIX_BYTES } from '../../ledger/sign-bytes.ts';
+import { signBytes } from '../../ledger/sign-bytes.ts';
 import { KEY_BYTES, SIGNATURE_BYTES } from '../../ledger/signature.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 
@@ -16,12 +16,16 @@ export interface PackedChecks {
   readonly bytes: ArrayBuffer;
 }
 
+const NOTHING = new Uint8Array(0);
 const HEAD_BYTES = SIGNATURE_BYTES + KEY_BYTES + 4;
 
-/** Copies the checks into one buffer. Wrong lengths come from outside: such a check is packed so that S5 refuses it. */
-export function packChecks(checks: readonly SignatureCheck[]): PackedChecks {
+/**
+ * Copies the checks into one buffer, each message behind the same `prefix`. Wrong lengths come from outside: such a check
+ * is packed so that S5 refuses it.
+ */
+export function packChecks(checks: readonly SignatureCheck[], prefix: Uint8Array = NOTHING): PackedChecks {
   let length = 0;
-  for (const { message } of checks) length += HEAD_BYTES + message.length;
+  for (const { message } of checks) length += HEAD_BYTES + prefix.length + message.length;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   let at = 0;
@@ -31,30 +35,20 @@ export function packChecks(checks: readonly SignatureCheck[]): PackedChecks {
       bytes.set(signature, at);
       bytes.set(publicKey, at + SIGNATURE_BYTES);
     }
-    view.setUint32(at + SIGNATURE_BYTES + KEY_BYTES, message.length);
-    bytes.set(message, at + HEAD_BYTES);
-    at += HEAD_BYTES + message.length;
+    view.setUint32(at + SIGNATURE_BYTES + KEY_BYTES, prefix.length + message.length);
+    bytes.set(prefix, at + HEAD_BYTES);
+    bytes.set(message, at + HEAD_BYTES + prefix.length);
+    at += HEAD_BYTES + prefix.length + message.length;
   }
   return { count: checks.length, bytes: bytes.buffer };
 }
 
-/** As `packChecks` of what the signatures of these transactions are made over, without a message for each. */
+/** Of the signatures of these transactions: no message of its own is made for each. */
 export function packTransactionChecks(genesisId: Uint8Array, transactions: readonly Transaction[]): PackedChecks {
-  let length = 0;
-  for (const { bytes } of transactions) length += HEAD_BYTES + SIGN_PREFIX_BYTES + bytes.length - SIGNATURE_BYTES;
-  const packed = new Uint8Array(length);
-  const view = new DataView(packed.buffer);
-  let at = 0;
-  for (const { bytes, body, signature } of transactions) {
-    const encoded = bytes.subarray(0, bytes.length - SIGNATURE_BYTES);
-    packed.set(signature, at);
-    packed.set(body.sender, at + SIGNATURE_BYTES);
-    view.setUint32(at + SIGNATURE_BYTES + KEY_BYTES, SIGN_PREFIX_BYTES + encoded.length);
-    putSignPrefix(packed, at + HEAD_BYTES, 'transaction', genesisId);
-    packed.set(encoded, at + HEAD_BYTES + SIGN_PREFIX_BYTES);
-    at += HEAD_BYTES + SIGN_PREFIX_BYTES + encoded.length;
-  }
-  return { count: transactions.length, bytes: packed.buffer };
+  const checks = transactions.map(({ signature, body, bytes }) => {
+    return { signature, publicKey: body.sender, message: bytes.subarray(0, bytes.length - SIGNATURE_BYTES) };
+  });
+  return packChecks(checks, signBytes('transaction', genesisId, NOTHING));
 }
 
 /** The checks again, as views into the buffer. Throws if the buffer is not exactly what `packChecks` makes: our bug. */

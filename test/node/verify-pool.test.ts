@@ -3,12 +3,21 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { concatBytes, fromHex } from '../../ledger/bytes.ts';
 import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
-import { createSigner } from '../../node/signatures.ts';
-import { isValid, packChecks, type SignatureCheck, unpackChecks } from '../../node/verify/packed.ts';
+import { signedMessage } from '../../ledger/transaction.ts';
+import { chooseSignatures, createSigner } from '../../node/signatures.ts';
+import {
+  isValid,
+  packChecks,
+  packTransactionChecks,
+  type SignatureCheck,
+  unpackChecks,
+} from '../../node/verify/packed.ts';
 import { createVerifyPool, type VerifyPool, type VerifyPoolError } from '../../node/verify/pool.ts';
 import { workerUrl } from '../../node/worker-url.ts';
+import { register, testGenesis } from '../support/genesis.ts';
 
 const signer = createSigner(new Uint8Array(32).fill(7));
+const { verify } = chooseSignatures();
 
 /** A check of its own message, valid or with one wrong byte. */
 function check(number: number, valid: boolean): SignatureCheck {
@@ -67,6 +76,17 @@ for (const workers of [0, 1, 2]) {
     });
   });
 }
+
+test('the checks of transactions are those of what their signatures are made over', () => {
+  const chain = testGenesis();
+  const transactions = ['a', 'bb', 'ccc'].map((name) => register(chain, name));
+  const expected = transactions.map(({ signature, body, bytes }) => {
+    return { signature, publicKey: body.sender, message: signedMessage(chain.genesis.id, bytes) };
+  });
+  const packed = packTransactionChecks(chain.genesis.id, transactions);
+  assert.deepEqual([...unpackChecks(packed)], expected);
+  for (const { signature, message, publicKey } of unpackChecks(packed)) assert(verify(signature, message, publicKey));
+});
 
 test('without threads a long batch lets other events of the loop have their turn', async (t) => {
   const checks = Array.from({ length: 1_500 }, (_, i) => check(i, true));
