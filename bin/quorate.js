@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that any Node can at least say that it is too old.
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = [22, 18];
@@ -9,8 +11,7 @@ const isNewEnough = major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 if (isNewEnough) {
-  const { enableCompileCache } = await import('node:module');
-  enableCompileCache?.();
+  await keepCompiled();
   // A checkout runs from source, the published package from what the compiler made of it.
   const source = path('../node/cli/main.ts');
   const { main } = await import(existsSync(source) ? '../node/cli/main.ts' : '../dist/node/cli/main.js');
@@ -30,5 +31,20 @@ if (isNewEnough) {
       `quorate needs Node ${NEEDED.join('.')} or newer, and this is Node ${process.versions.node}: install a newer one.`,
     );
     process.exitCode = 2;
+  }
+}
+
+/**
+ * Code is compiled once for this user: what lies in the cache is run, so it must not lie where others write. Threads and child
+ * processes find it by the environment.
+ */
+async function keepCompiled() {
+  const { enableCompileCache } = await import('node:module');
+  try {
+    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+    process.env.NODE_COMPILE_CACHE ??= join(caches, 'quorate');
+    enableCompileCache?.();
+  } catch {
+    // A user without a home: everything is compiled again.
   }
 }

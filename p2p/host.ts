@@ -1,13 +1,11 @@
-import { noise } from '@chainsafe/libp2p-noise';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import type { GossipSub, GossipSubComponents } from '@libp2p/gossipsub';
 import { type Identify, identify } from '@libp2p/identify';
 import type { ConnectionGater, Libp2p, MultiaddrConnection, PeerId } from '@libp2p/interface';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import { P2pError } from './errors.ts';
 import type { MemberGossip } from './gossip.ts';
+import { leanNoise, leanTcp, leanYamux } from './lean.ts';
 import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_SECOND,
@@ -40,9 +38,9 @@ export async function createHost(options: HostOptions, gate: Gate, gossip: Membe
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', peerSecret),
     addresses: { listen: [...listen], announce: [...announce] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: STREAMS_IN_MAX })],
+    transports: [leanTcp()],
+    connectionEncrypters: [leanNoise()],
+    streamMuxers: [leanYamux({ maxInboundStreams: STREAMS_IN_MAX })],
     connectionGater: gaterOf(gate),
     connectionManager: {
       maxConnections: CONNECTIONS_MAX,

@@ -1,4 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { toHex } from '../../ledger/bytes.ts';
 import { type ConfigOverrides, readConfig } from '../config.ts';
@@ -17,6 +19,12 @@ export interface StartOptions {
   readonly withParent: boolean;
 }
 
+/**
+ * By how much a heap may grow over what is alive in it until it is collected. V8 lets it become four times as large in the
+ * rush, and gives little back.
+ */
+const HEAP_GROWTH_PERCENT = 100;
+
 /** `quorate start`: one node until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function start({
   config: path,
@@ -26,6 +34,7 @@ export async function start({
   recovery,
   withParent,
 }: StartOptions): Promise<number> {
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const config = await readConfig(path, overrides);
   const log = pino({ level: config.log.level, base: undefined }, pino.destination({ dest: logFile ?? 2, sync: true }));
   const ended = Promise.withResolvers<number>();
@@ -40,6 +49,8 @@ export async function start({
       process.exit(EXIT.failed);
     },
   });
+  // Otherwise only a process that ends in good order leaves what it compiled to the next.
+  flushCompileCache();
   const { name, index, url, metricsUrl: metrics, p2pAddresses, genesisId } = node;
   const ready = { name, index, url, metrics, addresses: p2pAddresses, genesisId: toHex(genesisId), pid: process.pid };
   if (readyFile !== undefined) {

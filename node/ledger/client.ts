@@ -1,6 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import type { LedgerPort, LedgerQueries } from '../ports.ts';
-import { workerUrl } from '../worker-url.ts';
+import { startWorker } from '../start-worker.ts';
 import type { LedgerCall, LedgerMethod, LedgerReply, LedgerThreadData } from './protocol.ts';
 
 interface Pending {
@@ -20,7 +19,7 @@ export class LedgerThreadError extends Error {
 
 /** Starts the ledger thread. `onFatal` is called once if it dies by itself; whatever waits is rejected then. */
 export function startLedger(data: LedgerThreadData, onFatal: (error: Error) => void): LedgerPort {
-  const worker = new Worker(workerUrl('worker', import.meta.url), { workerData: data });
+  const worker = startWorker('worker', import.meta.url, { workerData: data });
   const pending = new Map<number, Pending>();
   let next = 0;
   let closing = false;

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { readGenesis } from '../../genesis/genesis.ts';
 import { quorateApplication } from '../../ledger/modules/index.ts';
@@ -15,6 +16,7 @@ const read = readGenesis(genesisText, () => true);
 if (!read.ok) throw new Error(read.problem);
 const { genesis } = read;
 const ledger = new Ledger({ directory, genesis, application: quorateApplication, peerKey, archive });
+flushCompileCache();
 
 parentPort!.on('message', async ({ id, method, args }: LedgerCall) => {
   parentPort!.postMessage(await answer(id, method, args));

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import { workerUrl } from '../worker-url.ts';
+import type { Worker } from 'node:worker_threads';
+import { startWorker } from '../start-worker.ts';
 import type { PackedChecks } from './packed.ts';
 import { type VerifyPool, VerifyPoolError, type VerifyPoolOptions } from './port.ts';
 import type { VerifyAnswer, VerifyRequest } from './worker.ts';
@@ -41,7 +41,7 @@ export function threadPool({ workers, onFatal }: VerifyPoolOptions): VerifyPool 
   };
 
   function startThread(): Thread {
-    const worker = new Worker(workerUrl('worker', import.meta.url), { name: 'verify' });
+    const worker = startWorker('worker', import.meta.url, { name: 'verify' });
     const thread: Thread = { worker, calls: new Map(), load: 0 };
     worker.on('message', (answer: VerifyAnswer) => onAnswer(thread, answer));
     worker.on('messageerror', (error) => onDeath(error));

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
 import { chooseSignatures } from '../signatures.ts';
 import { VERIFY_NICE, yieldProcessor } from '../thread-priority.ts';
@@ -20,6 +21,7 @@ yieldProcessor(VERIFY_NICE);
 const { verify } = chooseSignatures();
 const port = parentPort;
 if (port === null) throw new Error('node/verify/worker runs only as a worker thread');
+flushCompileCache();
 
 port.on('message', ({ id, checks }: VerifyRequest) => {
   const verdicts = emptyVerdicts(checks.count);

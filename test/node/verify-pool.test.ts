@@ -5,6 +5,7 @@ import { concatBytes, fromHex } from '../../ledger/bytes.ts';
 import { EDGE_VECTORS } from '../../ledger/edge-vectors.ts';
 import { signedMessage } from '../../ledger/transaction.ts';
 import { chooseSignatures, createSigner } from '../../node/signatures.ts';
+import { workerUrl } from '../../node/start-worker.ts';
 import {
   isValid,
   packChecks,
@@ -13,7 +14,6 @@ import {
   unpackChecks,
 } from '../../node/verify/packed.ts';
 import { createVerifyPool, type VerifyPool, type VerifyPoolError } from '../../node/verify/pool.ts';
-import { workerUrl } from '../../node/worker-url.ts';
 import { register, testGenesis } from '../support/genesis.ts';
 
 const signer = createSigner(new Uint8Array(32).fill(7));

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Network } from '../../p2p/index.ts';
+import { bootstrapOf, connectedTo, identity, startOne } from '../support/networks.ts';
+
+const FRAMES = 200;
+/** Gossip and the sign of life may write meanwhile. */
+const OTHER_WRITES_MAX = 20;
+
+describe('libp2p as nodes use it', { timeout: 60_000 }, () => {
+  const members = [0, 1].map(identity);
+  let networks: Network[];
+
+  before(async () => {
+    const first = await startOne(members, 0);
+    networks = [first, await startOne(members, 1, { bootstrap: [bootstrapOf(first, members[0]!)] })];
+    await Promise.all([connectedTo(networks[0]!, [1]), connectedTo(networks[1]!, [0])]);
+  });
+
+  after(() => Promise.all(networks.map((network) => network.close())));
+
+  it('writes a frame at once, and nothing back', async (t) => {
+    const writes = t.mock.method(Socket.prototype, 'write');
+    for (const [from, to] of [
+      [0, 1],
+      [1, 0],
+    ] as const) {
+      const before = writes.mock.callCount();
+      await sendEach(networks, from, to, new Uint8Array(200));
+      const count = writes.mock.callCount() - before;
+      assert(count >= FRAMES, `${count} writes for ${FRAMES} frames: this test does not see them`);
+      assert(count <= FRAMES + OTHER_WRITES_MAX, `${count} writes for ${FRAMES} frames`);
+    }
+  });
+
+  it('renews the window of a stream as often as it is needed', async () => {
+    // 12.8 MB, and the window begins with 256 KiB.
+    await sendEach(networks, 0, 1, new Uint8Array(64_000));
+  });
+});
+
+/** One frame after the other, each when the one before has come. */
+async function sendEach(networks: readonly Network[], from: number, to: number, frame: Uint8Array): Promise<void> {
+  let received = 0;
+  networks[to]!.onFrame((_, { length }) => {
+    assert.equal(length, frame.length);
+    received++;
+  });
+  for (let sent = 1; sent <= FRAMES; sent++) {
+    assert(networks[from]!.send(to, frame));
+    while (received < sent) await turn();
+  }
+}
