@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { JournalError } from './error.ts';
@@ -59,15 +59,24 @@ async function prepareDirectory(directory: string): Promise<void> {
   }
 }
 
+/**
+ * What the system's cache takes at once, in a few microseconds. By another thread it takes a turn of the loop more, which is
+ * up to 20 ms under full load, between a vote and its signature.
+ */
+const WRITTEN_AT_ONCE_BYTES = 64 * 1024;
+
 async function openFile(path: string): Promise<JournalFile> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
   return {
     async write(bytes, position) {
-      let written = 0;
-      while (written < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
-        if (bytesWritten === 0) throw new Error(`the disk took ${written} of ${bytes.length} bytes`);
-        written += bytesWritten;
+      const isShort = bytes.length <= WRITTEN_AT_ONCE_BYTES;
+      for (let written = 0; written < bytes.length; ) {
+        const rest = [written, bytes.length - written, position + written] as const;
+        const taken = isShort
+          ? writeSync(handle.fd, bytes, ...rest)
+          : (await handle.write(bytes, ...rest)).bytesWritten;
+        if (taken === 0) throw new Error(`the disk took ${written} of ${bytes.length} bytes`);
+        written += taken;
       }
     },
     truncate: (length) => handle.truncate(length),
