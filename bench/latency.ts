@@ -12,8 +12,8 @@ import { signTransfers } from './transfers.ts';
 const SAMPLES = 300;
 const QUICK_SAMPLES = 30;
 const WARM = 200;
-/** Unmeasured: the way from genesis is followed once, and code that has not run yet is slow. */
-const WARM_SAMPLES = 40;
+/** Unmeasured: the way from genesis is followed once, and V8 takes code that runs a hundred times a second for slow until then. */
+const WARM_SAMPLES = 1_000;
 const QUICK_WARM_SAMPLES = 4;
 
 interface Sample {

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { test } from 'node:test';
+import { startLedger } from '../../node/ledger/client.ts';
 import { LEDGER_NICE, VERIFY_NICE } from '../../node/thread-priority.ts';
 import { packChecks } from '../../node/verify/packed.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
+import { testGenesis } from '../support/genesis.ts';
+import { temporaryFolder } from '../support/processes.ts';
 
 /** Nice values of this process's threads (proc_pid_stat(5), field 19). */
 function niceOfThreads(): number[] {
@@ -14,17 +17,30 @@ function niceOfThreads(): number[] {
   });
 }
 
-test('threads that verify signatures come behind the replica, and no other thread does', {
-  skip: process.platform !== 'linux',
-}, async (t) => {
-  const own = getPriority(0);
-  const later = Math.min(19, own + VERIFY_NICE);
-  assert(LEDGER_NICE > 0 && LEDGER_NICE < VERIFY_NICE);
-  const before = niceOfThreads().filter((nice) => nice === later).length;
+const skip = process.platform !== 'linux';
+const own = getPriority(0);
+const behind = (nice: number) => niceOfThreads().filter((one) => one === Math.min(19, own + nice)).length;
+
+test('threads that verify signatures come last', { skip }, async (t) => {
   const pool = createVerifyPool({ workers: 2, onFatal: assert.fail });
   t.after(() => pool.close());
   await Promise.all([pool.verify(packChecks([])), pool.verify(packChecks([]))]);
-  const nice = niceOfThreads();
-  assert.equal(nice.filter((one) => one === later).length - before, 2);
+  assert.equal(behind(VERIFY_NICE), 2);
+  assert.equal(getPriority(0), own);
+});
+
+test('the thread that executes comes before them and behind the replica', { skip }, async (t) => {
+  assert(LEDGER_NICE > 0 && LEDGER_NICE < VERIFY_NICE);
+  const folder = await temporaryFolder();
+  t.after(folder.remove);
+  const { genesis } = testGenesis();
+  const { peerKey } = genesis.validators[0]!;
+  const ledger = startLedger(
+    { directory: folder.path, genesisText: genesis.text, archive: false, peerKey },
+    assert.fail,
+  );
+  t.after(() => ledger.close());
+  await ledger.open();
+  assert.equal(behind(LEDGER_NICE), 1);
   assert.equal(getPriority(0), own);
 });
