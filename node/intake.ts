@@ -78,9 +78,10 @@ export class Intake {
     return this.#arriving.has(key);
   }
 
-  /** T9: why nothing that clients submit could be admitted now, or undefined. */
+  /** T9: why there is no room for anything that clients submit now, or undefined; also if there is another reason against it. */
   overload(): Refusal | undefined {
-    return this.#room() > 0 ? undefined : this.#admission.refusal(this.#waiting);
+    if (this.#room() > 0 || this.#context.refusal() !== undefined) return undefined;
+    return this.#admission.refusal(this.#waiting);
   }
 
   /** Transactions of clients that wait here. */

@@ -7,6 +7,7 @@ import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { ADMITTED_MIN, NO_ROW_LIMITS } from '../../node/limits.ts';
 import { Mempool } from '../../node/mempool.ts';
+import type { Refusal } from '../../node/refusal.ts';
 import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
 import { START_TIME, testGenesis } from '../support/genesis.ts';
@@ -22,7 +23,7 @@ const WIDE = { pending: 1_000_000, perSecond: 1_000_000, burst: 1_000_000 };
 function setUp(writer: Partial<RoleLimits>, transactionsMax = 200_000) {
   const pool = new Mempool({ transactionsMax, bytesMax: 128 * 1024 * 1024 }, 4);
   const verifyPool = createVerifyPool({ workers: 0, onFatal: assert.fail });
-  const clock = { now: 0, verified: 0, meanwhile: () => {} };
+  const clock = { now: 0, verified: 0, meanwhile: () => {}, refusal: undefined as Refusal | undefined };
   const account = (name: string) => ({ key: keyOf(name), sends: SENDS.account, roles: ['writer'] });
   const intake = new Intake({
     genesisId: chain.genesis.id,
@@ -45,7 +46,7 @@ function setUp(writer: Partial<RoleLimits>, transactionsMax = 200_000) {
     chainNow: () => START_TIME,
     now: () => clock.now,
     body: (key) => pool.body(key),
-    refusal: () => undefined,
+    refusal: () => clock.refusal,
     recentlyExecuted: () => false,
     pendingLog: NO_DISK,
     executedTime: () => 0,
@@ -199,6 +200,10 @@ describe('T9: what one account may send to one node', () => {
       'too-many-pending': 7,
     });
     assert.equal(intake.overload()?.code, 'overloaded');
+    clock.refusal = { code: 'no-quorum', detail: 'alone', retryAfter: 1 };
+    assert.equal(intake.overload(), undefined, 'a full node that can order nothing says that');
+    assert.deepEqual(await submit(payments('ben', 2)), { 'no-quorum': 2 });
+    clock.refusal = undefined;
     const { verified } = clock;
     assert.deepEqual(await submit(payments('ben', 3)), { overloaded: 3 });
     assert.equal(clock.verified, verified, 'nothing is verified for what has no room');
