@@ -77,7 +77,6 @@ export class CatchUp {
   #sync(target: number): Promise<void> {
     const { ledger, journal, log, verifyPool, genesisId, follow, signal, snapshotBlocks } = this.#context;
     const { state, now, dispatch, executed, installed, blame, body } = this.#context;
-    let keys: readonly string[] = [];
     return syncTo(
       {
         ledger,
@@ -91,14 +90,9 @@ export class CatchUp {
         ask: (member, body) => this.#sources.ask(member, body),
         newest: () => follow.newest,
         verifyCertificate: (value) => follow.verify(value),
-        async checkBodies(packed, count) {
-          const checked = await checkBodies(genesisId, packed, count, verifyPool, (key) => body(key)?.bytes);
-          if (typeof checked === 'string') return checked;
-          keys = checked;
-          return undefined;
-        },
+        checkBodies: (packed, count) => checkBodies(genesisId, packed, count, verifyPool, (key) => body(key)?.bytes),
         certified: (message) => follow.certified(message),
-        onExecuted: (block) => executed(block, keys),
+        onExecuted: executed,
         onPiece: () => dispatch({ type: 'piece' }),
         onInstalled: async (snapshot) => {
           this.counters.snapshots++;

@@ -16,9 +16,10 @@ export interface SyncContext extends SnapshotContext {
   f(): number;
   /** The greatest height that is known to be certified, also in a later epoch. */
   newest(): number;
-  /** Whether all signatures of packed transactions are valid, and they are `count`. */
-  checkBodies(packed: Uint8Array, count: number): Promise<string | undefined>;
-  onExecuted(executed: Executed): void;
+  /** The keys (idKey) of packed transactions if their signatures are valid and they are `count`, or what is wrong with them. */
+  checkBodies(packed: Uint8Array, count: number): Promise<readonly string[] | string>;
+  /** `keys` of the block's transactions, in order. */
+  onExecuted(executed: Executed, keys: readonly string[]): void;
 }
 
 /**
@@ -93,17 +94,20 @@ async function applyAnswer(context: SyncContext, member: number, answer: Blocks,
   if (problem !== undefined) return context.blame(member, `blocks: ${problem}`);
   context.certified(judged as Verified<Message>);
   const { checkpoint } = answer.certificate;
+  let checking = checkBlock(context, answer, 0);
   for (const [i, header] of answer.headers.entries()) {
     const transactions = answer.transactions[i];
     if (transactions === undefined || signal.aborted) return;
-    const wrong = await context.checkBodies(transactions, header.count);
-    if (wrong !== undefined) return context.blame(member, `block ${header.height}: ${wrong}`);
+    const keys = await checking;
+    if (typeof keys === 'string') return context.blame(member, `block ${header.height}: ${keys}`);
+    // The signatures of the next block are verified while this one is executed.
+    checking = checkBlock(context, answer, i + 1);
     // S4: a block that the normal path executed meanwhile is dropped.
     if (header.height <= context.executed().height) continue;
     const expected: Head | undefined = header.height === checkpoint.height ? checkpoint : undefined;
     try {
       const block = { header: encode(headerCodec, header), transactions };
-      context.onExecuted(await context.ledger.executeSynced(block, expected, context.mark()));
+      context.onExecuted(await context.ledger.executeSynced(block, expected, context.mark()), keys);
       // Whoever asks us later needs one within each answer.
       if (expected !== undefined) await context.ledger.storeCertificate(encode(certificateCodec, answer.certificate));
     } catch (error) {
@@ -114,6 +118,20 @@ async function applyAnswer(context: SyncContext, member: number, answer: Blocks,
       throw error;
     }
   }
+}
+
+function checkBlock(
+  context: SyncContext,
+  { headers, transactions }: Blocks,
+  index: number,
+): Promise<readonly string[] | string> {
+  const header = headers[index];
+  const packed = transactions[index];
+  if (header === undefined || packed === undefined) return Promise.resolve([]);
+  const checking = context.checkBodies(packed, header.count);
+  // Nobody may come to it any more.
+  checking.catch(() => {});
+  return checking;
 }
 
 /** Headers from our own head up to the certified block, each the parent of the next. */

@@ -41,6 +41,9 @@ describe('catch-up from peers (R7)', () => {
   /** Bodies that the node behind has verified before, by key. */
   let held: Map<string, Uint8Array>;
   let verified: number;
+  /** What was begun and ended, and the keys of what was executed. */
+  let order: string[];
+  let executed: (number | string)[][];
   const counting: VerifyPool = {
     ...verifyPool,
     verify(checks) {
@@ -71,6 +74,8 @@ describe('catch-up from peers (R7)', () => {
     diverged = [];
     held = new Map();
     verified = 0;
+    order = [];
+    executed = [];
     behind = await start();
   });
 
@@ -121,16 +126,16 @@ describe('catch-up from peers (R7)', () => {
           const judged = verifyMessage({ kind: 'certificate', value: certificate }, context);
           return judged.ok ? judged.message : judged.reject.detail;
         },
-        async checkBodies(packed, expected) {
-          const checked = await checkBodies(chain.genesis.id, packed, expected, counting, (key) => held.get(key));
-          return typeof checked === 'string' ? checked : undefined;
+        checkBodies(packed, expected) {
+          order.push('checked');
+          return checkBodies(chain.genesis.id, packed, expected, counting, (key) => held.get(key));
         },
         snapshotBlocks: 100,
         f: () => 1,
         patience: newPatience(),
         now: () => 0,
         certified() {},
-        onExecuted() {},
+        onExecuted: ({ height }, keys) => void executed.push([height, ...keys]),
         onPiece() {},
         async onInstalled() {},
         onDiverged: (reason) => void diverged.push(reason),
@@ -147,6 +152,25 @@ describe('catch-up from peers (R7)', () => {
     await catchUp(honest);
     assert.deepEqual(behind.head, source.head);
     assert.deepEqual([blamed, diverged], [[], []]);
+  });
+
+  it('verifies one block while the one before is executed, no more, and tells each by its own transactions', async () => {
+    const executeSynced = behind.executeSynced.bind(behind);
+    behind.executeSynced = async (...args) => {
+      order.push('begun');
+      const block = await executeSynced(...args);
+      order.push('executed');
+      return block;
+    };
+    await catchUp(honest);
+    const one = ['checked', 'begun', 'executed'];
+    const last = ['begun', 'executed'];
+    assert.deepEqual(order, ['checked', ...Array.from({ length: HEIGHT - 1 }, () => one).flat(), ...last]);
+    const keysAt = (height: number) => ['a', 'b'].map((name) => idKey(register(chain, `${name}${height}`).id));
+    assert.deepEqual(
+      executed,
+      Array.from({ length: HEIGHT }, (_, i) => [i + 1, ...keysAt(i + 1)]),
+    );
   });
 
   it('keeps the certificate of each answer, so that it can serve the same blocks', async () => {
