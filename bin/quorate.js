@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that any Node can at least say that it is too old.
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = [22, 18];
@@ -35,16 +35,31 @@ if (isNewEnough) {
 }
 
 /**
- * Code is compiled once for this user: what lies in the cache is run, so it must not lie where others write. Threads and child
- * processes find it by the environment.
+ * Code is compiled once for this user. Threads and child processes find it by the environment; `NODE_COMPILE_CACHE` names
+ * another place, and none if it is empty.
  */
 async function keepCompiled() {
   const { enableCompileCache } = await import('node:module');
+  const named = process.env.NODE_COMPILE_CACHE;
+  if (named === '' || enableCompileCache === undefined) return;
   try {
-    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-    process.env.NODE_COMPILE_CACHE ??= join(caches, 'quorate');
-    enableCompileCache?.();
+    const directory = named === undefined ? ownCache() : named;
+    process.env.NODE_COMPILE_CACHE = directory;
+    // By name: an older Node takes a place under /tmp otherwise, whatever the environment says.
+    enableCompileCache(directory);
   } catch {
-    // A user without a home: everything is compiled again.
+    // No place of its own: everything is compiled again.
   }
+}
+
+/** A directory that is this user's alone: what lies there is run. Throws if there is none. */
+function ownCache() {
+  const caches = process.env.XDG_CACHE_HOME;
+  const directory = join(caches !== undefined && isAbsolute(caches) ? caches : join(homedir(), '.cache'), 'quorate');
+  if (!isAbsolute(directory)) throw new Error('no home');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const found = lstatSync(directory);
+  const isOwn = process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0);
+  if (!found.isDirectory() || !isOwn) throw new Error(`${directory} is not this user's alone`);
+  return directory;
 }

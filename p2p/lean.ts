@@ -85,7 +85,7 @@ interface WindowedStream {
   readonly state: StreamState;
   /** Bytes that the peer may still send, and as many as it may send when the window is new. */
   readonly recvWindowCapacity: number;
-  readonly recvWindow: number;
+  recvWindow: number;
   sendWindowUpdate(): void;
 }
 
@@ -104,7 +104,15 @@ export function leanYamux(init: YamuxMuxerInit): ReturnType<typeof yamux> {
   };
 }
 
+/**
+ * From the beginning: half of it lasts for 100 ms at 10 MB/s. A window that is seldom renewed grows too late for what comes
+ * at once. Unread, more than 4 MiB would end the stream.
+ */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+
 function renewingLate(stream: WindowedStream): WindowedStream {
+  // The frame that opens the stream, or answers to that, tells the peer.
+  stream.recvWindow = Math.max(stream.recvWindow, WINDOW_BYTES);
   const renew = stream.sendWindowUpdate;
   stream.sendWindowUpdate = () => {
     const isHalfLeft = 2 * stream.recvWindowCapacity > stream.recvWindow;

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { toHex } from '../../ledger/bytes.ts';
 import { type ConfigOverrides, readConfig } from '../config.ts';
@@ -21,9 +21,10 @@ export interface StartOptions {
 
 /**
  * By how much a heap may grow over what is alive in it until it is collected. V8 lets it become four times as large in the
- * rush, and gives little back.
+ * rush, and gives little back; but where it has little memory it is more careful by itself.
  */
 const HEAP_GROWTH_PERCENT = 100;
+const LARGE_HEAP_BYTES = 2 * 1024 ** 3;
 
 /** `quorate start`: one node until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function start({
@@ -34,7 +35,8 @@ export async function start({
   recovery,
   withParent,
 }: StartOptions): Promise<number> {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+  if (getHeapStatistics().heap_size_limit >= LARGE_HEAP_BYTES)
+    setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
   const config = await readConfig(path, overrides);
   const log = pino({ level: config.log.level, base: undefined }, pino.destination({ dest: logFile ?? 2, sync: true }));
   const ended = Promise.withResolvers<number>();

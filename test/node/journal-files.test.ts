@@ -31,13 +31,46 @@ it('a short write is with the system at once, a long one soon, each at its place
   assert(has(Buffer.of(1, 3), short.subarray(2), long));
 });
 
+it('after a short write that the disk made wait, the loop does not wait for the next ones', async (t) => {
+  const folder = await temporaryFolder();
+  t.after(folder.remove);
+  const files = diskFiles(folder.path);
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const file = await files.open('a');
+  const isAtOnce = async (): Promise<boolean> => {
+    let isWritten = false;
+    const written = file.write(Uint8Array.of(1), 0).then(() => {
+      isWritten = true;
+    });
+    for (let i = 0; i < 10; i++) await null;
+    const result = isWritten;
+    await written;
+    return result;
+  };
+  assert(await isAtOnce());
+  t.mock.method(performance, 'now', () => {
+    now += 6;
+    return now;
+  });
+  assert(await isAtOnce(), 'this one waits');
+  t.mock.method(performance, 'now', () => now);
+  assert.equal(await isAtOnce(), false);
+  now += 1_000;
+  assert(await isAtOnce());
+  await file.close();
+});
+
 it('a write to a file that is closed is an error', async (t) => {
   const folder = await temporaryFolder();
   t.after(folder.remove);
   const files = diskFiles(folder.path);
-  for (const size of [1, AT_ONCE_BYTES + 1]) {
+  for (const [size, code] of [
+    [1, 'ERR_OUT_OF_RANGE'],
+    [AT_ONCE_BYTES + 1, 'EBADF'],
+  ] as const) {
     const file = await files.open('a');
     await file.close();
-    await assert.rejects(file.write(new Uint8Array(size), 0));
+    await assert.rejects(file.write(new Uint8Array(size), 0), { code });
   }
 });

@@ -17,14 +17,17 @@ function niceOfThreads(): number[] {
   });
 }
 
-const skip = process.platform !== 'linux';
 const own = getPriority(0);
-const behind = (nice: number) => niceOfThreads().filter((one) => one === Math.min(19, own + nice)).length;
+// Who is last already can't be put further behind.
+const skip = process.platform !== 'linux' || own + VERIFY_NICE > 19;
+const behind = (nice: number) => niceOfThreads().filter((one) => one === own + nice).length;
 
 test('threads that verify signatures come last', { skip }, async (t) => {
   const pool = createVerifyPool({ workers: 2, onFatal: assert.fail });
   t.after(() => pool.close());
-  await Promise.all([pool.verify(packChecks([])), pool.verify(packChecks([]))]);
+  // One each: a batch goes to the thread with the fewest checks.
+  const check = { signature: new Uint8Array(64), message: new Uint8Array(0), publicKey: new Uint8Array(32) };
+  await Promise.all([pool.verify(packChecks([check])), pool.verify(packChecks([check]))]);
   assert.equal(behind(VERIFY_NICE), 2);
   assert.equal(getPriority(0), own);
 });

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
-const BIN = join(REPOSITORY, 'bin/quorate.js');
+export const BIN = join(REPOSITORY, 'bin/quorate.js');
 
 export interface DevValidator {
   readonly name: string;
