@@ -87,6 +87,7 @@ interface WindowedStream {
   readonly recvWindowCapacity: number;
   recvWindow: number;
   sendWindowUpdate(): void;
+  abort(reason: Error): void;
 }
 
 /** Renews the window of a stream when half of it is used, as yamux does elsewhere; this one does with each message. */
@@ -115,9 +116,16 @@ function renewingLate(stream: WindowedStream): WindowedStream {
   stream.recvWindow = Math.max(stream.recvWindow, WINDOW_BYTES);
   const renew = stream.sendWindowUpdate;
   stream.sendWindowUpdate = () => {
-    const isHalfLeft = 2 * stream.recvWindowCapacity > stream.recvWindow;
+    const { state, recvWindowCapacity, recvWindow } = stream;
     // Before that the window's frame also opens the stream.
-    if (stream.state !== StreamState.Established || !isHalfLeft) renew.call(stream);
+    if (state === StreamState.Finished || (state === StreamState.Established && 2 * recvWindowCapacity > recvWindow))
+      return;
+    try {
+      renew.call(stream);
+    } catch (error) {
+      // The connection has just ended. Of the frame that opens a stream nobody else would catch it: yamux sends that in a task of its own.
+      stream.abort(error as Error);
+    }
   };
   return stream;
 }

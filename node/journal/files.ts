@@ -1,6 +1,7 @@
-import { constants, writeSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { WriteAtOnce } from '../write-at-once.ts';
 import { JournalError } from './error.ts';
 
 /** One open file of the journal. */
@@ -64,26 +65,18 @@ async function prepareDirectory(directory: string): Promise<void> {
  * up to 20 ms under full load, between a vote and its signature.
  */
 const WRITTEN_AT_ONCE_BYTES = 64 * 1024;
-/** A disk that made a short write wait so long is busy: for a while the loop does not wait with it. */
-const BUSY_DISK_MS = 5;
-const BUSY_FOR_MS = 1_000;
 
 async function openFile(path: string): Promise<JournalFile> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  let busyUntil = 0;
-  const writeAtOnce = (...args: [bytes: Uint8Array, offset: number, length: number, position: number]): number => {
-    const begun = performance.now();
-    const taken = writeSync(handle.fd, ...args);
-    const ended = performance.now();
-    if (ended - begun > BUSY_DISK_MS) busyUntil = ended + BUSY_FOR_MS;
-    return taken;
-  };
+  const atOnce = new WriteAtOnce();
   return {
     async write(bytes, position) {
-      const isShort = bytes.length <= WRITTEN_AT_ONCE_BYTES && performance.now() >= busyUntil;
+      const isShort = bytes.length <= WRITTEN_AT_ONCE_BYTES && atOnce.isFast;
       for (let written = 0; written < bytes.length; ) {
         const rest = [written, bytes.length - written, position + written] as const;
-        const taken = isShort ? writeAtOnce(bytes, ...rest) : (await handle.write(bytes, ...rest)).bytesWritten;
+        const taken = isShort
+          ? atOnce.write(handle.fd, bytes, ...rest)
+          : (await handle.write(bytes, ...rest)).bytesWritten;
         if (taken === 0) throw new Error(`the disk took ${written} of ${bytes.length} bytes`);
         written += taken;
       }
