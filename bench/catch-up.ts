@@ -16,8 +16,6 @@ const WITHIN_MS = 1_200_000;
 /** One transaction at a time, so that blocks are many. */
 const SMALL_BLOCKS = { batchSize: 1, openBatches: 4 };
 const SMALL_BLOCKS_AT_ONCE = 400;
-/** By which members may differ. */
-const SPREAD_BLOCKS = 32;
 
 interface Join {
   /** From the start of its process until it had what is final. */
@@ -130,9 +128,9 @@ async function joinOnce(network: BenchNetwork, home: string, source: LoadSource)
   }
 }
 
-/** Until whoever begins now takes a snapshot, also if the member it hears of first is some blocks behind this one. */
+/** Until whoever begins now takes a snapshot. */
 async function pad(network: BenchNetwork, source: LoadSource): Promise<void> {
-  while ((await chain(network, 0)).finalHeight < SNAPSHOT_BLOCKS_MIN + SPREAD_BLOCKS) {
+  while ((await chain(network, 0)).finalHeight < SNAPSHOT_BLOCKS_MIN) {
     await submitAll(network, await source.next(SMALL_BLOCKS_AT_ONCE), SMALL_BLOCKS);
   }
 }

@@ -35,14 +35,16 @@ test('threads that verify signatures come last', { skip }, async (t) => {
 test('the thread that executes comes before them and behind the replica', { skip }, async (t) => {
   assert(LEDGER_NICE > 0 && LEDGER_NICE < VERIFY_NICE);
   const folder = await temporaryFolder();
-  t.after(folder.remove);
   const { genesis } = testGenesis();
   const { peerKey } = genesis.validators[0]!;
   const ledger = startLedger(
     { directory: folder.path, genesisText: genesis.text, archive: false, peerKey },
     assert.fail,
   );
-  t.after(() => ledger.close());
+  t.after(async () => {
+    await ledger.close();
+    await folder.remove();
+  });
   await ledger.open();
   assert.equal(behind(LEDGER_NICE), 1);
   assert.equal(getPriority(0), own);
