@@ -87,7 +87,7 @@ export class CatchUp {
         mark: () => journal.mark(),
         executed: () => state().executed,
         sources: (above, turn) => this.#sources.inTurn(above, turn),
-        ask: (member, body) => this.#sources.ask(member, body),
+        ask: (member, body, leastMs) => this.#sources.ask(member, body, leastMs),
         newest: () => follow.newest,
         verifyCertificate: (value) => follow.verify(value),
         checkBodies: (packed, count) => checkBodies(genesisId, packed, count, verifyPool, (key) => body(key)?.bytes),

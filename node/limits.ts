@@ -44,6 +44,10 @@ export const LACKS_TRIES = 3;
 /** How long one offered snapshot may take at first, and at most when none could be ended before. */
 export const SNAPSHOT_BUDGET_MS = 60_000;
 export const SNAPSHOT_BUDGET_MAX_MS = 3_600_000;
+/** How long a member may take to make a snapshot before another is asked for one. */
+export const ASK_SNAPSHOT_MS = 2_000;
+/** R8: for how long, at first, blocks are executed where nobody gave a snapshot, before one is asked for again. */
+export const SNAPSHOT_PAUSE_MS = 500;
 /** Block time for which a snapshot that is not read any more is kept for others, before another may be made. */
 export const SNAPSHOT_KEPT_MS = 600_000;
 /** Rows of a snapshot for others in one write. */

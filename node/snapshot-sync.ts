@@ -1,6 +1,6 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
+import { ASK_SNAPSHOT_MS, SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Head, Installed, JournalMark, LedgerPort, SnapshotProgress, SnapshotStep } from './ports.ts';
@@ -12,7 +12,8 @@ export interface SnapshotContext {
   executed(): Head;
   /** Members that may have blocks above a height, in the order in which they are asked; each turn begins with another. */
   sources(above: number, turn: number): readonly number[];
-  ask(member: number, body: Uint8Array): Promise<Uint8Array>;
+  /** `leastMs`: how long the answer may take in any case. */
+  ask(member: number, body: Uint8Array, leastMs?: number): Promise<Uint8Array>;
   /** A certificate of a peer, judged as every message is. */
   verifyCertificate(certificate: Certificate): Verified<Message> | string;
   certified(message: Verified<Message>): void;
@@ -59,7 +60,8 @@ export async function takeSnapshot(context: SnapshotContext, above: number, sign
 }
 
 async function askSnapshot(context: SnapshotContext, member: number, above: number): Promise<Snapshot | undefined> {
-  const bytes = await ask(context, member, encode(requestCodec, { kind: 'snapshot', value: { above } }));
+  const question = encode(requestCodec, { kind: 'snapshot', value: { above } });
+  const bytes = await ask(context, member, question, ASK_SNAPSHOT_MS);
   const answer = bytes && tryDecode(snapshotAnswerCodec, bytes);
   if (answer === undefined) return undefined;
   if (!answer.ok) return blamed(context, member, answer.problem);
@@ -146,9 +148,9 @@ function questionOf(kind: 'rows' | 'blocks', height: number, { rows, blocks }: S
   return encode(requestCodec, { kind: 'blockIds', value: { from: blocks! } });
 }
 
-async function ask({ ask: request }: SnapshotContext, member: number, body: Uint8Array) {
+async function ask({ ask: request }: SnapshotContext, member: number, body: Uint8Array, leastMs?: number) {
   try {
-    return await request(member, body);
+    return await request(member, body, leastMs);
   } catch {
     // Unreachable or too slow.
     return undefined;

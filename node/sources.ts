@@ -35,9 +35,10 @@ export class Sources {
     return [...good.map((_, i) => good[(turn + i) % good.length]!), ...silent];
   }
 
-  async ask(member: number, body: Uint8Array): Promise<Uint8Array> {
+  /** `leastMs`: how long the answer may take in any case. */
+  async ask(member: number, body: Uint8Array, leastMs = 0): Promise<Uint8Array> {
     try {
-      const answer = await this.#context.request(member, body, this.#timeoutMs);
+      const answer = await this.#context.request(member, body, Math.max(this.#timeoutMs, leastMs));
       this.#unanswered.delete(member);
       return answer;
     } catch (error) {

@@ -2,7 +2,7 @@ import { blockHash, type Header, headerCodec } from '../ledger/block.ts';
 import { equalBytes, toHex } from '../ledger/bytes.ts';
 import { certificateCodec } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { LACKS_TRIES } from './limits.ts';
+import { LACKS_TRIES, SNAPSHOT_PAUSE_MS } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Executed, Head } from './ports.ts';
@@ -29,14 +29,19 @@ export interface SyncContext extends SnapshotContext {
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
   // Each in turn: one that is slow, or gives little at a time, does not set the pace (R21).
-  let hopeless = false;
+  let snapshotAt = Number.NEGATIVE_INFINITY;
+  let pauseMs = SNAPSHOT_PAUSE_MS;
   for (let turn = 0; !signal.aborted; turn++) {
     const own = context.executed().height;
     if (own >= target) return;
-    if (!hopeless && Math.max(target, context.newest()) - own >= context.snapshotBlocks) {
+    const start = context.now();
+    if (start >= snapshotAt && Math.max(target, context.newest()) - own >= context.snapshotBlocks) {
       if (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal)) continue;
-      // Blocks come surely, if slower.
-      hopeless = true;
+      // Members may still be making one: blocks meanwhile, and as long as was lost here, or longer each time.
+      const end = context.now();
+      pauseMs = Math.max(pauseMs, end - start);
+      snapshotAt = end + pauseMs;
+      pauseMs *= 2;
     }
     const lacking = await syncOnce(context, turn, signal);
     if (context.executed().height > own) {

@@ -82,8 +82,8 @@ interface Lies {
     ask: (prefix: Uint8Array, depth: number) => Promise<readonly StateRow[]>,
   ) => readonly StateRow[] | Uint8Array | undefined | Promise<readonly StateRow[]>;
   readonly ids?: (blocks: readonly BlockIds[]) => readonly BlockIds[] | Uint8Array | undefined;
-  /** Also the blocks themselves, or that it has no certificate above yet; else it says that it lacks them. */
-  readonly blocks?: true | 'nothing';
+  /** Also the blocks themselves, or one in each answer, or that it has no certificate above yet; else it says that it lacks them. */
+  readonly blocks?: true | 'single' | 'nothing';
   /** Whom it asks. */
   readonly source?: Ledger;
 }
@@ -181,9 +181,19 @@ describe('snapshots (R8)', () => {
         return encode(blockIdsAnswerCodec, { kind: 'blocks', value: { blocks: [...blocks] } });
       }
       default:
-        if (lies.blocks !== true) return encode(blocksAnswerCodec, { kind: lies.blocks ?? 'lacks', value: {} });
-        return answerPeer(body, answering(asked));
+        if (lies.blocks === undefined || lies.blocks === 'nothing')
+          return encode(blocksAnswerCodec, { kind: lies.blocks ?? 'lacks', value: {} });
+        return lies.blocks === true ? answerPeer(body, answering(asked)) : singleBlock(asked, body);
     }
+  }
+
+  async function singleBlock(asked: Ledger, body: Uint8Array): Promise<Uint8Array> {
+    const answer = await ask(asked, body, blocksAnswerCodec);
+    assert(answer.kind === 'blocks');
+    clock += 200;
+    const { certificate, headers, transactions } = answer.value;
+    const value = { certificate, headers, transactions: transactions.slice(0, 1) };
+    return encode(blocksAnswerCodec, { kind: 'blocks', value });
   }
 
   async function catchUp(
@@ -307,6 +317,34 @@ describe('snapshots (R8)', () => {
     assert.deepEqual([installed.length, behind.head.height], [0, 0]);
     await catchUp([{}, { blocks: true }], HEIGHT, HEIGHT + 1, patience);
     assert.deepEqual([installed.length, behind.head.height, patience.lacks], [0, HEIGHT, 0], 'the count begins anew');
+  });
+
+  it('who far behind gets no snapshot yet, since they are still being made, executes blocks and asks again', async () => {
+    const start = clock;
+    const making: Lies = {
+      blocks: 'single',
+      snapshot: (snapshot) => {
+        clock += 500;
+        return clock - start > 5_000 ? snapshot : undefined;
+      },
+    };
+    await catchUp([making, making]);
+    assert.deepEqual([installed.length, behind.head.height, blamed], [1, HEIGHT, []]);
+  });
+
+  it('R21: who never gets one asks ever more rarely, and gets there by blocks', async () => {
+    let asked = 0;
+    const never: Lies = {
+      blocks: 'single',
+      snapshot: () => {
+        asked++;
+        clock += 500;
+        return undefined;
+      },
+    };
+    await catchUp([never, never], HEIGHT, 1);
+    assert.deepEqual([installed.length, behind.head.height, blamed], [0, HEIGHT, []]);
+    assert(asked > 2 && asked < HEIGHT, `${asked} questions for ${HEIGHT} blocks`);
   });
 
   it('where one member lacks the blocks and nobody ever gives them, it takes the state in the end', async () => {

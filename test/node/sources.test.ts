@@ -40,6 +40,12 @@ describe('whom a catch-up asks (R7, R21)', () => {
     assert.deepEqual(sources.inTurn(0, 1), [2, 3, 1]);
   });
 
+  it('what takes a member longer to make may be waited for longer', async () => {
+    const { sources, waited } = sourcesWith(new Set([2]));
+    await assert.rejects(sources.ask(2, BODY, REQUEST_TIMEOUT_MS));
+    assert.deepEqual(waited, [REQUEST_TIMEOUT_MS]);
+  });
+
   it('where nobody answers in time, longer is waited, up to the limit', async () => {
     const { sources, waited } = sourcesWith(new Set([1, 2, 3]));
     for (let turn = 0; turn < 5; turn++) {
