@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that any Node can at least say that it is too old.
-import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,9 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 if (isNewEnough) {
   await keepCompiled();
-  // A checkout runs from source, the published package from what the compiler made of it.
-  const source = path('../node/cli/main.ts');
-  const { main } = await import(existsSync(source) ? '../node/cli/main.ts' : '../dist/node/cli/main.js');
+  // A checkout runs from source, unless what was built is of these very files; the package has only what was built.
+  const isBuilt = !existsSync(path('../node/cli/main.ts')) || isCurrent();
+  const { main } = await import(isBuilt ? '../dist/node/cli/main.js' : '../node/cli/main.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {
   // The repository brings a newer Node as an optional dependency.
@@ -31,6 +31,19 @@ if (isNewEnough) {
       `quorate needs Node ${NEEDED.join('.')} or newer, and this is Node ${process.versions.node}: install a newer one.`,
     );
     process.exitCode = 2;
+  }
+}
+
+/** Whether no file has changed since it went into `dist/node/`, by times and sizes. */
+function isCurrent() {
+  try {
+    const sources = JSON.parse(readFileSync(path('../dist/node/sources.json'), 'utf8'));
+    return sources.every(([source, mtimeMs, size]) => {
+      const found = statSync(path(`../${source}`));
+      return found.mtimeMs === mtimeMs && found.size === size;
+    });
+  } catch {
+    return false;
   }
 }
 

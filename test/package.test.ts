@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { assertAgreement, startDev } from './support/processes.ts';
@@ -18,7 +18,13 @@ describe('the packed tarball', { timeout: 180_000 }, () => {
     const path = execFileSync(process.execPath, [join(ROOT, 'build/package.ts'), folder], { encoding: 'utf8' }).trim();
     execFileSync('tar', ['-xzf', path, '-C', folder]);
     unpacked = join(folder, 'package');
-    symlinkSync(join(ROOT, 'node_modules'), join(unpacked, 'node_modules'));
+    // As npm would install it, with nothing beside it but what it says that it needs.
+    const { dependencies } = JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8'));
+    for (const name of Object.keys(dependencies)) {
+      const place = join(unpacked, 'node_modules', name);
+      mkdirSync(dirname(place), { recursive: true });
+      symlinkSync(join(ROOT, 'node_modules', name), place);
+    }
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));
