@@ -102,9 +102,10 @@ export async function restartValidator(validator: BenchNetwork['validators'][num
   }
 }
 
-export function spawnValidator({ config }: BenchNetwork['validators'][number]): ChildProcess {
-  const stdio = ['pipe', 'ignore', 'ignore'] as const;
-  return spawn(process.execPath, [BIN, 'start', '--config', config, '--with-parent'], { stdio: [...stdio] });
+/** `log`: the file for what it logs; nothing of that is kept otherwise. */
+export function spawnValidator({ config }: BenchNetwork['validators'][number], log?: string): ChildProcess {
+  const args = [BIN, 'start', '--config', config, '--with-parent', ...(log === undefined ? [] : ['--log-file', log])];
+  return spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] });
 }
 
 /** A long chain's state takes a while to read, and four nodes that start at once share the machine. */
