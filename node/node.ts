@@ -11,6 +11,7 @@ import { signBytes } from '../ledger/sign-bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { type KeyFile, readKeyFile } from '../light/keystore/key-file.ts';
 import { type Log, type PeerNetwork, type PeerSet, startNetwork } from '../p2p/index.ts';
+import { chooseCipher } from './cipher.ts';
 import type { NodeConfig } from './config.ts';
 import { peerSetOf, signingIn, startingEpoch } from './epochs.ts';
 import { installFastHashing } from './hashing.ts';
@@ -313,6 +314,7 @@ function connect(
     genesisId: genesis.id,
     set,
     peerSecret: peerKey.seed,
+    cipher: chooseCipher(),
     listen: p2p.listen,
     bootstrap: p2p.bootstrap,
     announce: p2p.announce,

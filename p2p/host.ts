@@ -26,20 +26,20 @@ export interface Gate {
   received(peer: PeerId, bytes: number): void;
 }
 
-export type HostOptions = Pick<NetworkOptions, 'peerSecret' | 'listen' | 'announce'>;
+export type HostOptions = Pick<NetworkOptions, 'peerSecret' | 'listen' | 'announce' | 'cipher'>;
 
 /**
  * A libp2p node that talks to admitted peers only, over TCP with Noise and yamux. It is not started yet, so that no
  * connection comes before somebody listens to its events.
  */
 export async function createHost(options: HostOptions, gate: Gate, gossip: MemberGossip): Promise<Host> {
-  const { peerSecret, listen, announce } = options;
+  const { peerSecret, listen, announce, cipher } = options;
   return createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', peerSecret),
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [leanTcp()],
-    connectionEncrypters: [leanNoise()],
+    connectionEncrypters: [leanNoise(cipher)],
     streamMuxers: [leanYamux({ maxInboundStreams: STREAMS_IN_MAX })],
     connectionGater: gaterOf(gate),
     connectionManager: {

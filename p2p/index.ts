@@ -37,7 +37,7 @@ import { Refusals } from './refusals.ts';
 
 export { P2pError } from './errors.ts';
 export { peerIdOf } from './peer-id.ts';
-export type { GuestInfo, Log, Network, NetworkOptions, PeerInfo, PeerNetwork, PeerSet } from './port.ts';
+export type { Cipher, GuestInfo, Log, Network, NetworkOptions, PeerInfo, PeerNetwork, PeerSet } from './port.ts';
 
 /** Starts to listen, to dial and to find the other nodes. */
 export async function startNetwork(options: NetworkOptions): Promise<PeerNetwork> {

@@ -3,6 +3,7 @@ import type { Upgrader } from '@libp2p/interface';
 import { tcp } from '@libp2p/tcp';
 import { type YamuxMuxerInit, yamux } from '@libp2p/yamux';
 import { StreamState } from '@libp2p/yamux/stream';
+import type { Cipher } from './port.ts';
 
 /**
  * TCP, Noise and yamux of libp2p, which say the same in fewer writes and packets: in an idle network those are most of what a
@@ -58,16 +59,30 @@ function writingAtOnce(upgrader: Upgrader): Upgrader {
 /** Noise asks for one more length until this is thrown, after each read: making an error each time cost 30 us. */
 const NO_LENGTH = new RangeError('the length has not come yet');
 
-export function leanNoise(): ReturnType<typeof noise> {
+/** `cipher` instead of libp2p's own. */
+export function leanNoise(cipher?: Cipher): ReturnType<typeof noise> {
   return (components) => {
     const encrypter = noise()(components);
     const { secureInbound, secureOutbound } = encrypter;
+    const { crypto } = encrypter as unknown as { readonly crypto: object };
+    if (cipher !== undefined) Object.assign(crypto, ofLists(cipher));
     return Object.assign(encrypter, {
       secureInbound: async (...args: Parameters<typeof secureInbound>) =>
         withOneError(await secureInbound.apply(encrypter, args)),
       secureOutbound: async (...args: Parameters<typeof secureOutbound>) =>
         withOneError(await secureOutbound.apply(encrypter, args)),
     });
+  };
+}
+
+/** Noise has both in lists of pieces, too. */
+function ofLists({ encrypt, decrypt }: Cipher) {
+  type Pieces = Pick<Bytes, 'subarray'>;
+  return {
+    encrypt: (plain: Pieces, nonce: Uint8Array, data: Uint8Array, key: Uint8Array) =>
+      encrypt(plain.subarray(), nonce, data, key),
+    decrypt: (sealed: Pieces, nonce: Uint8Array, data: Uint8Array, key: Uint8Array, output?: Uint8Array) =>
+      decrypt(sealed.subarray(), nonce, data, key, output),
   };
 }
 

@@ -33,6 +33,13 @@ export interface PeerSet {
   readonly guests: readonly GuestInfo[];
 }
 
+/** ChaCha20-Poly1305 (RFC 8439): nonces of 12 bytes, keys of 32, tags of 16 behind what is sealed. */
+export interface Cipher {
+  encrypt(plain: Uint8Array, nonce: Uint8Array, data: Uint8Array, key: Uint8Array): Uint8Array;
+  /** Throws if it was not sealed so. `output` is written where it has the right length; it may be the memory of `sealed`. */
+  decrypt(sealed: Uint8Array, nonce: Uint8Array, data: Uint8Array, key: Uint8Array, output?: Uint8Array): Uint8Array;
+}
+
 export interface NetworkOptions {
   readonly genesisId: Uint8Array;
   /** At the start; `PeerNetwork.update` replaces it. */
@@ -48,6 +55,8 @@ export interface NetworkOptions {
   /** Signs the encoded body of a peer record with the peer key; adds the sign bytes' prefix. */
   signRecord(body: Uint8Array): Uint8Array;
   verifyRecord(signature: Uint8Array, body: Uint8Array, peerKey: Uint8Array): boolean;
+  /** Of connections, instead of the one that libp2p has. */
+  readonly cipher?: Cipher | undefined;
   readonly log: Log;
 }
 

@@ -10,6 +10,24 @@ declare module 'sodium-native' {
   export function crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
   /** Writes 32 and 64 bytes made from a seed of 32. */
   export function crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void;
+  /** ChaCha20-Poly1305 (RFC 8439): writes 16 bytes more than `message` has. Nonce of 12, key of 32 bytes. */
+  export function crypto_aead_chacha20poly1305_ietf_encrypt(
+    sealed: Uint8Array,
+    message: Uint8Array,
+    data: Uint8Array | null,
+    secretNonce: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  /** Writes 16 bytes less than `sealed` has, which may be the same memory. Throws if it was not sealed so. */
+  export function crypto_aead_chacha20poly1305_ietf_decrypt(
+    message: Uint8Array,
+    secretNonce: null,
+    sealed: Uint8Array,
+    data: Uint8Array | null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
   /** Writes 32 bytes. */
   export function crypto_hash_sha256(output: Uint8Array, input: Uint8Array): void;
 }

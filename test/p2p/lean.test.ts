@@ -2,10 +2,23 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Network } from '../../p2p/index.ts';
+import { chooseCipher } from '../../node/cipher.ts';
+import type { Cipher, Network } from '../../p2p/index.ts';
 import { bootstrapOf, connectedTo, identity, startOne } from '../support/networks.ts';
 
 const FRAMES = 200;
+const chosen = chooseCipher()!;
+const used = { encrypt: 0, decrypt: 0 };
+const cipher: Cipher = {
+  encrypt(...args) {
+    used.encrypt++;
+    return chosen.encrypt(...args);
+  },
+  decrypt(...args) {
+    used.decrypt++;
+    return chosen.decrypt(...args);
+  },
+};
 /** Gossip and the sign of life may write meanwhile. */
 const OTHER_WRITES_MAX = 20;
 
@@ -14,7 +27,8 @@ describe('libp2p as nodes use it', { timeout: 60_000 }, () => {
   let networks: Network[];
 
   before(async () => {
-    const first = await startOne(members, 0);
+    // The other has libp2p's own cipher.
+    const first = await startOne(members, 0, { cipher });
     networks = [first, await startOne(members, 1, { bootstrap: [bootstrapOf(first, members[0]!)] })];
     await Promise.all([connectedTo(networks[0]!, [1]), connectedTo(networks[1]!, [0])]);
   });
@@ -32,6 +46,17 @@ describe('libp2p as nodes use it', { timeout: 60_000 }, () => {
       const count = writes.mock.callCount() - before;
       assert(count >= FRAMES, `${count} writes for ${FRAMES} frames: this test does not see them`);
       assert(count <= FRAMES + OTHER_WRITES_MAX, `${count} writes for ${FRAMES} frames`);
+    }
+  });
+
+  it('uses the cipher that it is given, and whoever has another understands it', async () => {
+    for (const [from, to, what] of [
+      [0, 1, 'encrypt'],
+      [1, 0, 'decrypt'],
+    ] as const) {
+      const before = used[what];
+      await sendEach(networks, from, to, new Uint8Array(200));
+      assert(used[what] > before);
     }
   });
 
