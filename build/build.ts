@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { bundleLight } from './browser.ts';
@@ -18,9 +18,13 @@ const LIBRARY = ['genesis', 'ledger', 'light'] as const;
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = join(root, 'dist');
 const browser = join(dist, 'browser');
+const NOTICES = 'dist/node/THIRD-PARTY-NOTICES.txt';
 
 rmSync(join(root, '.tsbuild'), { recursive: true, force: true });
-execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'light', 'light/keystore'], { cwd: root, stdio: 'inherit' });
+execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'node', 'light', 'light/keystore'], {
+  cwd: root,
+  stdio: 'inherit',
+});
 for (const name of LIBRARY) {
   rmSync(join(dist, name), { recursive: true, force: true });
   cpSync(join(root, '.tsbuild', name), join(dist, name), { recursive: true });
@@ -33,5 +37,10 @@ for (const { name, code } of await bundleLight()) {
 }
 for (const { bytes, path } of await writePages()) console.log(`${bytes} bytes  ${path}`);
 const { files, bytes, inputs } = await bundleNode();
-writeFileSync(join(dist, 'node/THIRD-PARTY-NOTICES.txt'), noticesOf(inputs));
+writeFileSync(join(root, NOTICES), noticesOf(inputs));
+// A node that still runs from an earlier bundle may look for what goes here.
+for (const entry of readdirSync(join(dist, 'node'), { recursive: true, withFileTypes: true })) {
+  const path = relative(root, join(entry.parentPath, entry.name));
+  if (entry.isFile() && path !== NOTICES && !files.includes(path)) rmSync(join(root, path), { force: true });
+}
 console.log(`${bytes} bytes in ${files.length} files  dist/node`);

@@ -5,7 +5,8 @@ import { buildDist, pack, ROOT, readManifest } from './pack.ts';
  * `npm run package [-- folder]`: the tarball for publishing. Its manifest leaves out what only the repository needs; above
  * all the Node that the repository brings must never be a dependency of the package. What is in the node's files already is none either.
  */
-const PUBLISHED = ['browser', 'genesis', 'ledger', 'light', 'node', 'verify.html', 'docs.html'];
+const NODE = ['chunks', 'cli', 'ledger', 'verify', 'THIRD-PARTY-NOTICES.txt'].map((name) => `node/${name}`);
+const PUBLISHED = ['browser', 'genesis', 'ledger', 'light', ...NODE, 'verify.html', 'docs.html'];
 /** What the node's files and the libraries import. */
 const IMPORTED = [...NOT_BUNDLED, '@noble/curves', '@noble/hashes'];
 const REPOSITORY_ONLY = ['scripts', 'devDependencies', 'optionalDependencies', 'allowScripts', 'private'];

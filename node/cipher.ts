@@ -27,6 +27,7 @@ export function chooseCipher(): Cipher | undefined {
 
 function sodiumCipher(sodium: Sodium): Cipher {
   return {
+    name: 'sodium-native',
     encrypt(plain, nonce, data, key) {
       const sealed = new Uint8Array(plain.length + TAG_BYTES);
       sodium.crypto_aead_chacha20poly1305_ietf_encrypt(sealed, plain, orNull(data), null, nonce, key);
@@ -56,6 +57,10 @@ export function checkCipher({ encrypt, decrypt }: Cipher): void {
       const problem = `${length} bytes with ${data.length} beside them`;
       if (!equalBytes(sealed, openSsl(plain, nonce, data, key)))
         throw new CipherError(`the cipher differs: ${problem}`);
+      const there = sealed.slice();
+      decrypt(there, nonce, data, key, there.subarray(0, length));
+      if (!equalBytes(there.subarray(0, length), plain))
+        throw new CipherError(`the cipher opens wrong in place: ${problem}`);
       if (!equalBytes(decrypt(sealed, nonce, data, key), plain))
         throw new CipherError(`the cipher is no inverse: ${problem}`);
       sealed[length >> 1]! ^= 1;

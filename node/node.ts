@@ -10,7 +10,7 @@ import { type Parameters, parametersProblem } from '../ledger/parameters.ts';
 import { signBytes } from '../ledger/sign-bytes.ts';
 import type { VerifySignature } from '../ledger/signature.ts';
 import { type KeyFile, readKeyFile } from '../light/keystore/key-file.ts';
-import { type Log, type PeerNetwork, type PeerSet, startNetwork } from '../p2p/index.ts';
+import { type Cipher, type Log, type PeerNetwork, type PeerSet, startNetwork } from '../p2p/index.ts';
 import { chooseCipher } from './cipher.ts';
 import type { NodeConfig } from './config.ts';
 import { peerSetOf, signingIn, startingEpoch } from './epochs.ts';
@@ -80,7 +80,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
   const hashing = installFastHashing();
   const { name: engine, verify, skipped } = chooseSignatures();
-  log.info({ engine, skipped, ...hashing }, 'cryptography chosen');
+  const cipher = chooseCipher();
+  log.info({ engine, skipped, ...hashing, cipher: cipher?.name ?? 'libp2p' }, 'cryptography chosen');
   const genesis = await loadGenesis(config.genesis, verify);
   for (const warning of genesis.warnings) log.warn({ warning }, 'genesis');
   const peerKey = readKeyFile(config.keys.peer, 'peer');
@@ -129,7 +130,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     closing.push(() => pendingLog.close());
     const peerSet = peerSetOf(epoch, peerKey.publicKey, opened.membership, true, genesis);
-    const network = wrapNetwork(await connect(config, genesis, peerSet, peerKey, verify, log));
+    const network = wrapNetwork(await connect(config, genesis, peerSet, peerKey, { verify, cipher, log }));
     closing.push(() => network.close());
     const running = new Validator({
       genesis,
@@ -305,8 +306,7 @@ function connect(
   genesis: Genesis,
   set: PeerSet,
   peerKey: KeyFile,
-  verify: VerifySignature,
-  log: Log,
+  { verify, cipher, log }: { verify: VerifySignature; cipher: Cipher | undefined; log: Log },
 ): Promise<PeerNetwork> {
   const message = (body: Uint8Array): Uint8Array => signBytes('peerRecord', genesis.id, body);
   const signer = createSigner(peerKey.seed);
@@ -314,7 +314,7 @@ function connect(
     genesisId: genesis.id,
     set,
     peerSecret: peerKey.seed,
-    cipher: chooseCipher(),
+    cipher,
     listen: p2p.listen,
     bootstrap: p2p.bootstrap,
     announce: p2p.announce,

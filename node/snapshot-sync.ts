@@ -1,6 +1,12 @@
 import type { Certificate } from '../ledger/checkpoint.ts';
 import { encode, tryDecode } from '../ledger/codec.ts';
-import { ASK_SNAPSHOT_MS, SNAPSHOT_BUDGET_MAX_MS, SNAPSHOT_BUDGET_MS, SNAPSHOT_TRIES } from './limits.ts';
+import {
+  ASK_SNAPSHOT_MS,
+  SNAPSHOT_BUDGET_MAX_MS,
+  SNAPSHOT_BUDGET_MS,
+  SNAPSHOT_PAUSE_MS,
+  SNAPSHOT_TRIES,
+} from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Head, Installed, JournalMark, LedgerPort, SnapshotProgress, SnapshotStep } from './ports.ts';
@@ -24,6 +30,8 @@ export interface SnapshotContext {
   /** Monotonic clock in ms. */
   now(): number;
   readonly patience: SnapshotPatience;
+  /** How many members may be faulty. */
+  f(): number;
   blame(member: number, reason: string): void;
 }
 
@@ -34,36 +42,57 @@ export interface SnapshotPatience {
   lacks: number;
   /** Each round begins with another member. */
   turn: number;
+  /** When one is asked for again, on the monotonic clock, and how long blocks are executed at least after the next round in vain. */
+  askAt: number;
+  pauseMs: number;
 }
 
-export const newPatience = (): SnapshotPatience => ({ budgetMs: SNAPSHOT_BUDGET_MS, lacks: 0, turn: 0 });
+export const newPatience = (): SnapshotPatience => ({
+  budgetMs: SNAPSHOT_BUDGET_MS,
+  lacks: 0,
+  turn: 0,
+  askAt: Number.NEGATIVE_INFINITY,
+  pauseMs: SNAPSHOT_PAUSE_MS,
+});
+
+/** What became of a round: `late` if a transfer had begun and took more than its time, `none` if there was nothing to take. */
+export type SnapshotOutcome = 'installed' | 'none' | 'late';
 
 /**
  * R8: takes a snapshot of a height above `above`, of the first member that offers one. Its certificate proves every piece,
- * so that pieces may come from any member, and whoever gives a wrong one is known at once. True if it was installed.
+ * so that pieces may come from any member, and whoever gives a wrong one is known at once.
  */
-export async function takeSnapshot(context: SnapshotContext, above: number, signal: AbortSignal): Promise<boolean> {
+export async function takeSnapshot(
+  context: SnapshotContext,
+  above: number,
+  signal: AbortSignal,
+): Promise<SnapshotOutcome> {
   const { patience } = context;
   const members = context.sources(above, patience.turn++);
+  const question = encode(requestCodec, { kind: 'snapshot', value: { above } });
+  let silent = 0;
+  let outcome: SnapshotOutcome = 'none';
   for (const member of members) {
-    if (signal.aborted) return false;
-    const snapshot = await askSnapshot(context, member, above);
+    // Of f + 1 that do not answer an honest one is making a snapshot: no more of them have to.
+    if (signal.aborted || silent > context.f()) break;
+    const bytes = await ask(context, member, question, ASK_SNAPSHOT_MS);
+    if (bytes === undefined) silent++;
+    const snapshot = bytes && offered(context, member, above, bytes);
     if (snapshot === undefined) continue;
     const others = members.filter((one) => one !== member);
-    if (!(await transfer(context, snapshot, [member, ...others], signal))) continue;
-    patience.budgetMs = SNAPSHOT_BUDGET_MS;
-    patience.lacks = 0;
-    return true;
+    const transferred = await transfer(context, snapshot, [member, ...others], signal);
+    if (transferred === 'installed') {
+      Object.assign(patience, newPatience(), { turn: patience.turn });
+      return 'installed';
+    }
+    if (transferred === 'late') outcome = 'late';
   }
-  patience.budgetMs = Math.min(2 * patience.budgetMs, SNAPSHOT_BUDGET_MAX_MS);
-  return false;
+  if (outcome === 'late') patience.budgetMs = Math.min(2 * patience.budgetMs, SNAPSHOT_BUDGET_MAX_MS);
+  return outcome;
 }
 
-async function askSnapshot(context: SnapshotContext, member: number, above: number): Promise<Snapshot | undefined> {
-  const question = encode(requestCodec, { kind: 'snapshot', value: { above } });
-  const bytes = await ask(context, member, question, ASK_SNAPSHOT_MS);
-  const answer = bytes && tryDecode(snapshotAnswerCodec, bytes);
-  if (answer === undefined) return undefined;
+function offered(context: SnapshotContext, member: number, above: number, bytes: Uint8Array): Snapshot | undefined {
+  const answer = tryDecode(snapshotAnswerCodec, bytes);
   if (!answer.ok) return blamed(context, member, answer.problem);
   if (answer.value.kind === 'nothing') return undefined;
   const snapshot = answer.value.value;
@@ -86,28 +115,28 @@ async function transfer(
   snapshot: Snapshot,
   members: readonly number[],
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<SnapshotOutcome> {
   try {
     const begin: SnapshotStep = { kind: 'begin', snapshot: encode(snapshotCodec, snapshot) };
     let progress = await context.ledger.stage(begin);
     if (progress.problem !== undefined) {
       context.blame(members[0]!, `snapshot: ${progress.problem}`);
-      return false;
+      return 'none';
     }
     const { height } = snapshot.certificate.checkpoint;
     // R21: one that offers what it alone has, and gives it drop by drop, holds nobody up for long.
     const deadline = context.now() + context.patience.budgetMs;
     for (const kind of ['rows', 'blocks'] as const) {
       progress = await fetchAll(context, kind, height, progress, members, deadline, signal);
-      if (progress[kind] !== undefined) return false;
+      if (progress[kind] !== undefined) return context.now() < deadline ? 'none' : 'late';
     }
     const installed = await context.ledger.install(context.mark());
     if (installed !== undefined) await context.onInstalled(installed);
-    return installed !== undefined;
+    return installed === undefined ? 'none' : 'installed';
   } catch (error) {
     if ((error as { code?: string }).code !== 'DIVERGED') throw error;
     context.onDiverged((error as Error).message);
-    return false;
+    return 'none';
   }
 }
 

@@ -42,7 +42,8 @@ export class Sources {
       this.#unanswered.delete(member);
       return answer;
     } catch (error) {
-      this.#unanswered.set(member, this.#context.now());
+      // What takes long to make is no sign that a member is silent.
+      if (leastMs === 0) this.#unanswered.set(member, this.#context.now());
       throw error;
     }
   }

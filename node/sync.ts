@@ -6,14 +6,12 @@ import { LACKS_TRIES, SNAPSHOT_PAUSE_MS } from './limits.ts';
 import type { Message } from './pbft/messages.ts';
 import type { Verified } from './pbft/verify.ts';
 import type { Executed, Head } from './ports.ts';
-import { type SnapshotContext, takeSnapshot } from './snapshot-sync.ts';
+import { type SnapshotContext, type SnapshotOutcome, type SnapshotPatience, takeSnapshot } from './snapshot-sync.ts';
 import { type BlocksAnswer, blocksAnswerCodec, requestCodec } from './wire.ts';
 
 export interface SyncContext extends SnapshotContext {
   /** R8: how many blocks behind its target a snapshot is taken. */
   readonly snapshotBlocks: number;
-  /** How many members may be faulty. */
-  f(): number;
   /** The greatest height that is known to be certified, also in a later epoch. */
   newest(): number;
   /** The keys (idKey) of packed transactions if their signatures are valid and they are `count`, or what is wrong with them. */
@@ -28,28 +26,38 @@ export interface SyncContext extends SnapshotContext {
  * blocks lack, a snapshot takes their place (R8).
  */
 export async function syncTo(context: SyncContext, target: number, signal: AbortSignal): Promise<void> {
+  const { patience, now } = context;
   // Each in turn: one that is slow, or gives little at a time, does not set the pace (R21).
-  let snapshotAt = Number.NEGATIVE_INFINITY;
-  let pauseMs = SNAPSHOT_PAUSE_MS;
   for (let turn = 0; !signal.aborted; turn++) {
     const own = context.executed().height;
-    if (own >= target) return;
-    const start = context.now();
-    if (start >= snapshotAt && Math.max(target, context.newest()) - own >= context.snapshotBlocks) {
-      if (await takeSnapshot(context, own + context.snapshotBlocks - 1, signal)) continue;
-      // Members may still be making one: blocks meanwhile, and as long as was lost here, or longer each time.
-      const end = context.now();
-      pauseMs = Math.max(pauseMs, end - start);
-      snapshotAt = end + pauseMs;
-      pauseMs *= 2;
+    if (own >= target) {
+      patience.pauseMs = SNAPSHOT_PAUSE_MS;
+      return;
+    }
+    if (now() >= patience.askAt && Math.max(target, context.newest()) - own >= context.snapshotBlocks) {
+      const start = now();
+      const outcome = await takeSnapshot(context, own + context.snapshotBlocks - 1, signal);
+      if (outcome === 'installed') continue;
+      rest(patience, outcome, now(), start);
     }
     const lacking = await syncOnce(context, turn, signal);
     if (context.executed().height > own) {
       context.patience.lacks = 0;
       continue;
     }
-    if (!isLost(context, lacking) || !(await takeSnapshot(context, own, signal))) return;
+    if (!isLost(context, lacking) || (await takeSnapshot(context, own, signal)) !== 'installed') return;
   }
+}
+
+/**
+ * R8, after a round in vain: members may still be making a snapshot, so blocks are executed for as long as was lost, and longer each
+ * time. What began and was late costs its whole budget; it is not tried again before that has passed tenfold (R21).
+ */
+function rest(patience: SnapshotPatience, outcome: SnapshotOutcome, now: number, start: number): void {
+  const took = now - start;
+  patience.pauseMs = Math.max(patience.pauseMs, took);
+  patience.askAt = now + (outcome === 'late' ? 10 * took : patience.pauseMs);
+  patience.pauseMs *= 2;
 }
 
 /**

@@ -35,6 +35,8 @@ export interface PeerSet {
 
 /** ChaCha20-Poly1305 (RFC 8439): nonces of 12 bytes, keys of 32, tags of 16 behind what is sealed. */
 export interface Cipher {
+  /** Whose it is; for the log. */
+  readonly name: string;
   encrypt(plain: Uint8Array, nonce: Uint8Array, data: Uint8Array, key: Uint8Array): Uint8Array;
   /** Throws if it was not sealed so. `output` is written where it has the right length; it may be the memory of `sealed`. */
   decrypt(sealed: Uint8Array, nonce: Uint8Array, data: Uint8Array, key: Uint8Array, output?: Uint8Array): Uint8Array;

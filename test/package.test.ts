@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { assertAgreement, startDev } from './support/processes.ts';
@@ -38,6 +48,35 @@ describe('the packed tarball', { timeout: 180_000 }, () => {
       encoding: 'utf8',
     });
     assert.doesNotMatch(names, /\/test\/|\/bench\/|[^d]\.ts$/m);
+  });
+
+  it('is built of the files as they are, and says so to bin/quorate.js', () => {
+    const stamps = JSON.parse(readFileSync(join(ROOT, 'dist/node/sources.json'), 'utf8')) as [string, number, number][];
+    const names = stamps.map(([path]) => path);
+    for (const path of [
+      'node/cli/main.ts',
+      'node/pbft/replica.ts',
+      'node/verify/worker.ts',
+      'package.json',
+      'build/node.ts',
+    ])
+      assert(names.includes(path), path);
+    for (const [path, mtimeMs, size] of stamps) {
+      const found = statSync(join(ROOT, path));
+      assert.deepEqual([found.mtimeMs, found.size], [mtimeMs, size], path);
+    }
+  });
+
+  it('has the files of one bundle, and no others beside them', () => {
+    const left = join(ROOT, 'dist/node/chunks/chunk-OLD.js');
+    writeFileSync(left, '');
+    execFileSync(process.execPath, [join(ROOT, 'build/build.ts')], { cwd: ROOT, stdio: 'ignore' });
+    assert(!existsSync(left));
+    const files = execFileSync('find', [join(unpacked, 'dist/node'), '-type', 'f'], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    const others = files.filter((path) => !path.endsWith('.js')).map((path) => basename(path));
+    assert.deepEqual(others, ['THIRD-PARTY-NOTICES.txt']);
   });
 
   it('runs: version, help, and a network whose threads start from dist and which serves the pages', async () => {

@@ -344,7 +344,40 @@ describe('snapshots (R8)', () => {
     };
     await catchUp([never, never], HEIGHT, 1);
     assert.deepEqual([installed.length, behind.head.height, blamed], [0, HEIGHT, []]);
-    assert(asked > 2 && asked < HEIGHT, `${asked} questions for ${HEIGHT} blocks`);
+    assert(asked > 2 && asked < 10, `${asked} questions for ${HEIGHT} blocks`);
+  });
+
+  it('a round ends after f + 1 that do not answer: one of them is making a snapshot, and the others need not', async () => {
+    let asked = 0;
+    const making: Lies = {
+      blocks: true,
+      snapshot: () => {
+        asked++;
+        return undefined;
+      },
+    };
+    await catchUp([making, making, making, making], HEIGHT, HEIGHT);
+    assert.deepEqual([asked, installed.length, behind.head.height], [2, 0, HEIGHT]);
+  });
+
+  it('R21: a transfer that was late is not tried again soon', async () => {
+    let offered = 0;
+    const drop: Lies = {
+      blocks: 'single',
+      snapshot: (snapshot) => {
+        offered++;
+        return snapshot;
+      },
+      rows: (rows) => {
+        clock += SNAPSHOT_BUDGET_MS;
+        return rows;
+      },
+    };
+    const patience = newPatience();
+    await catchUp([drop], HEIGHT, 1, patience);
+    assert.deepEqual([offered, installed.length, behind.head.height], [1, 0, HEIGHT]);
+    assert.equal(patience.budgetMs, 2 * SNAPSHOT_BUDGET_MS);
+    assert(patience.askAt > clock + 5 * SNAPSHOT_BUDGET_MS);
   });
 
   it('where one member lacks the blocks and nobody ever gives them, it takes the state in the end', async () => {

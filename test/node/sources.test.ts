@@ -44,6 +44,7 @@ describe('whom a catch-up asks (R7, R21)', () => {
     const { sources, waited } = sourcesWith(new Set([2]));
     await assert.rejects(sources.ask(2, BODY, REQUEST_TIMEOUT_MS));
     assert.deepEqual(waited, [REQUEST_TIMEOUT_MS]);
+    assert.deepEqual(sources.inTurn(0, 1), [2, 3, 1], 'and it does not come last for that');
   });
 
   it('where nobody answers in time, longer is waited, up to the limit', async () => {

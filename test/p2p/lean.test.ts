@@ -10,6 +10,7 @@ const FRAMES = 200;
 const chosen = chooseCipher()!;
 const used = { encrypt: 0, decrypt: 0 };
 const cipher: Cipher = {
+  name: 'counted',
   encrypt(...args) {
     used.encrypt++;
     return chosen.encrypt(...args);
