@@ -21,7 +21,9 @@ if (isNewEnough) {
   const bundled = path('../node_modules/node/bin/node');
   if (existsSync(bundled)) {
     const { spawn } = await import('node:child_process');
-    const child = spawn(bundled, [path('quorate.js'), ...process.argv.slice(2)], { stdio: 'inherit' });
+    // As node/cli/v8-options.ts says.
+    const args = ['--max-semi-space-size=16', path('quorate.js'), ...process.argv.slice(2)];
+    const child = spawn(bundled, args, { stdio: 'inherit' });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('exit', (code) => {
       process.exitCode = code ?? 1;
