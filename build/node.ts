@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { ROOT } from './pack.ts';
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
 /** What a process or a thread begins with. These, and the files that they share, all lie two folders below `dist/`. */
 const ENTRIES = ['node/cli/main.ts', 'node/ledger/worker.ts', 'node/verify/worker.ts'];
 /** Packages with native code, and one in the older format of which names are imported late. */

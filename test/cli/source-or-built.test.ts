@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { V8_OPTIONS } from '../../node/cli/v8-options.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 const SOURCE = 'node/cli/main.ts';
@@ -46,6 +47,10 @@ describe('what bin/quorate.js runs', () => {
       encoding: 'utf8',
       env: { ...process.env, NODE_COMPILE_CACHE: '' },
     }).trim();
+
+  it('a newer Node that it starts gets the options that nodes get elsewhere', () => {
+    for (const option of V8_OPTIONS) assert(readFileSync(BIN, 'utf8').includes(`'${option}'`), option);
+  });
 
   it('the package has nothing but what was built', () => {
     assert.equal(run(), 'built');

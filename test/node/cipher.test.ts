@@ -51,6 +51,10 @@ describe('the cipher of connections between nodes', () => {
       ...cipher,
       decrypt: (...args) => cipher.decrypt(...args).map((byte) => byte ^ 1),
     },
+    'opens wrong in place': {
+      ...cipher,
+      decrypt: (sealed, nonce, data, key) => cipher.decrypt(sealed, nonce, data, key),
+    },
     'opens what was changed': {
       ...cipher,
       decrypt: (sealed, ...rest) => {
