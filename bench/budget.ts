@@ -103,7 +103,7 @@ function pool(batches: readonly (readonly Transaction[])[]): number {
     for (const [at, transactions] of batches.entries()) {
       for (const transaction of transactions) {
         const origin = at % VALIDATORS;
-        const entry = poolEntry(transaction, origin, application);
+        const entry = poolEntry(transaction, idKey(transaction.id), origin, application);
         if (!mempool.hasRoom(origin, entry.bytes.length, false)) throw new Error('the pool is full');
         mempool.add(entry, at);
       }

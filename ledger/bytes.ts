@@ -64,27 +64,24 @@ export function fromHex(text: string): Uint8Array | undefined {
 /** UTF-8 of a well-formed string; throws a RangeError on a lone surrogate. */
 export function utf8Encode(text: string): Uint8Array {
   const bytes = new Uint8Array(utf8Length(text));
-  let at = 0;
+  utf8Write(text, bytes, 0);
+  return bytes;
+}
+
+/** Puts UTF-8 of a well-formed string, `utf8Length` bytes of it, into `bytes` from `at` on. */
+export function utf8Write(text: string, bytes: Uint8Array, at: number): void {
   for (let i = 0; i < text.length; i++) {
     const point = text.codePointAt(i)!;
     if (point < 0x80) {
       bytes[at++] = point;
-    } else if (point < 0x800) {
-      bytes[at++] = 0xc0 | (point >> 6);
-      bytes[at++] = 0x80 | (point & 63);
-    } else if (point < 0x10000) {
-      bytes[at++] = 0xe0 | (point >> 12);
-      bytes[at++] = 0x80 | ((point >> 6) & 63);
-      bytes[at++] = 0x80 | (point & 63);
-    } else {
-      i++;
-      bytes[at++] = 0xf0 | (point >> 18);
-      bytes[at++] = 0x80 | ((point >> 12) & 63);
-      bytes[at++] = 0x80 | ((point >> 6) & 63);
-      bytes[at++] = 0x80 | (point & 63);
+      continue;
     }
+    const length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    if (length === 4) i++;
+    // As many ones as there are bytes; higher bits fall off.
+    bytes[at++] = (0xf00 >> length) | (point >> (6 * length - 6));
+    for (let shift = 6 * length - 12; shift >= 0; shift -= 6) bytes[at++] = 0x80 | ((point >> shift) & 63);
   }
-  return bytes;
 }
 
 /** The text of well-formed UTF-8 (no overlong forms, surrogates or values above U+10FFFF), else undefined. */

@@ -1,4 +1,4 @@
-import { copyBytes, equalBytes, fromHex, toHex, utf8Decode, utf8Encode, utf8Length } from './bytes.ts';
+import { copyBytes, equalBytes, fromHex, toHex, utf8Decode, utf8Length, utf8Write } from './bytes.ts';
 
 /**
  * The canonical codec (docs/formats.md, "Primitives"): fixed-width big-endian integers, length before content, bounded
@@ -88,32 +88,34 @@ export class Writer {
     this.buffer = buffer;
   }
 
-  reserve(count: number): void {
-    const needed = this.length + count;
-    if (needed <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.buffer.length * 2));
-    grown.set(this.buffer.subarray(0, this.length));
-    this.buffer = grown;
+  /** Makes room for so many bytes, which the caller fills in; returns where they begin. */
+  take(count: number): number {
+    const start = this.length;
+    this.length += count;
+    if (this.length > this.buffer.length) {
+      const grown = new Uint8Array(2 * this.length);
+      grown.set(this.buffer.subarray(0, start));
+      this.buffer = grown;
+    }
+    return start;
   }
 
   /** `width` bytes big-endian; the value is a safe non-negative integer. */
   uint(value: number, width: number): void {
-    this.reserve(width);
+    const start = this.take(width);
     // In two halves of 32 bits: shifts are much cheaper than divisions.
     let low = value >>> 0;
     let high = (value - low) / 2 ** 32;
-    for (let at = this.length + width - 1; at >= this.length; at--) {
+    for (let at = start + width - 1; at >= start; at--) {
       this.buffer[at] = low;
       low = (low >>> 8) | (high << 24);
       high >>>= 8;
     }
-    this.length += width;
   }
 
   bytes(value: Uint8Array): void {
-    this.reserve(value.length);
-    copyBytes(this.buffer, value, this.length);
-    this.length += value.length;
+    const start = this.take(value.length);
+    copyBytes(this.buffer, value, start);
   }
 }
 
@@ -268,9 +270,10 @@ export function text(max: number, min = 0): Codec<string> {
     shape: { kind: 'text', min, max },
     write(writer, value) {
       if (!value.isWellFormed()) throw new CodecError('expected well-formed text, got a lone surrogate');
-      const encoded = utf8Encode(value);
-      writer.uint(bounded(encoded.length, min, max, 'bytes of text'), width);
-      writer.bytes(encoded);
+      const length = utf8Length(value);
+      writer.uint(bounded(length, min, max, 'bytes of text'), width);
+      const start = writer.take(length);
+      utf8Write(value, writer.buffer, start);
     },
     read(reader) {
       const encoded = reader.take(bounded(reader.uint(width), min, max, 'bytes of text'));

@@ -1,6 +1,6 @@
 import { concatBytes, copyBytes } from './bytes.ts';
 import { encode, u64 } from './codec.ts';
-import { hashPairs, innerHash, leafHash, sha256 } from './hash.ts';
+import { hashPairs, innerHash, leafHash, leafHashInto, sha256 } from './hash.ts';
 
 /**
  * One tree shape for every ordered list (transaction ids, receipts, block history): that of RFC 6962, split at the
@@ -66,7 +66,7 @@ function treeHash(contents: readonly Uint8Array[]): Uint8Array {
 /** A level in one buffer, 32 bytes each. */
 function leaves(contents: readonly Uint8Array[]): Uint8Array {
   const level = new Uint8Array(HASH * contents.length);
-  for (const [i, content] of contents.entries()) copyBytes(level, leafHash(content), HASH * i);
+  for (let i = 0; i < contents.length; i++) leafHashInto(contents[i]!, level, HASH * i);
   return level;
 }
 

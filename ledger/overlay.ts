@@ -35,6 +35,8 @@ export class Overlay {
   /** By the key's bytes as a string, one character each: short, and V8 seeds its hash, so nobody can choose collisions. */
   readonly #tables = new Map<Table<never>, Map<string, MutableRow>>();
   readonly #undo: { readonly row: MutableRow; readonly value: Uint8Array | undefined }[] = [];
+  /** What was asked for last: a handler that changes a row has nearly always read it just before. */
+  #last: { readonly table: Table<never>; readonly row: MutableRow } | undefined;
   #broken: StateError | undefined;
 
   constructor(state: StateReader) {
@@ -48,6 +50,13 @@ export class Overlay {
 
   /** The row of a key; `key` is copied when kept. */
   row(table: Table<never>, key: Uint8Array): Row {
+    if (this.#last?.table === table && equalBytes(this.#last.row.key, key)) return this.#last.row;
+    const row = this.#find(table, key);
+    this.#last = { table, row };
+    return row;
+  }
+
+  #find(table: Table<never>, key: Uint8Array): MutableRow {
     let rows = this.#tables.get(table);
     if (rows === undefined) {
       rows = new Map();
@@ -114,8 +123,18 @@ export class Overlay {
 
 /** Bytes as a string of one character per byte: for map keys only. At most a few hundred bytes. */
 export function binaryString(bytes: Uint8Array): string {
-  return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  const { length } = bytes;
+  let codes = CODES[length];
+  if (codes === undefined) {
+    codes = new Array<number>(length).fill(0);
+    CODES[length] = codes;
+  }
+  for (let i = 0; i < length; i++) codes[i] = bytes[i]!;
+  return String.fromCharCode.apply(null, codes);
 }
+
+/** By length, filled anew each time: `apply` to a typed array makes V8 copy it to a list first, which takes twice as long. */
+const CODES: (number[] | undefined)[] = [];
 
 function sameValue(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && equalBytes(a, b));

@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, toHex, utf8Decode, utf8Encode } from './bytes.ts';
+import { concatBytes, copyBytes, fromHex, toHex, utf8Decode, utf8Encode, utf8Length, utf8Write } from './bytes.ts';
 import type { Codec, Decoded } from './codec.ts';
 import { sizeMaxOf } from './describe.ts';
 import { NAME_BYTES_MAX, TABLE_KEY_BYTES_MAX, TABLE_VALUE_BYTES_MAX } from './limits.ts';
@@ -126,25 +126,33 @@ function wrongKey(table: Table, text: string, problem: string): Decoded<Uint8Arr
 function encodeKey(name: string, parts: readonly KeyPart[], key: TableKey): Uint8Array {
   if (key.length !== parts.length)
     throw new RangeError(`key of ${name}: expected ${parts.length} parts, got ${key.length}`);
-  if (parts.length === 1) return encodePart(name, parts[0]!, key[0]!);
-  const encoded: Uint8Array[] = [];
-  for (let i = 0; i < parts.length; i++) encoded.push(encodePart(name, parts[i]!, key[i]!));
-  return concatBytes(...encoded);
+  let length = 0;
+  for (let i = 0; i < parts.length; i++) length += partLength(name, parts[i]!, key[i]!);
+  const encoded = new Uint8Array(length);
+  let at = 0;
+  for (const value of key) {
+    if (typeof value === 'string') utf8Write(value, encoded, at);
+    else if (value.length === length) return value;
+    else copyBytes(encoded, value, at);
+    // Nothing comes after text.
+    at += value.length;
+  }
+  return encoded;
 }
 
-function encodePart(name: string, part: KeyPart, value: Uint8Array | string): Uint8Array {
+function partLength(name: string, part: KeyPart, value: Uint8Array | string): number {
   if (part.kind === 'bytes') {
     if (!(value instanceof Uint8Array) || value.length !== part.length) {
       throw new RangeError(`key of ${name}: expected ${part.length} bytes`);
     }
-    return value;
+    return value.length;
   }
   if (typeof value !== 'string') throw new RangeError(`key of ${name}: expected text`);
-  const encoded = utf8Encode(value);
-  if (encoded.length < 1 || encoded.length > part.max) {
-    throw new RangeError(`key of ${name}: expected 1 to ${part.max} bytes of text, got ${encoded.length}`);
+  const length = utf8Length(value);
+  if (length < 1 || length > part.max) {
+    throw new RangeError(`key of ${name}: expected 1 to ${part.max} bytes of text, got ${length}`);
   }
-  return encoded;
+  return length;
 }
 
 function bytesOf(text: string): Uint8Array | undefined {

@@ -113,7 +113,7 @@ export class Bodies {
       for (const bytes of unpacked.value) {
         const decoded = decodeTransaction(this.#context.genesisId, bytes);
         if (!decoded.ok) throw new Error(`journal: body at height ${vote.height}: ${decoded.problem}`);
-        entries.push(poolEntry(decoded.value, origin, this.#context.application));
+        entries.push(poolEntry(decoded.value, idKey(decoded.value.id), origin, this.#context.application));
       }
       this.hold(batch, vote.digest, entries);
       if (vote.height > executed) pending.push(...entries);
@@ -205,7 +205,10 @@ export class Bodies {
   }
 
   async #fetch(task: Task): Promise<void> {
-    const lacking = [...task.missing].filter(([key]) => !this.#context.isArriving(key)).map(([, id]) => id);
+    const lacking: Uint8Array[] = [];
+    task.missing.forEach((id, key) => {
+      if (!this.#context.isArriving(key)) lacking.push(id);
+    });
     if (lacking.length === 0) return this.#retry(task, BODIES_GRACE_MS);
     const members = this.#context.sources(task.from);
     const member = members[task.tries++ % members.length];

@@ -12,10 +12,28 @@ import { type PoolEntry, poolEntry, staticProblem } from './pool-entry.ts';
 import type { PackedSenders } from './ports.ts';
 import type { Refusal } from './refusal.ts';
 import { type Sender, Senders } from './senders.ts';
-import { isValid, packTransactionChecks } from './verify/packed.ts';
+import { isValid, type PackedChecks, packTransactionChecks } from './verify/packed.ts';
 import type { VerifyPool } from './verify/pool.ts';
 
 type Refused = Extract<SubmitOutcome, { kind: 'refused' }>;
+
+/** What a client submitted: its place there, the `idKey` of its id. */
+interface Submitted {
+  readonly at: number;
+  readonly key: string;
+  readonly transaction: Transaction;
+}
+
+/**
+ * What a peer sent, while its signature is being verified. Thousands wait for that, so the decoded transaction is not kept: half of
+ * what the garbage collector would carry along at full load.
+ */
+interface Forwarded {
+  readonly key: string;
+  readonly entry: PoolEntry;
+  /** Why it can never execute, whatever its signature is (N4). */
+  readonly invalid: string | undefined;
+}
 
 export interface IntakeContext {
   readonly genesisId: Uint8Array;
@@ -106,7 +124,7 @@ export class Intake {
    */
   async fromClient(submitted: readonly Uint8Array[], viaNode = false): Promise<readonly SubmitOutcome[]> {
     const outcomes: (SubmitOutcome | undefined)[] = submitted.map(() => undefined);
-    const open: { readonly at: number; readonly transaction: Transaction }[] = [];
+    const open: Submitted[] = [];
     const { application, pool, parameters } = this.#context;
     const refusal = this.#context.refusal();
     const inForce = parameters();
@@ -121,15 +139,16 @@ export class Intake {
       if (this.#context.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
         outcomes[at] = { kind: 'known', id: transaction.id };
       } else {
-        open.push({ at, transaction });
+        open.push({ at, key, transaction });
       }
     }
     await this.#markExecuted(open, outcomes);
-    const checked: { readonly at: number; readonly transaction: Transaction }[] = [];
+    const checked: Submitted[] = [];
     /** How many of each account are in `checked`: nothing is verified for what there is no room for anyway. */
     const ahead = new Map<string, number>();
     const room = this.#room();
-    for (const { at, transaction } of open) {
+    for (const one of open) {
+      const { at, transaction } = one;
       if (outcomes[at] !== undefined) continue;
       outcomes[at] =
         refusal === undefined ? this.problem(transaction) : { kind: 'refused', id: transaction.id, ...refusal };
@@ -147,20 +166,19 @@ export class Intake {
         continue;
       }
       ahead.set(sender.account, before + 1);
-      checked.push({ at, transaction });
+      checked.push(one);
     }
     this.#admitting += checked.length;
-    const valid = await this.#verify(checked.map(({ transaction }) => transaction)).finally(() => {
+    const valid = await this.#verify(checked, this.#checksOf(checked)).finally(() => {
       this.#admitting -= checked.length;
     });
     const entries: PoolEntry[] = [];
-    for (const [i, { at, transaction }] of checked.entries()) {
+    for (const [i, { at, key, transaction }] of checked.entries()) {
       const { id, bytes } = transaction;
       if (!valid[i]) {
         outcomes[at] = refused(id, 'bad-signature', 'the signature is not valid for this sender, body and chain');
         continue;
       }
-      const key = idKey(id);
       if (this.#context.body(key) !== undefined || this.#context.recentlyExecuted(key)) {
         outcomes[at] = { kind: 'known', id };
         continue;
@@ -177,7 +195,7 @@ export class Intake {
         continue;
       }
       outcomes[at] = { kind: 'accepted', id };
-      const entry = poolEntry(transaction, self, application, sender!.account);
+      const entry = poolEntry(transaction, key, self, application, sender!.account);
       if (!viaNode) this.#limits.take(sender!, this.#context.now());
       pool.add(entry, this.#context.now());
       this.#admission.took();
@@ -211,16 +229,16 @@ export class Intake {
         found.set(idKey(decoded.value.id), decoded.value);
     }
     const executed: (SubmitOutcome | undefined)[] = [];
-    const open = [...found.values()].map((transaction, at) => ({ at, transaction }));
+    const open = [...found].map(([key, transaction], at) => ({ at, key, transaction }));
     await this.#markExecuted(open, executed);
-    const pending = open.filter(({ at }) => executed[at] === undefined).map(({ transaction }) => transaction);
-    const valid = await this.#verify(pending);
+    const pending = open.filter(({ at }) => executed[at] === undefined);
+    const valid = await this.#verify(pending, this.#checksOf(pending));
     const entries = pending
       .filter((_, i) => valid[i])
-      .map((transaction) => {
+      .map(({ key, transaction }) => {
         const account = this.senders.of(transaction.body.sender)?.account;
         const isFit = staticProblem(transaction, application, parameters()) === undefined;
-        return { isFit, entry: poolEntry(transaction, self(), application, account) };
+        return { isFit, entry: poolEntry(transaction, key, self(), application, account) };
       });
     for (const { entry, isFit } of entries)
       if (this.#context.body(entry.key) === undefined) pool.add(entry, now(), isFit);
@@ -246,17 +264,16 @@ export class Intake {
   }
 
   /** Whether transactions' signatures are valid; one flag each. */
-  async #verify(transactions: readonly Transaction[]): Promise<readonly boolean[]> {
-    if (transactions.length === 0) return [];
-    this.#verifying += transactions.length;
-    const keys = transactions.map(({ id }) => idKey(id));
-    for (const key of keys) this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
+  async #verify(arrived: readonly { readonly key: string }[], checks: PackedChecks): Promise<readonly boolean[]> {
+    if (arrived.length === 0) return [];
+    this.#verifying += arrived.length;
+    for (const { key } of arrived) this.#arriving.set(key, (this.#arriving.get(key) ?? 0) + 1);
     try {
-      const bits = await this.#context.verifyPool.verify(packTransactionChecks(this.#context.genesisId, transactions));
-      return transactions.map((_, i) => isValid(bits, i));
+      const bits = await this.#context.verifyPool.verify(checks);
+      return arrived.map((_, i) => isValid(bits, i));
     } finally {
-      this.#verifying -= transactions.length;
-      for (const key of keys) {
+      this.#verifying -= arrived.length;
+      for (const { key } of arrived) {
         const left = (this.#arriving.get(key) ?? 1) - 1;
         if (left === 0) this.#arriving.delete(key);
         else this.#arriving.set(key, left);
@@ -264,19 +281,28 @@ export class Intake {
     }
   }
 
-  async #receive(
+  #checksOf(submitted: readonly Submitted[]): PackedChecks {
+    return packTransactionChecks(
+      this.#context.genesisId,
+      submitted.map(({ transaction }) => transaction),
+    );
+  }
+
+  /** What of a member's frame is new, and its signatures to check. */
+  #unpack(
     member: number,
     packed: Uint8Array,
     take: (key: string) => boolean,
-    forBatch = false,
-  ): Promise<string | undefined> {
-    const { genesisId, application, pool } = this.#context;
+    forBatch: boolean,
+  ): { readonly fresh: readonly Forwarded[]; readonly checks: PackedChecks } | undefined {
+    const { genesisId, application, pool, parameters } = this.#context;
     const unpacked = unpackTransactions(packed, VERIFYING_MAX);
     if (!unpacked.ok) {
       this.#context.blame(member, `transactions: ${unpacked.problem}`);
       return undefined;
     }
-    const fresh: Transaction[] = [];
+    const fresh: Forwarded[] = [];
+    const transactions: Transaction[] = [];
     for (const bytes of unpacked.value) {
       const decoded = decodeTransaction(genesisId, bytes);
       if (!decoded.ok) {
@@ -287,36 +313,59 @@ export class Intake {
       if (!take(key) || this.#context.body(key) !== undefined || (!forBatch && this.#context.recentlyExecuted(key)))
         continue;
       if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
-      fresh.push(decoded.value);
+      const transaction = decoded.value;
+      transactions.push(transaction);
+      const entry = poolEntry(transaction, key, member, application);
+      fresh.push({ key, entry, invalid: staticProblem(transaction, application, parameters())?.detail });
     }
-    const valid = await this.#verify(fresh);
+    return { fresh, checks: packTransactionChecks(genesisId, transactions) };
+  }
+
+  async #receive(
+    member: number,
+    packed: Uint8Array,
+    take: (key: string) => boolean,
+    forBatch = false,
+  ): Promise<string | undefined> {
+    const { pool, parameters } = this.#context;
+    const inForce = parameters();
+    const unpacked = this.#unpack(member, packed, take, forBatch);
+    if (unpacked === undefined) return undefined;
+    const { fresh } = unpacked;
+    const valid = await this.#verify(fresh, unpacked.checks);
     let problem: string | undefined;
     const entries: PoolEntry[] = [];
-    for (const [i, transaction] of fresh.entries()) {
-      const { id, bytes } = transaction;
+    for (const [i, { key, entry: made, invalid: before }] of fresh.entries()) {
       if (!valid[i]) {
         // N13: nothing is remembered against the id; the bytes are held against who sent them.
         this.#context.blame(member, 'a transaction with a bad signature');
         continue;
       }
-      const invalid = staticProblem(transaction, application, this.#context.parameters())?.detail;
+      const invalid = parameters() === inForce ? before : this.#invalid(made.bytes);
       if (invalid !== undefined) {
         problem = `transaction in the batch: ${invalid}`;
         this.#context.blame(member, invalid);
         continue;
       }
-      const key = idKey(id);
       if (this.#context.body(key) !== undefined || (forBatch ? !take(key) : this.#context.recentlyExecuted(key)))
         continue;
       // Asked again: the others of this frame came into the share meanwhile.
-      if (!forBatch && !pool.hasRoom(member, bytes.length, false)) continue;
+      if (!forBatch && !pool.hasRoom(member, made.bytes.length, false)) continue;
       // The set may have changed while the question was under way; `hasRoom` says so of what is only forwarded.
-      const entry = poolEntry(transaction, forBatch ? pool.originOf(member) : member, application);
+      const origin = forBatch ? pool.originOf(member) : member;
+      const entry = origin === member ? made : { ...made, origin };
       pool.add(entry, this.#context.now());
       entries.push(entry);
     }
     if (entries.length > 0) this.#context.added(entries, false);
     return problem;
+  }
+
+  /** N4: why bytes that decode can never execute in the epoch of now. */
+  #invalid(bytes: Uint8Array): string | undefined {
+    const { genesisId, application, parameters } = this.#context;
+    const decoded = decodeTransaction(genesisId, bytes);
+    return decoded.ok ? staticProblem(decoded.value, application, parameters())?.detail : decoded.problem;
   }
 
   /** Static validity (N4) and what only the admitting node judges: the sender and the lifetime by chain time. */
@@ -355,10 +404,7 @@ export class Intake {
     return problem && { kind: 'refused', id, ...problem };
   }
 
-  async #markExecuted(
-    open: readonly { readonly at: number; readonly transaction: Transaction }[],
-    outcomes: (SubmitOutcome | undefined)[],
-  ): Promise<void> {
+  async #markExecuted(open: readonly Submitted[], outcomes: (SubmitOutcome | undefined)[]): Promise<void> {
     if (open.length === 0) return;
     const ids = new Uint8Array(32 * open.length);
     for (const [i, { transaction }] of open.entries()) ids.set(transaction.id, 32 * i);

@@ -1,7 +1,6 @@
 import type { Application } from '../ledger/application.ts';
 import type { Parameters } from '../ledger/parameters.ts';
 import type { Transaction } from '../ledger/transaction.ts';
-import { idKey } from './id-key.ts';
 
 /** A verified transaction, and what of it is asked again and again. */
 export interface PoolEntry {
@@ -22,15 +21,17 @@ export interface PoolEntry {
 /** An origin that is no member: this node, while it has no vote, or a member that was removed. */
 export const NO_MEMBER = -1;
 
+/** `key` is the `idKey` of its id, which whoever makes an entry has asked for already. */
 export function poolEntry(
   { id, bytes, body }: Transaction,
+  key: string,
   origin: number,
   application: Application,
   account?: string,
 ): PoolEntry {
   return {
     id,
-    key: idKey(id),
+    key,
     bytes,
     validUntil: body.validUntil,
     origin,

@@ -31,6 +31,14 @@ test('a node does not start on a hash engine that is wrong for one length or one
     code: 'HASH_ENGINE_DIFFERS',
     message: 'hash engine wrong differs from SHA-256 on 119 bytes',
   });
+  const wrongPlace = (data: Uint8Array, target: Uint8Array, at: number): void => {
+    portableHashEngine.sha256Into(data, target, at);
+    if (data.length === 70) target[at + 32] = 1;
+  };
+  assert.throws(() => checkHashEngine({ ...portableHashEngine, name: 'wrong', sha256Into: wrongPlace }), {
+    code: 'HASH_ENGINE_DIFFERS',
+    message: 'hash engine wrong differs from SHA-256 on 70 bytes',
+  });
   const wrongPairs = (input: Uint8Array, output: Uint8Array): void => {
     portableHashEngine.hashPairs(input, output);
     if (input.length === 8 * 64) output[255]! ^= 1;

@@ -6,6 +6,7 @@ import { idKey } from '../../node/id-key.ts';
 import { Intake } from '../../node/intake.ts';
 import { Mempool } from '../../node/mempool.ts';
 import type { PendingLog } from '../../node/pending-log.ts';
+import { NO_MEMBER } from '../../node/pool-entry.ts';
 import type { PackedSenders } from '../../node/ports.ts';
 import { SENDS } from '../../node/senders.ts';
 import { createVerifyPool } from '../../node/verify/pool.ts';
@@ -22,9 +23,10 @@ function setUp({ transactionsMax = 80, pendingLog = NO_DISK, executedAmong = 0, 
   const pool = new Mempool({ transactionsMax, bytesMax: 1_000_000 }, 4);
   const executed = new Set<string>();
   const blamed: string[] = [];
+  let inForce = chain.genesis.parameters;
   const intake = new Intake({
     genesisId: chain.genesis.id,
-    parameters: () => chain.genesis.parameters,
+    parameters: () => inForce,
     application: quorateApplication,
     self: () => 0,
     pool,
@@ -54,7 +56,11 @@ function setUp({ transactionsMax = 80, pendingLog = NO_DISK, executedAmong = 0, 
     const keys = new Set(wanted.map(({ id }) => idKey(id)));
     return intake.forBatch(2, packTransactions(given.map(({ bytes }) => bytes)), keys);
   };
-  return { pool, intake, blamed, executed, senders: intake.senders, submit, fetched };
+  /** An epoch with other parameters begins. */
+  const begin = (change: Partial<typeof inForce>): void => {
+    inForce = { ...chain.genesis.parameters, ...change };
+  };
+  return { pool, intake, blamed, executed, senders: intake.senders, submit, fetched, begin };
 }
 
 function packed(...entries: readonly (readonly [name: string, sends: number])[]): PackedSenders {
@@ -93,6 +99,32 @@ describe('what may enter the pool (N4, N13)', () => {
       assert.equal(pool.size, 0);
     });
   }
+
+  it('E1, N4: what an epoch allows is judged by the one that began while the signature was verified', async () => {
+    const { pool, fetched, blamed, begin } = setUp();
+    const one = register(chain, 'a');
+    const tooLarge = fetched([one], one);
+    begin({ transactionBytesMax: one.bytes.length - 1 });
+    assert.match((await tooLarge)!, /^transaction in the batch: transaction of \d+ bytes, at most \d+$/);
+    assert.deepEqual([pool.size, blamed.length], [0, 1]);
+    const fits = fetched([one], one);
+    begin({});
+    assert.equal(await fits, undefined);
+    assert.deepEqual([pool.size, blamed.length], [1, 1]);
+  });
+
+  it('E1: a body from who is no member any more, when its signature is verified, is in nobody’s share', async () => {
+    const { pool, fetched } = setUp();
+    const one = register(chain, 'a');
+    const fetching = fetched([one], one);
+    pool.enterEpoch(
+      2,
+      () => NO_MEMBER,
+      () => true,
+    );
+    await fetching;
+    assert.equal(pool.body(idKey(one.id))?.origin, NO_MEMBER);
+  });
 
   it('L14, Q01: a body with a bad signature is none: the batch stays without it, and its giver is blamed', async () => {
     const { pool, fetched, blamed } = setUp();

@@ -141,7 +141,10 @@ describe('snapshots in a cluster (R8)', () => {
       world.loop.after(6_000, () => {
         known = [hasExecuted(other, id), hasExecuted(node, id), node.validator!.catchUps.snapshots > 0];
         // Its memory of ids is limited: as if so many others had been executed since.
-        node.validator!.pool.add(poolEntry(transaction, 1, quorateApplication), node.now().monotonic);
+        node.validator!.pool.add(
+          poolEntry(transaction, idKey(transaction.id), 1, quorateApplication),
+          node.now().monotonic,
+        );
       });
     });
     assert(result.snapshots > 0);
