@@ -22,7 +22,7 @@ if (isNewEnough) {
   if (existsSync(bundled)) {
     const { spawn } = await import('node:child_process');
     // As node/cli/v8-options.ts says.
-    const args = ['--max-semi-space-size=16', path('quorate.js'), ...process.argv.slice(2)];
+    const args = ['--max-semi-space-size=8', path('quorate.js'), ...process.argv.slice(2)];
     const child = spawn(bundled, args, { stdio: 'inherit' });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('exit', (code) => {

@@ -43,8 +43,9 @@ export class StoreError extends Error {
 }
 
 const CHECKSUM_BYTES = 4;
-const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-const CACHE_BYTES = 32 * 1024 * 1024;
+/** More makes no node faster: rows have a cache of their own, and the system one of the files. */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+const CACHE_BYTES = 8 * 1024 * 1024;
 const CLEARED_AT_ONCE = 8_192;
 
 export interface StoredRecord {
