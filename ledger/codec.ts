@@ -248,7 +248,7 @@ export const bytes64: Codec<Uint8Array> = bytes(64);
 export function blob(max: number): Codec<Uint8Array> {
   const width = widthFor(max);
   const check = (value: Uint8Array): Uint8Array => {
-    if (value.length > max) throw new CodecError(`expected at most ${max} bytes, got ${value.length}`);
+    bounded(value.length, 0, max, 'bytes');
     return value;
   };
   return {
@@ -449,7 +449,8 @@ export function widthFor(max: number): number {
 }
 
 function bounded(count: number, min: number, max: number, what: string): number {
-  if (count < min || count > max) throw new CodecError(`expected ${min} to ${max} ${what}, got ${count}`);
+  // Of a value that has no length, `count` is undefined and compares false.
+  if (!(count >= min && count <= max)) throw new CodecError(`expected ${min} to ${max} ${what}, got ${count}`);
   return count;
 }
 

@@ -25,8 +25,7 @@ interface Submitted {
 }
 
 /**
- * What a peer sent, while its signature is being verified. Thousands wait for that, so the decoded transaction is not kept: half of
- * what the garbage collector would carry along at full load.
+ * What a peer sent, while its signature is being verified. Thousands wait for that at full load, so the decoded transaction is not kept.
  */
 interface Forwarded {
   readonly key: string;

@@ -159,6 +159,13 @@ describe('primitives', () => {
     }
   });
 
+  test('what has no length is neither bytes nor a list: an error, not empty bytes', () => {
+    const nothing = {} as never;
+    for (const codec of [blob(8), bytes(8), list(u8, 8)] as readonly Codec<unknown>[]) {
+      assert.throws(() => encode(codec, nothing), CodecError);
+    }
+  });
+
   test('an object has exactly its fields in JSON', () => {
     const pair = struct({ a: u8, b: list(bytes(1), 2, 1) });
     assert.deepEqual(encode(pair, { a: 1, b: [hex('ff')] }), hex('0101ff'));
