@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { createGenesis } from '../genesis/ceremony.ts';
 import { type GenesisContent, genesisCodec } from '../genesis/file.ts';
 import { openDevHome } from '../node/cli/dev-home.ts';
-import { V8_OPTIONS } from '../node/cli/v8-options.ts';
 import { chooseSignatures } from '../node/signatures.ts';
 
 /** A development network of real processes: `quorate dev`. */
@@ -105,15 +104,7 @@ export async function restartValidator(validator: BenchNetwork['validators'][num
 
 /** `log`: the file for what it logs; nothing of that is kept otherwise. */
 export function spawnValidator({ config }: BenchNetwork['validators'][number], log?: string): ChildProcess {
-  const args = [
-    ...V8_OPTIONS,
-    BIN,
-    'start',
-    '--config',
-    config,
-    '--with-parent',
-    ...(log === undefined ? [] : ['--log-file', log]),
-  ];
+  const args = [BIN, 'start', '--config', config, '--with-parent', ...(log === undefined ? [] : ['--log-file', log])];
   return spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] });
 }
 

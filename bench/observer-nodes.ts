@@ -7,7 +7,6 @@ import type { Json } from '../ledger/codec.ts';
 import { governanceProposalCodec } from '../ledger/modules/governance-change.ts';
 import { writeKeyFile } from '../light/keystore/key-file.ts';
 import { devSigner } from '../node/cli/accounts.ts';
-import { V8_OPTIONS } from '../node/cli/v8-options.ts';
 import { parseConfig } from '../node/config.ts';
 import { createSigner } from '../node/signatures.ts';
 import { submitAndWait } from './load.ts';
@@ -59,16 +58,7 @@ export interface RunningObserver {
 export async function startObserver(home: string): Promise<RunningObserver> {
   const readyFile = join(home, 'ready.json');
   await rm(readyFile, { force: true });
-  const args = [
-    ...V8_OPTIONS,
-    BIN,
-    'start',
-    '--config',
-    join(home, 'node.toml'),
-    '--observer',
-    '--ready-file',
-    readyFile,
-  ];
+  const args = [BIN, 'start', '--config', join(home, 'node.toml'), '--observer', '--ready-file', readyFile];
   const child = spawn(process.execPath, [...args, '--log-level', 'error'], { stdio: 'ignore' });
   for (const end = performance.now() + ANSWERS_MS; performance.now() < end; await delay(25)) {
     const text = await readFile(readyFile, 'utf8').catch(() => undefined);

@@ -6,11 +6,19 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = [22, 18];
+/**
+ * What only the start of a process can say: each half of a heap's young objects takes at most 8 MiB, where V8 would take 64, and
+ * malloc gives back what is larger than 256 KiB, where glibc would keep more and more of it. docs/performance.md has the figures.
+ */
+const OPTIONS = ['--max-semi-space-size=8'];
+const ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '262144', MALLOC_TOP_PAD_: '65536' };
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const isNewEnough = major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
 if (isNewEnough) {
+  if (process.argv[2] === 'start') beginAnew();
   await keepCompiled();
   // A checkout runs from source, unless what was built is of these very files; the package has only what was built.
   const isBuilt = !existsSync(path('../node/cli/main.ts')) || isCurrent();
@@ -21,9 +29,8 @@ if (isNewEnough) {
   const bundled = path('../node_modules/node/bin/node');
   if (existsSync(bundled)) {
     const { spawn } = await import('node:child_process');
-    // As node/cli/v8-options.ts says.
-    const args = ['--max-semi-space-size=8', path('quorate.js'), ...process.argv.slice(2)];
-    const child = spawn(bundled, args, { stdio: 'inherit' });
+    const args = [...OPTIONS, path('quorate.js'), ...process.argv.slice(2)];
+    const child = spawn(bundled, args, { stdio: 'inherit', env: { ...ENVIRONMENT, ...process.env } });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.on('exit', (code) => {
       process.exitCode = code ?? 1;
@@ -34,6 +41,16 @@ if (isNewEnough) {
     );
     process.exitCode = 2;
   }
+}
+
+/** A node goes on with these, as the same process, unless it was started with them. What the operator says otherwise stays. */
+function beginAnew() {
+  const said = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ').replaceAll('_', '-');
+  const options = said.includes('--max-semi-space-size') ? [] : OPTIONS;
+  const isComplete = options.length === 0 && Object.keys(ENVIRONMENT).every((name) => name in process.env);
+  if (isComplete || process.execve === undefined || process.platform === 'win32') return;
+  const args = [...process.execArgv, ...options, path('quorate.js'), ...process.argv.slice(2)];
+  process.execve(process.execPath, [process.execPath, ...args], { ...ENVIRONMENT, ...process.env });
 }
 
 /** Whether no file has changed since it went into `dist/node/`, by times and sizes. */

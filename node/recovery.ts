@@ -90,5 +90,5 @@ export async function applyRecovery(
   await ledger.storeCertificate(encode(certificateCodec, basis));
   const recovered = await ledger.recover(encode(handoffCodec, handoff), opened.mark);
   log.warn({ recovery: hash, reason: body.reason, epoch: epoch + 1 }, 'the epoch was ended by a recovery');
-  return recovered;
+  return { ...recovered, recentIds: opened.recentIds };
 }

@@ -12,7 +12,6 @@ import { type DevHome, type DevNode, openDevHome } from './dev-home.ts';
 import { isUp, newestSet, type Running, readyFileOf, untilAnswers, untilReady } from './dev-ready.ts';
 import { CliError, EXIT } from './errors.ts';
 import { table } from './output.ts';
-import { V8_OPTIONS } from './v8-options.ts';
 
 export interface DevOptions {
   readonly home: string | undefined;
@@ -83,7 +82,6 @@ function launch(one: Running, home: DevHome, stopping: AbortSignal): void {
   one.logFrom = fstatSync(log).size;
   // Whoever the set names votes, and whoever it does not name any more, or not yet, follows.
   const args = [
-    ...V8_OPTIONS,
     process.argv[1]!,
     'start',
     '--config',

@@ -19,10 +19,11 @@ import { decodeTransaction, packTransactions, type Transaction, unpackTransactio
 import type { UncertifiedHead } from '../pbft/events.ts';
 import type { Head, JournalMark, SyncBlock } from '../ports.ts';
 import { heightKey, historyKey, type Store, type StoreBatch } from '../store/store.ts';
+import type { BlockIds } from '../wire.ts';
 import { LedgerError } from './error.ts';
 import type { Epochs } from './membership.ts';
-import { NO_KEY } from './opening.ts';
-import { type BlockRecord, blockCodec, headCodec, placeCodec } from './records.ts';
+import { carriedIds, NO_KEY } from './opening.ts';
+import { type Base, type BlockRecord, blockCodec, headCodec, placeCodec } from './records.ts';
 
 /** Blocks as records of the store. */
 
@@ -79,31 +80,43 @@ export async function newestCertificate(store: Store, height: number): Promise<C
   return undefined;
 }
 
-/**
- * The blocks from the newest one down to the horizon and the newest certificate, ascending, without what the ledger does
- * not need again; the height of one that lacks: without its ids what it executed would execute again.
- */
-export async function newestBlocks(
+/** What an opened ledger goes on from, oldest first. */
+export interface BlocksAtHand {
+  /** Those within the horizon, also those that only a snapshot brought. */
+  readonly recent: readonly BlockIds[];
+  /** Of those above the newest certificate. */
+  readonly uncertified: readonly UncertifiedHead[];
+}
+
+/** Or the height of a block that lacks: without its ids what it executed would execute again. */
+export async function blocksAtHand(
   store: Store,
-  from: number,
-  newest: number,
+  base: Base,
+  { head, epochs, finalHeight }: { readonly head: Head; readonly epochs: Epochs; readonly finalHeight: number },
   oldest: number,
-  finalHeight: number,
-): Promise<readonly BlockRecord[] | number> {
-  const blocks: BlockRecord[] = [];
-  let expected = newest;
+): Promise<BlocksAtHand | number> {
+  const own: BlockRecord[] = [];
+  const from = base.height === 0 ? 0 : base.height + 1;
+  let expected = head.height;
   for await (const { value } of store.range('block', { from: heightKey(from), reverse: true })) {
     const block = decode(blockCodec, value);
     if (block.header.height !== expected) return expected;
     expected--;
     if (block.header.timestamp < oldest && block.header.height <= finalHeight) break;
-    blocks.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
+    own.push({ ...block, transactions: NO_KEY, receipts: [], ids: block.ids.map((id) => id.slice()) });
   }
-  return blocks.reverse();
+  own.reverse();
+  const carried = await carriedIds(store, base, oldest);
+  return {
+    recent: [...carried, ...own.filter(({ header }) => header.timestamp >= oldest)],
+    uncertified: own.flatMap((block) =>
+      block.header.height > finalHeight ? [uncertifiedHead(block, head, epochs)] : [],
+    ),
+  };
 }
 
 /** What of a block is signed again, after a restart. Only the newest one can end an epoch: the next begins with a certificate. */
-export function uncertifiedHead(
+function uncertifiedHead(
   { header, stateRoot, historyRoot, ordered }: BlockRecord,
   head: Head,
   epochs: Epochs,

@@ -16,7 +16,7 @@ import type { StateChange } from '../../ledger/overlay.ts';
 import type { RecoveryFile } from '../../ledger/recovery-form.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_KEPT_MS } from '../limits.ts';
-import type { Ordered, UncertifiedHead } from '../pbft/events.ts';
+import type { Ordered } from '../pbft/events.ts';
 import type {
   Executed,
   Head,
@@ -34,21 +34,21 @@ import type {
 import { heightKey, historyKey, Store, stateKey } from '../store/store.ts';
 import { Archive } from './archive.ts';
 import {
+  type BlocksAtHand,
+  blocksAtHand,
   CAUGHT_UP,
   contentOf,
   decodeSynced,
   decodeTransactions,
   headerOf,
   NO_MARK,
-  newestBlocks,
   newestCertificate,
   putBlock,
   putGenesis,
-  uncertifiedHead,
 } from './blocks.ts';
 import { chainDifference, headDifference, headerDifference, headOf, isHead } from './difference.ts';
 import { LedgerError } from './error.ts';
-import { ExecutedIds } from './executed-ids.ts';
+import { ExecutedIds, isIdAt, packedIds } from './executed-ids.ts';
 import { putHandoff, putRecovery, setAfter, writeHandoffs } from './handoffs.ts';
 import { changesMembership, Epochs, readerOf } from './membership.ts';
 import { type Basis, dryRun, inputOf } from './next-block.ts';
@@ -71,7 +71,7 @@ const SNAPSHOTS: SnapshotOptions = { chunkBytes: SNAPSHOT_CHUNK_BYTES, keptMs: S
  */
 export class Ledger implements LedgerPort {
   readonly #options: LedgerOptions;
-  #ids = new ExecutedIds();
+  #ids = this.#noIds();
   #store!: Store;
   #state!: LedgerState;
   #query!: LedgerQuery;
@@ -121,20 +121,20 @@ export class Ledger implements LedgerPort {
     const certificate = await newestCertificate(this.#store, this.#head.height);
     this.#finalHeight = certificate?.checkpoint.height ?? 0;
     this.#attach();
-    return this.#opened(certificate, await this.#restoreBlocks(), mark);
+    return this.#opened(certificate, mark, await this.#restoreBlocks());
   }
 
   async #opened(
     certificate: Certificate | undefined,
-    uncertified: readonly UncertifiedHead[],
     mark: JournalMark | undefined,
+    { uncertified, recent }: BlocksAtHand,
   ): Promise<OpenedLedger> {
     return {
       head: this.#head,
       uncertified,
       certificate: certificate && encode(certificateCodec, certificate),
       mark,
-      recentIds: this.#ids.packed(),
+      recentIds: packedIds(recent),
       senders: await allSenders(this.#store, this.#base.rows, this.#state),
       base: this.#base.height,
       membership: this.#epochs.membership(this.#state, this.#head.timestamp),
@@ -241,7 +241,7 @@ export class Ledger implements LedgerPort {
       await this.#commit(batch, [], CAUGHT_UP, mark ?? NO_MARK, isHead(checkpoint), recovery);
       this.#finalHeight = height;
       this.#state.release(height);
-      return this.#opened(recovery.certificate, [], mark);
+      return this.#opened(recovery.certificate, mark, { uncertified: [], recent: [] });
     });
   }
 
@@ -334,9 +334,9 @@ export class Ledger implements LedgerPort {
     batch.put('head', NO_KEY, encode(headCodec, { ...head, ...mark }));
     await batch.write({ sync: true });
     await this.#served.drop();
-    const ids = new ExecutedIds();
-    for (const { header, ids: own } of await carriedIds(this.#store, base, staging.idsSince))
-      ids.add(header.timestamp, own);
+    const ids = this.#noIds();
+    const carried = await carriedIds(this.#store, base, staging.idsSince);
+    for (const { header, ids: own } of carried) ids.add(header, own);
     // All at once, for whoever reads meanwhile (C4).
     const left = this.#base.rows;
     this.#base = base;
@@ -354,7 +354,7 @@ export class Ledger implements LedgerPort {
     return {
       head,
       certificate: encoded,
-      recentIds: this.#ids.packed(),
+      recentIds: packedIds(carried),
       senders,
       membership: this.#epochs.membership(this.#state, this.#head.timestamp),
     };
@@ -430,7 +430,7 @@ export class Ledger implements LedgerPort {
     this.#history = next;
     this.#head = head;
     this.#epochs = epochs;
-    this.#ids.add(head.timestamp, content.ids);
+    this.#ids.add(header, content.ids);
     this.#ids.prune(this.#oldestIds());
     const outcomes = Uint8Array.from(result.outcomes, (outcome) => OUTCOMES[outcome]);
     const senders = await changedSenders(result.changes, this.#store, this.#base.rows, this.#state);
@@ -482,16 +482,16 @@ export class Ledger implements LedgerPort {
     return new LedgerError('STATE_DAMAGED', `database ${this.#options.directory}: ${what}`);
   }
 
-  /** Fills the ids within the horizon; returns the heads above the newest certificate. */
-  async #restoreBlocks(): Promise<UncertifiedHead[]> {
-    const oldest = this.#oldestIds();
-    for (const { header, ids } of await carriedIds(this.#store, this.#base, oldest))
-      this.#ids.add(header.timestamp, ids);
-    const from = this.#base.height === 0 ? 0 : this.#base.height + 1;
-    const blocks = await newestBlocks(this.#store, from, this.#head.height, oldest, this.#finalHeight);
+  #noIds(): ExecutedIds {
+    return new ExecutedIds((height, index, id) => isIdAt(this.#store, this.#base, height, index, id));
+  }
+
+  /** Fills the ids within the horizon. */
+  async #restoreBlocks(): Promise<BlocksAtHand> {
+    const now = { head: this.#head, epochs: this.#epochs, finalHeight: this.#finalHeight };
+    const blocks = await blocksAtHand(this.#store, this.#base, now, this.#oldestIds());
     if (typeof blocks === 'number') throw this.#damaged(`block ${blocks} lacks`);
-    for (const { header, ids } of blocks) if (header.timestamp >= oldest) this.#ids.add(header.timestamp, ids);
-    const uncertified = blocks.filter(({ header }) => header.height > this.#finalHeight);
-    return uncertified.map((block) => uncertifiedHead(block, this.#head, this.#epochs));
+    for (const { header, ids } of blocks.recent) this.#ids.add(header, ids);
+    return blocks;
   }
 }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { V8_OPTIONS } from '../../node/cli/v8-options.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/quorate.js', import.meta.url));
 const SOURCE = 'node/cli/main.ts';
@@ -48,8 +47,30 @@ describe('what bin/quorate.js runs', () => {
       env: { ...process.env, NODE_COMPILE_CACHE: '' },
     }).trim();
 
-  it('a newer Node that it starts gets the options that nodes get elsewhere', () => {
-    for (const option of V8_OPTIONS) assert(readFileSync(BIN, 'utf8').includes(`'${option}'`), option);
+  it('a node goes on as the same process with the options that only its start can give, and keeps what the operator says', () => {
+    write(
+      'dist/node/cli/main.js',
+      "export const main = (args) => console.log(JSON.stringify([process.pid, args, process.execArgv, ...Object.entries(process.env).filter(([name]) => name.startsWith('MALLOC')).sort()]));",
+    );
+    const begin = (command: string, env: NodeJS.ProcessEnv = {}) => {
+      const args = ['--no-deprecation', join(folder, 'bin/quorate.js'), command, '--config', 'a b'];
+      const { pid, stdout, stderr } = spawnSync(process.execPath, args, {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_COMPILE_CACHE: '', NODE_OPTIONS: '', ...env },
+      });
+      assert.equal(stderr, '');
+      const [own, given, options, ...malloc] = JSON.parse(stdout);
+      assert.deepEqual([own, given], [pid, [command, '--config', 'a b']]);
+      return { options, malloc: Object.fromEntries(malloc) };
+    };
+    const threshold = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TOP_PAD_: '65536', MALLOC_TRIM_THRESHOLD_: '262144' };
+    const semiSpace = '--max-semi-space-size=8';
+    assert.deepEqual(begin('start'), { options: ['--no-deprecation', semiSpace], malloc: threshold });
+    assert.deepEqual(begin('start', { NODE_OPTIONS: '--max_semi_space_size=16', MALLOC_TOP_PAD_: '1' }), {
+      options: ['--no-deprecation'],
+      malloc: { ...threshold, MALLOC_TOP_PAD_: '1' },
+    });
+    assert.deepEqual(begin('health'), { options: ['--no-deprecation'], malloc: {} }, 'no node');
   });
 
   it('the package has nothing but what was built', () => {

@@ -410,7 +410,7 @@ export const MUTANTS: readonly Mutant[] = [
   of(
     'executed ids are forgotten in a restart',
     'node/ledger/ledger.ts',
-    'if (header.timestamp >= oldest) this.#ids.add(header.timestamp, ids);',
+    'for (const { header, ids } of blocks.recent) this.#ids.add(header, ids);',
     '',
   ),
   // Snapshots
