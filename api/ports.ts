@@ -24,6 +24,16 @@ export interface NodePort {
    * and its signature is not looked at.
    */
   dryRun(transaction: Uint8Array): Promise<DryRunOutcome>;
+  /**
+   * As `transaction` for many at once, with no more than is known of where they are; waits until all are so far. The same order;
+   * an id may be there twice.
+   */
+  outcomes(
+    ids: readonly Uint8Array[],
+    until: Exclude<Wait, 'none'>,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly TransactionOutcome[]>;
   /** What is known of a transaction; waits until `until` is reached or the time is over. Never rejects on time-out. */
   transaction(id: Uint8Array, until: Wait, timeoutMs: number, signal: AbortSignal): Promise<TransactionStatus>;
   /**
@@ -145,10 +155,14 @@ export type RefusalCode =
  */
 export type TransactionState = 'pending' | 'committed' | 'final' | 'rejected' | 'expired' | 'unknown';
 
-export interface TransactionStatus {
+/** How far a transaction is, and where. */
+export interface TransactionOutcome {
   readonly id: Uint8Array;
   readonly status: TransactionState;
   readonly block?: { readonly height: number; readonly index: number };
+}
+
+export interface TransactionStatus extends TransactionOutcome {
   readonly receipt?: Receipt;
   readonly transaction?: Uint8Array;
 }

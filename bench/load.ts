@@ -52,6 +52,23 @@ export async function submitAll(
   return latencies;
 }
 
+/** As `submitAll`, with one request for each batch, which is answered when all of it is final. */
+export async function submitWaiting(network: BenchNetwork, transactions: readonly Transaction[]): Promise<void> {
+  const { batchSize, openBatches } = FULL_LOAD;
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < transactions.length) {
+      const batch = transactions.slice(next, next + batchSize);
+      let node = next / batchSize;
+      next += batch.length;
+      while (!(await submit(network.validators[node++ % network.validators.length]!.url, batch, '?wait=final'))) {
+        await delay(50);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: openBatches }, worker));
+}
+
 /** As a good client: a node that is overloaded or catching up is left alone for a moment, and the same bytes go elsewhere. */
 export async function submitAndWait(
   network: BenchNetwork,
@@ -83,8 +100,9 @@ async function reached(url: string, id: string, wait: 'committed' | 'final'): Pr
 }
 
 /** False if the node takes nothing now. */
-async function submit(url: string, batch: readonly Transaction[]): Promise<boolean> {
-  const response = await fetch(`${url}/v1/transactions/batch`, {
+/** Whether nothing of it was refused, and with a query what it waits for is reached. */
+async function submit(url: string, batch: readonly Transaction[], query = ''): Promise<boolean> {
+  const response = await fetch(`${url}/v1/transactions/batch${query}`, {
     method: 'POST',
     headers: { 'content-type': 'application/octet-stream' },
     body: packTransactions(batch.map(({ bytes }) => bytes)) as Uint8Array<ArrayBuffer>,
@@ -97,7 +115,7 @@ async function submit(url: string, batch: readonly Transaction[]): Promise<boole
   const { results } = (await response.json()) as { results: { error?: { code: string; retry: string } }[] };
   const refused = results.find(({ error }) => error !== undefined)?.error;
   assert(refused?.retry !== 'never', JSON.stringify(refused));
-  return refused === undefined;
+  return refused === undefined && (query === '' || response.status === 200);
 }
 
 export async function chain(network: BenchNetwork, node: number) {

@@ -3,7 +3,7 @@ import { assertAllFinal } from './checks.ts';
 import type { Cost } from './cpu.ts';
 import { assertNothingLost, crashUnderLoad } from './crash.ts';
 import { idleLatencies } from './latency.ts';
-import { type Answered, chain, fund, percentile, submitAll } from './load.ts';
+import { type Answered, chain, fund, percentile, submitAll, submitWaiting } from './load.ts';
 import { loopDelay } from './loop-delay.ts';
 import { type BenchNetwork, startNetwork } from './network.ts';
 import { medianRow, type Options, pairsOf, type Row, rounded } from './row.ts';
@@ -15,11 +15,13 @@ const TRANSACTIONS = 20_000;
 const QUICK_TRANSACTIONS = 3_000;
 /** Of these, how many are sent one a request in each round: that takes several times as long. */
 const SINGLE = 1 / 4;
+/** How many in requests that are answered when all of their batch is final. */
+const WAITING = 1 / 2;
 const LATENCY_SAMPLES = 100;
 
 /**
  * Four validators as real processes, durable, each verifying every signature. Load: pre-signed transfers through the
- * batch endpoint of all four nodes, then one a request. Latency: single transactions on the idle network afterwards. At the
+ * batch endpoint of all four nodes, then the same with `?wait=final`, then one a request. Latency: single transactions on the idle network afterwards. At the
  * end all four are killed under full load and started again: nothing that a client was told may be gone.
  */
 export async function throughput(options: Options, log: (text: string) => void): Promise<readonly Row[]> {
@@ -42,6 +44,9 @@ export async function throughput(options: Options, log: (text: string) => void):
     const batches = await againstR1(network, batchLoad(network, transactions, validUntil), pairs, log);
     let submitted = 2 + warm.length + transactions * pairs;
     await assertAllFinal(network, submitted);
+    const perWaitingRound = Math.ceil(transactions * WAITING);
+    const waiting = await againstR1(network, waitingLoad(network, perWaitingRound, validUntil), pairs, log);
+    submitted += perWaitingRound * pairs;
     const perSingleRound = Math.ceil(transactions * SINGLE);
     const singles = await againstR1(network, singleLoad(network, perSingleRound, validUntil), pairs, log);
     submitted += perSingleRound * pairs;
@@ -60,6 +65,7 @@ export async function throughput(options: Options, log: (text: string) => void):
       ...batches.rows,
       medianRow('loop lag p99', 'ms', batches.rounds, ({ loopDelayMs }) => loopDelayMs!, { digits: 1 }),
       medianRow('committedPerSecond', 'tx/s', batches.rounds, ({ cost }) => transactions / committedSeconds(cost)),
+      ...waiting.rows,
       ...singles.rows,
       { name: 'loaded submit to committed p50', value: rounded(percentile(committed, 0.5), 1), unit: 'ms' },
       { name: 'loaded submit to final p50', value: rounded(percentile(loaded, 0.5), 1), unit: 'ms' },
@@ -105,6 +111,17 @@ function batchLoad(network: BenchNetwork, count: number, validUntil: number) {
     sign(pair: number) {
       const load = signTransfers(network, count, (pair + 1) * 1_000_000, validUntil);
       return { count, send: () => submitAll(network, load), loopDelay: () => loopDelay(network) };
+    },
+  };
+}
+
+function waitingLoad(network: BenchNetwork, count: number, validUntil: number) {
+  return {
+    prefix: 'waiting ',
+    unit: 'tx' as const,
+    sign(pair: number) {
+      const load = signTransfers(network, count, 400_000_000 + pair * 1_000_000, validUntil);
+      return { count, send: () => submitWaiting(network, load) };
     },
   };
 }

@@ -6,9 +6,9 @@ import type {
   NodeInfo,
   NodePort,
   SubmitOutcome,
+  TransactionOutcome,
   TransactionState,
   TransactionStatus,
-  Wait,
   Watcher,
 } from '../api/ports.ts';
 import { headerCodec, type Receipt, receiptCodec } from '../ledger/block.ts';
@@ -22,7 +22,7 @@ import { RECENT_IDS_MAX } from './limits.ts';
 import { allEvidence, culpritOf } from './pbft/evidence.ts';
 import { type Evidence, evidenceCodec } from './pbft/messages.ts';
 import { inFlight, leaderOf } from './pbft/state.ts';
-import type { LedgerPort } from './ports.ts';
+import type { LedgerPort, StoredOutcome } from './ports.ts';
 import { RecentIds } from './recent-ids.ts';
 import { isExpired, signedReply } from './replies.ts';
 import type { Validator } from './validator.ts';
@@ -54,6 +54,8 @@ export function createNodePort(
     },
   });
 
+  const unseen = (key: string): TransactionState => (expired.has(key) ? 'expired' : 'unknown');
+
   const statusOf = async (id: Uint8Array): Promise<TransactionStatus> => {
     const key = idKey(id);
     // The pool is asked before the ledger: what executes in between is in the ledger by the time that answers.
@@ -62,11 +64,52 @@ export function createNodePort(
     if (stored !== undefined) {
       const receipt = decode(receiptCodec, stored.receipt);
       const block = { height: stored.height, index: stored.index };
-      const status = stateOf(receipt, stored.height <= validator.finalHeight);
+      const status = stateOf(receipt.status, stored.height <= validator.finalHeight);
       return { id, status, block, receipt, transaction: stored.transaction };
     }
     if (pending !== undefined) return { id, status: 'pending', transaction: pending.bytes };
-    return { id, status: expired.has(key) ? 'expired' : 'unknown' };
+    return { id, status: unseen(key) };
+  };
+
+  const finality = async (height: number, timeoutMs: number, signal: AbortSignal): Promise<void> => {
+    if (height > validator.finalHeight) await waiters.reach(height, 'final', timeoutMs, signal);
+  };
+
+  const outcomes: NodePort['outcomes'] = async (ids, until, timeoutMs, signal) => {
+    const deadline = performance.now() + timeoutMs;
+    const keys = ids.map(idKey);
+    const idOf = new Map(keys.map((key, i) => [key, ids[i]!]));
+    const stored = new Map<string, StoredOutcome>();
+    let held: readonly string[] = [];
+    for (let goesOn = true; goesOn; ) {
+      const left = deadline - performance.now();
+      const open = [...idOf.keys()].filter((key) => !stored.has(key));
+      held = open.filter((key) => validator.pool.body(key) !== undefined);
+      // Waiting begins before the ledger is asked, so that nothing falls between the two.
+      const stop = new AbortController();
+      const woken = waiters.outcomes(held, left, AbortSignal.any([signal, stop.signal]));
+      try {
+        const asked = Buffer.concat(open.map((key) => idOf.get(key)!));
+        const found = open.length === 0 ? [] : await ledger.query('outcomes', { ids: asked });
+        for (const [i, outcome] of found.entries()) if (outcome !== undefined) stored.set(open[i]!, outcome);
+        const waiting = held.filter((key) => !stored.has(key));
+        goesOn = waiting.length > 0 && left > 0 && !signal.aborted;
+        // What came again after it had executed is in the pool, and nobody will say so: then only the others are waited for.
+        if (goesOn && waiting.length === held.length) await woken;
+      } finally {
+        stop.abort();
+      }
+    }
+    const height = Math.max(0, ...[...stored.values()].map((outcome) => outcome.height));
+    if (until === 'final') await finality(height, deadline - performance.now(), signal);
+    const pending = new Set(held);
+    return ids.map((id, i): TransactionOutcome => {
+      const key = keys[i]!;
+      const outcome = stored.get(key);
+      if (outcome === undefined) return { id, status: pending.has(key) ? 'pending' : unseen(key) };
+      const { status, ...block } = outcome;
+      return { id, status: stateOf(status, block.height <= validator.finalHeight), block };
+    });
   };
 
   /** C4: a clock past validUntil is a reason not to take it. It may be on its way with others, and execute. */
@@ -120,36 +163,19 @@ export function createNodePort(
       const { height, time, receipt } = await ledger.query('dryRun', { transaction: bytes, timestamp });
       return { kind: 'ran', height, time, receipt: receipt && decode(receiptCodec, receipt) };
     },
+    outcomes,
     async transaction(id, until, timeoutMs, signal) {
-      if (until === 'none' || timeoutMs <= 0) return statusOf(id);
       const deadline = performance.now() + timeoutMs;
-      for (;;) {
-        // Waiting begins before the status is read, so that nothing falls between the two.
-        const stop = new AbortController();
-        const cancel = AbortSignal.any([signal, stop.signal]);
-        const left = deadline - performance.now();
-        const woken = waiters.wait(id, until, undefined, left, cancel);
-        const status = await statusOf(id);
-        const height = status.block?.height;
-        if (reached(status.status, until) || status.status === 'unknown' || left <= 0 || signal.aborted) {
-          stop.abort();
-          return status;
-        }
-        if (height === undefined) {
-          await woken;
-          if (performance.now() >= deadline || signal.aborted) return statusOf(id);
-          continue;
-        }
-        stop.abort();
-        if (height > validator.finalHeight) await waiters.wait(id, until, height, left, signal);
-        return statusOf(id);
-      }
+      if (until !== 'none' && timeoutMs > 0) await outcomes([id], 'committed', timeoutMs, signal);
+      const status = await statusOf(id);
+      if (until !== 'final' || status.status !== 'committed') return status;
+      const { height } = status.block!;
+      await finality(height, deadline - performance.now(), signal);
+      return { ...status, status: stateOf(status.receipt!.status, height <= validator.finalHeight) };
     },
     async reach(height, until, timeoutMs, signal) {
-      const { state, finalHeight } = validator;
-      if (height > (until === 'final' ? finalHeight : state.executed.height)) {
-        await waiters.reach(height, until, timeoutMs, signal);
-      }
+      if (until === 'final') await finality(height, timeoutMs, signal);
+      else if (height > validator.state.executed.height) await waiters.reach(height, until, timeoutMs, signal);
     },
     async statusOfBytes({ id, bytes, body }) {
       const status = await statusOf(id);
@@ -246,14 +272,9 @@ function placeOf(evidence: Evidence): { kind: string; epoch: number; view?: numb
   return { kind, epoch, view, height };
 }
 
-function stateOf(receipt: Receipt, final: boolean): TransactionState {
+function stateOf(status: Receipt['status'], final: boolean): TransactionState {
   if (!final) return 'committed';
-  return receipt.status === 'ok' ? 'final' : 'rejected';
-}
-
-function reached(status: TransactionState, until: Wait): boolean {
-  if (status === 'final' || status === 'rejected' || status === 'expired') return true;
-  return status === 'committed' && until === 'committed';
+  return status === 'ok' ? 'final' : 'rejected';
 }
 
 async function blockView(ledger: LedgerPort, at: number | Uint8Array): Promise<BlockView | undefined> {

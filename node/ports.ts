@@ -4,6 +4,7 @@ import type { ValidatorSet } from '../ledger/validators.ts';
  * simulator its own. Only packed bytes cross to other threads, never a message per transaction.
  */
 
+import type { Receipt } from '../ledger/block.ts';
 import type { RoleLimits } from '../ledger/modules/account-limits.ts';
 import type { Epoch } from '../ledger/modules/epoch.ts';
 import type { Head, Ordered, UncertifiedHead } from './pbft/events.ts';
@@ -171,10 +172,15 @@ export interface SyncAnswer {
   readonly transactions: readonly Uint8Array[];
 }
 
-export interface StoredTransaction {
+export interface StoredOutcome {
   readonly height: number;
   /** Position among the block's transactions with a receipt. */
   readonly index: number;
+  /** Of its receipt. */
+  readonly status: Receipt['status'];
+}
+
+export interface StoredTransaction extends Omit<StoredOutcome, 'status'> {
   /** Encoded receipt. */
   readonly receipt: Uint8Array;
   readonly transaction: Uint8Array;
@@ -212,6 +218,8 @@ export interface EpochPlace {
 
 export interface LedgerQueries {
   transaction: { args: { id: Uint8Array }; result: StoredTransaction | undefined };
+  /** Of each of these ids (32 bytes each, one after the other), in order: undefined if none has executed. */
+  outcomes: { args: { ids: Uint8Array }; result: readonly (StoredOutcome | undefined)[] };
   /** Which of these ids (32 bytes each, one after the other) have a receipt: bit i of byte i>>3. */
   executedAmong: { args: { ids: Uint8Array }; result: Uint8Array };
   /**

@@ -1,19 +1,15 @@
 import type { Wait } from '../api/ports.ts';
-import { idKey } from './id-key.ts';
 import { WAITERS_MAX } from './limits.ts';
 
-type Until = Exclude<Wait, 'none'>;
-
 interface Waiter {
-  readonly until: Until;
   wake(): void;
   /** Takes it out of where it is. */
   leave(): void;
 }
 
-/** Calls that wait for a transaction or a height to become committed or final. They hold a map entry each and nothing else. */
+/** Calls that wait for transactions or a height to become committed or final. They hold a few map entries and nothing else. */
 export class Waiters {
-  readonly #byId = new Map<string, Set<Waiter>>();
+  readonly #byKey = new Map<string, Set<Waiter>>();
   /** For finality of a height. */
   readonly #byHeight = new Map<number, Set<Waiter>>();
   /** For execution of a height, whatever is in it. */
@@ -25,25 +21,33 @@ export class Waiters {
   }
 
   /**
-   * Resolves when `id` is executed (or final), after `timeoutMs`, or on abort, whichever is first; never rejects. With a
-   * height the transaction is executed already and only finality is awaited. At once when too many wait.
+   * Resolves when each of these transactions (`idKey`, no two alike) is executed or never will be, after `timeoutMs`, or on abort,
+   * whichever is first; never rejects. At once when too many wait.
    */
-  wait(
-    id: Uint8Array,
-    until: Until,
-    executed: number | undefined,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    return this.#hold(until, timeoutMs, signal, (waiter) => {
-      if (executed === undefined) insert(this.#byId, idKey(id), waiter);
-      else insert(this.#byHeight, executed, waiter);
+  outcomes(keys: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (keys.length === 0) return Promise.resolve();
+    return this.#hold(keys.length, timeoutMs, signal, (waiter) => {
+      let left = keys.length;
+      const parts = keys.map((key): Waiter => {
+        const part: Waiter = {
+          wake() {
+            part.leave();
+            if (--left === 0) waiter.wake();
+          },
+          leave: () => {},
+        };
+        insert(this.#byKey, key, part);
+        return part;
+      });
+      waiter.leave = () => {
+        for (const part of parts) part.leave();
+      };
     });
   }
 
-  /** As `wait`, for a height: until all up to it is executed here, or final too. */
-  reach(height: number, until: Until, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return this.#hold(until, timeoutMs, signal, (waiter) =>
+  /** As `outcomes`, for a height: until all up to it is executed here, or final too. */
+  reach(height: number, until: Exclude<Wait, 'none'>, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    return this.#hold(1, timeoutMs, signal, (waiter) =>
       insert(until === 'final' ? this.#byHeight : this.#byExecuted, height, waiter),
     );
   }
@@ -51,14 +55,7 @@ export class Waiters {
   /** These transactions have been executed (or skipped) at `height`. */
   executed(height: number, keys: readonly string[]): void {
     wakeUpTo(this.#byExecuted, height);
-    if (this.#byId.size === 0) return;
-    for (const key of keys) {
-      for (const waiter of this.#byId.get(key) ?? []) {
-        if (waiter.until === 'committed') waiter.wake();
-        else insert(this.#byHeight, height, waiter);
-      }
-      this.#byId.delete(key);
-    }
+    this.#wake(keys);
   }
 
   /** Everything up to `height` is executed and final here. */
@@ -68,25 +65,30 @@ export class Waiters {
 
   /** These transactions will never execute. */
   expired(keys: readonly string[]): void {
-    for (const key of keys) for (const waiter of this.#byId.get(key) ?? []) waiter.wake();
+    this.#wake(keys);
   }
 
   close(): void {
-    const all = [this.#byId, this.#byHeight, this.#byExecuted].flatMap((map) => [...map.values()]);
+    const all = [this.#byKey, this.#byHeight, this.#byExecuted].flatMap((map) => [...map.values()]);
     for (const waiters of all) for (const waiter of waiters) waiter.wake();
   }
 
-  #hold(until: Until, timeoutMs: number, signal: AbortSignal, put: (waiter: Waiter) => void): Promise<void> {
+  #wake(keys: readonly string[]): void {
+    if (this.#byKey.size === 0) return;
+    for (const key of keys) for (const waiter of this.#byKey.get(key) ?? []) waiter.wake();
+  }
+
+  /** `entries`: how many `put` makes. */
+  #hold(entries: number, timeoutMs: number, signal: AbortSignal, put: (waiter: Waiter) => void): Promise<void> {
     if (this.#count >= WAITERS_MAX || signal.aborted || timeoutMs <= 0) return Promise.resolve();
-    this.#count++;
+    this.#count += entries;
     return new Promise((resolve) => {
       const waiter: Waiter = {
-        until,
         wake: () => {
           clearTimeout(timer);
           signal.removeEventListener('abort', waiter.wake);
           waiter.leave();
-          this.#count--;
+          this.#count -= entries;
           resolve();
         },
         leave: () => {},

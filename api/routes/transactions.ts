@@ -6,7 +6,7 @@ import { signedReplyCodec } from '../../ledger/reply.ts';
 import { decodeTransaction, unpackTransactions } from '../../ledger/transaction.ts';
 import { BATCH_MAX, BODY_BYTES_MAX, SINGLE_BODY_BYTES_MAX, WAIT_DEFAULT_MS, WAIT_MAX_MS } from '../limits.ts';
 import { minHeight, minHeightQuery, reachHeight } from '../min-height.ts';
-import type { NodePort, SubmitOutcome, TransactionStatus, Wait } from '../ports.ts';
+import type { NodePort, SubmitOutcome, TransactionOutcome, TransactionStatus, Wait } from '../ports.ts';
 import { PROBLEMS, Problem, type ProblemCode, problemBody } from '../problems.ts';
 import { type ApiContext, integer, none, type RouteRequest, route } from '../route.ts';
 import { batchResults, bundle, hexBytes, named, transactionStatus } from '../schemas.ts';
@@ -120,8 +120,7 @@ export const submitBatchRoute = route({
     const transactions = isBytes(request) ? unpack(request.body) : parse(batchBody, request.body).transactions;
     return waiting(context, transactions.length, request.query, async () => {
       const outcomes = await submit(context, transactions);
-      const statuses =
-        wait === 'none' ? [] : await Promise.all(outcomes.map((one) => outcomeStatus(node, one, request)));
+      const statuses = wait === 'none' ? [] : await reached(node, outcomes, { ...request.query, wait }, request.signal);
       const pending = outcomes.some(({ kind }, i) => {
         const status = statuses[i];
         return status === undefined ? kind === 'accepted' : !isReached(status, wait);
@@ -283,21 +282,25 @@ function statusOf(
   return node.transaction(id, query.wait, query.timeoutMs, signal);
 }
 
-async function outcomeStatus(
+/** Where all are that were not refused, when they are as far as is waited for or the time is over; the same order. */
+async function reached(
   node: NodePort,
-  outcome: SubmitOutcome,
-  request: RouteRequest<unknown, WaitQuery>,
-): Promise<TransactionStatus | undefined> {
-  return outcome.kind === 'refused' ? undefined : statusOf(node, outcome.id, request);
+  outcomes: readonly SubmitOutcome[],
+  { wait, timeoutMs }: WaitQuery & { readonly wait: Exclude<Wait, 'none'> },
+  signal: AbortSignal,
+): Promise<readonly (TransactionOutcome | undefined)[]> {
+  const ids = outcomes.flatMap((outcome) => (outcome.kind === 'refused' ? [] : [outcome.id]));
+  const found = (await node.outcomes(ids, wait, timeoutMs, signal)).values();
+  return outcomes.map(({ kind }) => (kind === 'refused' ? undefined : found.next().value));
 }
 
-function isReached({ status }: TransactionStatus, wait: Wait): boolean {
+function isReached({ status }: TransactionOutcome, wait: Wait): boolean {
   if (wait === 'none') return status !== 'pending';
   if (status === 'final' || status === 'rejected' || status === 'expired') return true;
   return wait === 'committed' && status === 'committed';
 }
 
-function resultJson(outcome: SubmitOutcome, status: TransactionStatus | undefined): Json {
+function resultJson(outcome: SubmitOutcome, status: TransactionOutcome | undefined): Json {
   if (outcome.kind === 'refused') {
     const { id, code, detail } = outcome;
     return { ...(id && { id: toHex(id) }), error: { ...problemBody(code, detail) } };

@@ -8,7 +8,16 @@ import { listProof } from '../../ledger/list-tree.ts';
 import { encodeStateProof } from '../../ledger/state-proof.ts';
 import { unpackTransactions } from '../../ledger/transaction.ts';
 import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from '../limits.ts';
-import type { At, Head, LedgerQueries, StateValue, StoredBlock, StoredTransaction, SyncAnswer } from '../ports.ts';
+import type {
+  At,
+  Head,
+  LedgerQueries,
+  StateValue,
+  StoredBlock,
+  StoredOutcome,
+  StoredTransaction,
+  SyncAnswer,
+} from '../ports.ts';
 import { heightKey, heightOfKey, historyKey, type Store, type StoredRecord, stateKey } from '../store/store.ts';
 import { type BlockIds, blockIdsAnswerCodec, blockIdsCodec } from '../wire.ts';
 import { endOfEpoch, epochAt, readHandoffs } from './handoffs.ts';
@@ -17,6 +26,9 @@ import { type BlockRecord, blockCodec, placeCodec } from './records.ts';
 import type { LedgerState } from './state.ts';
 
 const NOTHING = { kind: 'nothing', value: {} } as const;
+
+/** Blocks kept as they were read: whoever asks for a transaction mostly asks for others of the same block. */
+const READ_BLOCKS_MAX = 2;
 
 /** What rests on a certificate. */
 const CERTIFIED: ReadonlySet<keyof LedgerQueries> = new Set(['certificate', 'transactionBundle', 'blockBundle']);
@@ -43,6 +55,8 @@ export class LedgerQuery {
   readonly #state: LedgerState;
   readonly #now: () => Now;
   readonly #written: () => Promise<unknown>;
+  /** By height, the one that was read last at the end. What is in a block never changes. */
+  readonly #read = new Map<number, Promise<BlockRecord | undefined>>();
 
   /** `written`: when what was handed over before is written. */
   constructor(store: Store, state: LedgerState, now: () => Now, written: () => Promise<unknown>) {
@@ -67,6 +81,8 @@ export class LedgerQuery {
     switch (name) {
       case 'transaction':
         return this.#transaction((args as Args<'transaction'>).id);
+      case 'outcomes':
+        return this.#outcomes((args as Args<'outcomes'>).ids);
       case 'transactionBundle':
         return this.#transactionBundle((args as Args<'transactionBundle'>).id);
       case 'blockBundle':
@@ -166,12 +182,19 @@ export class LedgerQuery {
     const found = await this.#place(id);
     if (found === undefined) return undefined;
     const { height, index, block } = found;
-    return {
-      height,
-      index,
-      receipt: block.receipts[index]!,
-      transaction: transactionsOf(block)[index]!,
+    // Copies: a view takes all of its block along to the other thread.
+    return { height, index, receipt: block.receipts[index]!.slice(), transaction: transactionAt(block, index).slice() };
+  }
+
+  #outcomes(ids: Uint8Array): Promise<readonly (StoredOutcome | undefined)[]> {
+    const outcome = async (_: unknown, i: number): Promise<StoredOutcome | undefined> => {
+      // Who asks for many has just sent them: where they are is in memory, if anywhere.
+      const record = this.#store.get('transaction', ids.subarray(32 * i, 32 * i + 32));
+      const place = record && decode(placeCodec, record);
+      const block = place && (await this.#block(place.height));
+      return block && { ...place!, status: decode(receiptCodec, block.receipts[place!.index]!).status };
     };
+    return Promise.all(Array.from({ length: ids.length / 32 }, outcome));
   }
 
   async #transactionBundle(id: Uint8Array): Promise<Uint8Array | undefined> {
@@ -187,7 +210,7 @@ export class LedgerQuery {
         header,
         historyProof: siblings,
         index,
-        transaction: transactionsOf(block)[index]!,
+        transaction: transactionAt(block, index),
         transactionProof: listProof(ids, index),
         receipt: decode(receiptCodec, receipts[index]!),
         receiptProof: listProof(receipts, index),
@@ -288,8 +311,21 @@ export class LedgerQuery {
     return block && { height, index, block };
   }
 
-  async #block(height: number): Promise<BlockRecord | undefined> {
-    const record = await this.#store.getAsync('block', heightKey(height));
+  #block(height: number): Promise<BlockRecord | undefined> {
+    const block = this.#read.get(height) ?? this.#readBlock(height);
+    this.#read.delete(height);
+    this.#read.set(height, block);
+    const [oldest] = this.#read.keys();
+    if (this.#read.size > READ_BLOCKS_MAX) this.#read.delete(oldest!);
+    return block;
+  }
+
+  async #readBlock(height: number): Promise<BlockRecord | undefined> {
+    const record = await this.#store.getAsync('block', heightKey(height)).catch((error: unknown) => {
+      this.#read.delete(height);
+      throw error;
+    });
+    if (record === undefined) this.#read.delete(height);
     return record && decode(blockCodec, record);
   }
 
@@ -354,6 +390,14 @@ function transactionsOf({ transactions }: BlockRecord): readonly Uint8Array[] {
   const unpacked = unpackTransactions(transactions, BATCH_TRANSACTIONS_MAX);
   if (!unpacked.ok) throw new Error(`stored block: ${unpacked.problem}`);
   return unpacked.value;
+}
+
+/** One of them, without a look at the others. */
+function transactionAt({ transactions }: BlockRecord, index: number): Uint8Array {
+  const view = new DataView(transactions.buffer, transactions.byteOffset, transactions.length);
+  let at = 0;
+  for (let i = 0; i < index; i++) at += 4 + view.getUint32(at);
+  return transactions.subarray(at + 4, at + 4 + view.getUint32(at));
 }
 
 function pageRange(from: number, limit: number, descending: boolean) {

@@ -4,7 +4,7 @@ import { sha256 } from '../../ledger/hash.ts';
 import { idKey } from '../../node/id-key.ts';
 import { Waiters } from '../../node/waiters.ts';
 
-const id = sha256(Uint8Array.of(1));
+const KEYS = [1, 2, 3].map((byte) => idKey(sha256(Uint8Array.of(byte))));
 const LONG_MS = 60_000;
 
 function outcome(promise: Promise<void>): { done: boolean } {
@@ -16,24 +16,26 @@ function outcome(promise: Promise<void>): { done: boolean } {
 }
 
 describe('waiters', () => {
-  it('wakes for committed at execution and for final at finality', async () => {
+  it('wakes when the last of its transactions is executed or will never be', async () => {
     const waiters = new Waiters();
     const { signal } = new AbortController();
-    const committed = outcome(waiters.wait(id, 'committed', undefined, LONG_MS, signal));
-    const final = outcome(waiters.wait(id, 'final', undefined, LONG_MS, signal));
-    waiters.executed(7, [idKey(sha256(Uint8Array.of(2)))]);
+    const one = outcome(waiters.outcomes([KEYS[0]!], LONG_MS, signal));
+    const all = outcome(waiters.outcomes(KEYS, LONG_MS, signal));
+    waiters.executed(7, [idKey(sha256(Uint8Array.of(9)))]);
     await Promise.resolve();
-    assert.deepEqual([committed.done, final.done], [false, false]);
-    waiters.executed(8, [idKey(id)]);
+    assert.deepEqual([one.done, all.done], [false, false]);
+    waiters.executed(8, [KEYS[0]!, KEYS[2]!]);
     await Promise.resolve();
-    assert.deepEqual([committed.done, final.done], [true, false]);
-    waiters.final(7);
+    assert.deepEqual([one.done, all.done], [true, false]);
+    // Once is enough: another word of the same one is none of the one that lacks.
+    waiters.executed(9, [KEYS[0]!]);
     await Promise.resolve();
-    assert.equal(final.done, false);
-    waiters.final(9);
+    assert.equal(all.done, false);
+    waiters.expired([KEYS[1]!]);
     await Promise.resolve();
-    assert.equal(final.done, true);
+    assert.equal(all.done, true);
     assert(waiters.idle);
+    await waiters.outcomes([], LONG_MS, signal);
   });
 
   it('wakes for a height once all up to it is executed, or final', async () => {
@@ -62,18 +64,18 @@ describe('waiters', () => {
   it('ends on abort, expiry, close and with no time left, and keeps nothing', async () => {
     const waiters = new Waiters();
     const abort = new AbortController();
-    const aborted = waiters.wait(id, 'final', undefined, LONG_MS, abort.signal);
+    const aborted = waiters.outcomes(KEYS, LONG_MS, abort.signal);
     abort.abort();
     await aborted;
+    assert(waiters.idle);
     const { signal } = new AbortController();
-    const expired = waiters.wait(id, 'final', undefined, LONG_MS, signal);
-    waiters.expired([idKey(id)]);
+    await waiters.outcomes(KEYS, 0, signal);
+    await waiters.outcomes(KEYS, 1, signal);
+    assert(waiters.idle);
+    const expired = waiters.outcomes(KEYS.slice(1, 2), LONG_MS, signal);
+    waiters.expired(KEYS);
     await expired;
-    await waiters.wait(id, 'final', undefined, 0, signal);
-    const closed = [
-      waiters.wait(id, 'final', undefined, LONG_MS, signal),
-      waiters.wait(id, 'final', 4, LONG_MS, signal),
-    ];
+    const closed = [waiters.outcomes(KEYS, LONG_MS, signal), waiters.outcomes(KEYS.slice(0, 1), LONG_MS, signal)];
     waiters.close();
     await Promise.all(closed);
     assert(waiters.idle);

@@ -182,6 +182,12 @@ export function fakeNode(): FakeNode {
       const receipt: Receipt = { id, status: 'failed', code: 'not-enough', events: [] };
       return { kind: 'ran', height: NEWEST, time: GENESIS_TIME, receipt: isKnown ? undefined : receipt };
     },
+    async outcomes(ids, until, timeoutMs, signal) {
+      const states = () => ids.map((id) => statusOf(id));
+      const isSettled = states().every(({ status }) => status === 'unknown' || isReached(status, until));
+      if (!isSettled && timeoutMs > 0 && !signal.aborted) await wait(timeoutMs, signal);
+      return states();
+    },
     async transaction(id, until, timeoutMs, signal) {
       const { status } = statusOf(id);
       if (until === 'none' || timeoutMs === 0 || signal.aborted || isReached(status, until)) return statusOf(id);
