@@ -75,38 +75,54 @@ export function createNodePort(
     if (height > validator.finalHeight) await waiters.reach(height, 'final', timeoutMs, signal);
   };
 
+  /**
+   * Asks for transactions (`idKey`, no two alike), and again for those that `ask` gives back as not executed when all of them that
+   * were in the pool are executed or never will be, or the time is over. Resolves to those that wait there still.
+   */
+  const settle = async (
+    keys: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+    ask: (keys: readonly string[]) => Promise<readonly string[]>,
+  ): Promise<readonly string[]> => {
+    const deadline = performance.now() + timeoutMs;
+    for (let open = keys; ; ) {
+      const left = deadline - performance.now();
+      const held = open.filter((key) => validator.pool.body(key) !== undefined);
+      // Waiting begins before the ledger is asked, so that nothing falls between the two.
+      const stop = new AbortController();
+      const woken = waiters.outcomes(held, left, AbortSignal.any([signal, stop.signal]));
+      try {
+        open = await ask(open);
+        const unexecuted = new Set(open);
+        const waiting = held.filter((key) => unexecuted.has(key));
+        if (waiting.length === 0 || left <= 0 || signal.aborted) return waiting;
+        // What came again after it had executed is in the pool, and nobody will say so: then only the others are waited for.
+        if (waiting.length === held.length) await woken;
+      } finally {
+        stop.abort();
+      }
+    }
+  };
+
   const outcomes: NodePort['outcomes'] = async (ids, until, timeoutMs, signal) => {
     const deadline = performance.now() + timeoutMs;
     const keys = ids.map(idKey);
     const idOf = new Map(keys.map((key, i) => [key, ids[i]!]));
     const stored = new Map<string, StoredOutcome>();
-    let held: readonly string[] = [];
-    for (let goesOn = true; goesOn; ) {
-      const left = deadline - performance.now();
-      const open = [...idOf.keys()].filter((key) => !stored.has(key));
-      held = open.filter((key) => validator.pool.body(key) !== undefined);
-      // Waiting begins before the ledger is asked, so that nothing falls between the two.
-      const stop = new AbortController();
-      const woken = waiters.outcomes(held, left, AbortSignal.any([signal, stop.signal]));
-      try {
-        const asked = Buffer.concat(open.map((key) => idOf.get(key)!));
-        const found = open.length === 0 ? [] : await ledger.query('outcomes', { ids: asked });
-        for (const [i, outcome] of found.entries()) if (outcome !== undefined) stored.set(open[i]!, outcome);
-        const waiting = held.filter((key) => !stored.has(key));
-        goesOn = waiting.length > 0 && left > 0 && !signal.aborted;
-        // What came again after it had executed is in the pool, and nobody will say so: then only the others are waited for.
-        if (goesOn && waiting.length === held.length) await woken;
-      } finally {
-        stop.abort();
-      }
-    }
+    const pending = await settle([...idOf.keys()], timeoutMs, signal, async (open) => {
+      const asked = Buffer.concat(open.map((key) => idOf.get(key)!));
+      const found = open.length === 0 ? [] : await ledger.query('outcomes', { ids: asked });
+      for (const [i, outcome] of found.entries()) if (outcome !== undefined) stored.set(open[i]!, outcome);
+      return open.filter((key) => !stored.has(key));
+    });
     const height = Math.max(0, ...[...stored.values()].map((outcome) => outcome.height));
     if (until === 'final') await finality(height, deadline - performance.now(), signal);
-    const pending = new Set(held);
+    const waiting = new Set(pending);
     return ids.map((id, i): TransactionOutcome => {
       const key = keys[i]!;
       const outcome = stored.get(key);
-      if (outcome === undefined) return { id, status: pending.has(key) ? 'pending' : unseen(key) };
+      if (outcome === undefined) return { id, status: waiting.has(key) ? 'pending' : unseen(key) };
       const { status, ...block } = outcome;
       return { id, status: stateOf(status, block.height <= validator.finalHeight), block };
     });
@@ -166,8 +182,11 @@ export function createNodePort(
     outcomes,
     async transaction(id, until, timeoutMs, signal) {
       const deadline = performance.now() + timeoutMs;
-      if (until !== 'none' && timeoutMs > 0) await outcomes([id], 'committed', timeoutMs, signal);
-      const status = await statusOf(id);
+      let status!: TransactionStatus;
+      await settle([idKey(id)], until === 'none' ? 0 : timeoutMs, signal, async (keys) => {
+        status = await statusOf(id);
+        return status.block === undefined ? keys : [];
+      });
       if (until !== 'final' || status.status !== 'committed') return status;
       const { height } = status.block!;
       await finality(height, deadline - performance.now(), signal);

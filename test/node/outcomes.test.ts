@@ -117,10 +117,14 @@ describe('where many transactions are', () => {
 
   it('of one comes with its receipt and its bytes, and without the rest of its block', async () => {
     const many = made('one', 30);
+    const { id, bytes } = many[17]!;
+    hold(many);
+    node.queries.length = 0;
+    const final = node.port.transaction(id, 'final', LONG_MS, signal);
     await node.execute(++height, ...many);
     node.finish();
-    const { id, bytes } = many[17]!;
-    const status = await node.port.transaction(id, 'final', LONG_MS, signal);
+    const status = await final;
+    assert.deepEqual(node.queries, ['transaction', 'transaction']);
     assert.deepEqual([status.status, status.block, status.receipt?.id], ['final', { height, index: 17 }, id]);
     assert.deepEqual(status.transaction, bytes);
     // As it goes to another thread.
