@@ -59,14 +59,24 @@ export async function submitWaiting(network: BenchNetwork, transactions: readonl
   const worker = async (): Promise<void> => {
     while (next < transactions.length) {
       const batch = transactions.slice(next, next + batchSize);
-      let node = next / batchSize;
+      const node = next / batchSize;
       next += batch.length;
-      while (!(await submit(network.validators[node++ % network.validators.length]!.url, batch, '?wait=final'))) {
-        await delay(50);
-      }
+      await submitUntilFinal(network, node, batch);
     }
   };
   await Promise.all(Array.from({ length: openBatches }, worker));
+}
+
+/** As `submitAndWait`, with one request, which is answered when all of the batch is final. */
+export async function submitUntilFinal(
+  network: BenchNetwork,
+  first: number,
+  batch: readonly Transaction[],
+): Promise<void> {
+  const nodes = network.validators.length;
+  for (let node = first; !(await submit(network.validators[node % nodes]!.url, batch, '?wait=final')); node++) {
+    await delay(50);
+  }
 }
 
 /** As a good client: a node that is overloaded or catching up is left alone for a moment, and the same bytes go elsewhere. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from '../ledger/transaction.ts';
-import { submitAndWait } from './load.ts';
+import { submitUntilFinal } from './load.ts';
 import type { BenchNetwork } from './network.ts';
 
 /** A batch this often, each to the next node. */
@@ -25,7 +25,7 @@ export async function submitPaced(
     if (early > 0) await delay(early);
     const node = latencies.length % network.validators.length;
     const batch = transactions.slice(sent, sent + size);
-    const latency = submitAndWait(network, node, batch).then(() => performance.now() - due);
+    const latency = submitUntilFinal(network, node, batch).then(() => performance.now() - due);
     // Awaited below; until then a failure must not end the process.
     latency.catch(() => {});
     latencies.push(latency);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { assertAllFinal } from './checks.ts';
 import { type DelayedNetwork, startDelayed } from './delayed-network.ts';
-import { percentile, submitAll, submitAndWait } from './load.ts';
+import { percentile, submitAll, submitUntilFinal } from './load.ts';
 import { type BenchSize, interleaved, type LoadSource, startSource } from './load-source.ts';
 import { cpuUs } from './network.ts';
 import { submitPaced } from './paced.ts';
@@ -120,7 +120,9 @@ async function settle(network: DelayedNetwork, ms: number): Promise<void> {
 async function oneByOne(network: DelayedNetwork, transactions: Awaited<ReturnType<LoadSource['next']>>) {
   const latencies: number[] = [];
   for (const [i, transaction] of transactions.entries()) {
-    latencies.push((await submitAndWait(network, i % network.validators.length, [transaction])).finalMs);
+    const start = performance.now();
+    await submitUntilFinal(network, i % network.validators.length, [transaction]);
+    latencies.push(performance.now() - start);
   }
   return latencies;
 }

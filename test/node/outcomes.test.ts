@@ -92,6 +92,8 @@ describe('where many transactions are', () => {
     assert.deepEqual(shown(await node.port.outcomes([late.id], 'committed', LONG_MS, signal)), [
       `committed ${height}/0`,
     ]);
+    const { status } = await node.port.transaction(late.id, 'committed', LONG_MS, signal);
+    assert.equal(status, 'committed');
     const both = node.port.outcomes(idsOf([late, other]), 'committed', LONG_MS, signal);
     await node.execute(++height, other);
     assert.deepEqual(shown(await both), [`committed ${height - 1}/0`, `committed ${height}/0`]);
