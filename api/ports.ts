@@ -25,8 +25,8 @@ export interface NodePort {
    */
   dryRun(transaction: Uint8Array): Promise<DryRunOutcome>;
   /**
-   * As `transaction` for many at once, with no more than is known of where they are; waits until all are so far. The same order;
-   * an id may be there twice.
+   * As `transaction`, for many at once and without receipts and bytes; waits until `until` is reached for all. In the order of `ids`,
+   * of which two may be the same.
    */
   outcomes(
     ids: readonly Uint8Array[],

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { toHex } from '../ledger/bytes.ts';
 import { packTransactions, type Transaction } from '../ledger/transaction.ts';
 import { assertAllFinal } from './checks.ts';
+import { inBatches } from './load.ts';
 import { type BenchNetwork, spawnValidator, untilReady } from './network.ts';
 
 const BATCH_MAX = 250;
@@ -83,21 +84,15 @@ async function sendUntilFinal(
   onResults: (results: readonly Result[]) => void,
 ): Promise<void> {
   const batchSize = Math.min(BATCH_MAX, Math.ceil((transactions.length * OPEN) / OPEN_BATCHES));
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < transactions.length) {
-      const batch = transactions.slice(next, next + batchSize);
-      let node = next / batchSize;
-      next += batch.length;
-      for (const wait of ['committed', 'final']) {
-        while (!(await reaches(network.validators[node % network.validators.length]!.url, batch, wait, onResults))) {
-          node++;
-          await delay(RETRY_MS);
-        }
+  await inBatches(transactions, { batchSize, openBatches: OPEN_BATCHES }, async (batch, first) => {
+    let node = first;
+    for (const wait of ['committed', 'final']) {
+      while (!(await reaches(network.validators[node % network.validators.length]!.url, batch, wait, onResults))) {
+        node++;
+        await delay(RETRY_MS);
       }
     }
-  };
-  await Promise.all(Array.from({ length: OPEN_BATCHES }, worker));
+  });
 }
 
 async function reaches(

@@ -36,35 +36,35 @@ const FULL_LOAD: LoadShape = { batchSize: 250, openBatches: 32 };
 export async function submitAll(
   network: BenchNetwork,
   transactions: readonly Transaction[],
-  { batchSize, openBatches }: LoadShape = FULL_LOAD,
+  shape: LoadShape = FULL_LOAD,
 ): Promise<Answered[]> {
   const latencies: Answered[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < transactions.length) {
-      const batch = transactions.slice(next, next + batchSize);
-      const node = Math.floor(next / batchSize) % network.validators.length;
-      next += batch.length;
-      latencies.push(await submitAndWait(network, node, batch));
-    }
-  };
-  await Promise.all(Array.from({ length: openBatches }, worker));
+  await inBatches(transactions, shape, async (batch, first) => {
+    latencies.push(await submitAndWait(network, first, batch));
+  });
   return latencies;
 }
 
-/** As `submitAll`, with one request for each batch, which is answered when all of it is final. */
-export async function submitWaiting(network: BenchNetwork, transactions: readonly Transaction[]): Promise<void> {
-  const { batchSize, openBatches } = FULL_LOAD;
+/** Cuts a load in batches and sends several at a time, the first attempt of each at another node: `first`, counted on without end. */
+export async function inBatches(
+  transactions: readonly Transaction[],
+  { batchSize, openBatches }: LoadShape,
+  send: (batch: readonly Transaction[], first: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < transactions.length) {
-      const batch = transactions.slice(next, next + batchSize);
-      const node = next / batchSize;
-      next += batch.length;
-      await submitUntilFinal(network, node, batch);
+      const at = next;
+      next += batchSize;
+      await send(transactions.slice(at, next), at / batchSize);
     }
   };
   await Promise.all(Array.from({ length: openBatches }, worker));
+}
+
+/** As `submitAll`, with one request for each batch, which is answered when all of it is final. */
+export function submitWaiting(network: BenchNetwork, transactions: readonly Transaction[]): Promise<void> {
+  return inBatches(transactions, FULL_LOAD, (batch, first) => submitUntilFinal(network, first, batch));
 }
 
 /** As `submitAndWait`, with one request, which is answered when all of the batch is final. */
@@ -86,8 +86,9 @@ export async function submitAndWait(
   batch: readonly Transaction[],
 ): Promise<Answered> {
   const start = performance.now();
-  for (let node = first; ; node = (node + 1) % network.validators.length) {
-    const { url } = network.validators[node]!;
+  const nodes = network.validators.length;
+  for (let node = first; ; node++) {
+    const { url } = network.validators[node % nodes]!;
     if (!(await submit(url, batch))) {
       await delay(50);
       continue;
@@ -109,8 +110,7 @@ async function reached(url: string, id: string, wait: 'committed' | 'final'): Pr
   }
 }
 
-/** False if the node takes nothing now. */
-/** Whether nothing of it was refused, and with a query what it waits for is reached. */
+/** False if the node takes nothing now, or did not reach in time what the query waits for. */
 async function submit(url: string, batch: readonly Transaction[], query = ''): Promise<boolean> {
   const response = await fetch(`${url}/v1/transactions/batch${query}`, {
     method: 'POST',

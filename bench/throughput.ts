@@ -1,4 +1,5 @@
-import { againstR1 } from './against-r1.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+import { againstR1, type Load } from './against-r1.ts';
 import { assertAllFinal } from './checks.ts';
 import type { Cost } from './cpu.ts';
 import { assertNothingLost, crashUnderLoad } from './crash.ts';
@@ -21,8 +22,8 @@ const LATENCY_SAMPLES = 100;
 
 /**
  * Four validators as real processes, durable, each verifying every signature. Load: pre-signed transfers through the
- * batch endpoint of all four nodes, then the same with `?wait=final`, then one a request. Latency: single transactions on the idle network afterwards. At the
- * end all four are killed under full load and started again: nothing that a client was told may be gone.
+ * batch endpoint of all four nodes, then the same with `?wait=final`, then one a request. Latency: single transactions on the
+ * idle network afterwards. At the end all four are killed under full load and started again: nothing that a client was told may be gone.
  */
 export async function throughput(options: Options, log: (text: string) => void): Promise<readonly Row[]> {
   const transactions = options.transactions ?? (options.quick ? QUICK_TRANSACTIONS : TRANSACTIONS);
@@ -41,14 +42,15 @@ export async function throughput(options: Options, log: (text: string) => void):
       validUntil,
     );
     await submitAll(network, warm);
-    const batches = await againstR1(network, batchLoad(network, transactions, validUntil), pairs, log);
+    const load = loads(network, validUntil);
+    const batches = await againstR1(network, load('', transactions, 1_000_000, submitAll), pairs, log);
     let submitted = 2 + warm.length + transactions * pairs;
     await assertAllFinal(network, submitted);
     const perWaitingRound = Math.ceil(transactions * WAITING);
-    const waiting = await againstR1(network, waitingLoad(network, perWaitingRound, validUntil), pairs, log);
+    const waiting = await againstR1(network, load('waiting ', perWaitingRound, 400_000_000, submitWaiting), pairs, log);
     submitted += perWaitingRound * pairs;
     const perSingleRound = Math.ceil(transactions * SINGLE);
-    const singles = await againstR1(network, singleLoad(network, perSingleRound, validUntil), pairs, log);
+    const singles = await againstR1(network, load('single ', perSingleRound, 500_000_000, submitSingly), pairs, log);
     submitted += perSingleRound * pairs;
     await assertAllFinal(network, submitted);
     log(`checked: ${submitted} transactions final, none twice, none failed, equal state roots on four nodes`);
@@ -96,7 +98,12 @@ export async function single(options: Options, log: (text: string) => void): Pro
     await fund(network, validUntil);
     const warm = signTransfers(network, Math.ceil(perRound / 2), 1_000, validUntil);
     await submitSingly(network, warm);
-    const { rows } = await againstR1(network, singleLoad(network, perRound, validUntil), pairs, log);
+    const { rows } = await againstR1(
+      network,
+      loads(network, validUntil)('single ', perRound, 500_000_000, submitSingly),
+      pairs,
+      log,
+    );
     await assertAllFinal(network, 2 + warm.length + perRound * pairs);
     return rows;
   } finally {
@@ -104,35 +111,19 @@ export async function single(options: Options, log: (text: string) => void): Pro
   }
 }
 
-function batchLoad(network: BenchNetwork, count: number, validUntil: number) {
-  return {
-    prefix: '',
-    unit: 'tx' as const,
-    sign(pair: number) {
-      const load = signTransfers(network, count, (pair + 1) * 1_000_000, validUntil);
-      return { count, send: () => submitAll(network, load), loopDelay: () => loopDelay(network) };
+/** Loads of `count` transfers a round, with nonces of its own from `nonces` on. */
+const loads =
+  (network: BenchNetwork, validUntil: number) =>
+  <T>(
+    prefix: string,
+    count: number,
+    nonces: number,
+    send: (network: BenchNetwork, transactions: readonly Transaction[]) => Promise<T>,
+  ): Load<T> => ({
+    prefix,
+    unit: 'tx',
+    sign(pair) {
+      const transactions = signTransfers(network, count, nonces + pair * 1_000_000, validUntil);
+      return { count, send: () => send(network, transactions), loopDelay: () => loopDelay(network) };
     },
-  };
-}
-
-function waitingLoad(network: BenchNetwork, count: number, validUntil: number) {
-  return {
-    prefix: 'waiting ',
-    unit: 'tx' as const,
-    sign(pair: number) {
-      const load = signTransfers(network, count, 400_000_000 + pair * 1_000_000, validUntil);
-      return { count, send: () => submitWaiting(network, load) };
-    },
-  };
-}
-
-function singleLoad(network: BenchNetwork, count: number, validUntil: number) {
-  return {
-    prefix: 'single ',
-    unit: 'tx' as const,
-    sign(pair: number) {
-      const load = signTransfers(network, count, 500_000_000 + pair * 1_000_000, validUntil);
-      return { count, send: () => submitSingly(network, load) };
-    },
-  };
-}
+  });

@@ -112,6 +112,14 @@ export function packTransactions(transactions: readonly Uint8Array[]): Uint8Arra
   return packed;
 }
 
+/** The bytes of one packed transaction, without a look at the others: of what was packed here, throws RangeError for anything else. */
+export function packedTransaction(packed: Uint8Array, index: number): Uint8Array {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
+  let offset = 0;
+  for (let i = 0; i < index; i++) offset += 4 + view.getUint32(offset);
+  return packed.subarray(offset + 4, offset + 4 + view.getUint32(offset));
+}
+
 /** The transaction bytes of a packed buffer; refuses more than `max` of them. */
 export function unpackTransactions(packed: Uint8Array, max: number): Decoded<readonly Uint8Array[]> {
   try {

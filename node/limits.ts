@@ -52,7 +52,7 @@ export const SNAPSHOT_PAUSE_MS = 500;
 export const SNAPSHOT_KEPT_MS = 600_000;
 /** Rows of a snapshot for others in one write. */
 export const STORE_BATCH_BYTES = 1024 * 1024;
-/** Calls waiting for a transaction to become committed or final. */
+/** Transactions and heights that calls wait for: more than the API lets in. */
 export const WAITERS_MAX = 50_000;
 /** How long a proposal's bodies may still be on their way by themselves before they are asked for. */
 export const BODIES_GRACE_MS = 40;

@@ -72,7 +72,7 @@ export function createNodePort(
   };
 
   const finality = async (height: number, timeoutMs: number, signal: AbortSignal): Promise<void> => {
-    if (height > validator.finalHeight) await waiters.reach(height, 'final', timeoutMs, signal);
+    if (height > validator.finalHeight) await waiters.reach(height, 'final', timeoutMs, signal)?.woken;
   };
 
   /**
@@ -87,20 +87,18 @@ export function createNodePort(
   ): Promise<readonly string[]> => {
     const deadline = performance.now() + timeoutMs;
     for (let open = keys; ; ) {
-      const left = deadline - performance.now();
-      const held = open.filter((key) => validator.pool.body(key) !== undefined);
+      const pending = open.filter((key) => validator.pool.body(key) !== undefined);
       // Waiting begins before the ledger is asked, so that nothing falls between the two.
-      const stop = new AbortController();
-      const woken = waiters.outcomes(held, left, AbortSignal.any([signal, stop.signal]));
+      const held = waiters.outcomes(pending, deadline - performance.now(), signal);
       try {
         open = await ask(open);
         const unexecuted = new Set(open);
-        const waiting = held.filter((key) => unexecuted.has(key));
-        if (waiting.length === 0 || left <= 0 || signal.aborted) return waiting;
+        const waiting = pending.filter((key) => unexecuted.has(key));
+        if (waiting.length === 0 || held === undefined) return waiting;
         // What came again after it had executed is in the pool, and nobody will say so: then only the others are waited for.
-        if (waiting.length === held.length) await woken;
+        if (waiting.length === pending.length) await held.woken;
       } finally {
-        stop.abort();
+        held?.leave();
       }
     }
   };
@@ -181,9 +179,10 @@ export function createNodePort(
     },
     outcomes,
     async transaction(id, until, timeoutMs, signal) {
+      if (until === 'none') return statusOf(id);
       const deadline = performance.now() + timeoutMs;
       let status!: TransactionStatus;
-      await settle([idKey(id)], until === 'none' ? 0 : timeoutMs, signal, async (keys) => {
+      await settle([idKey(id)], timeoutMs, signal, async (keys) => {
         status = await statusOf(id);
         return status.block === undefined ? keys : [];
       });
@@ -194,7 +193,7 @@ export function createNodePort(
     },
     async reach(height, until, timeoutMs, signal) {
       if (until === 'final') await finality(height, timeoutMs, signal);
-      else if (height > validator.state.executed.height) await waiters.reach(height, until, timeoutMs, signal);
+      else if (height > validator.state.executed.height) await waiters.reach(height, until, timeoutMs, signal)?.woken;
     },
     async statusOfBytes({ id, bytes, body }) {
       const status = await statusOf(id);

@@ -7,6 +7,14 @@ interface Waiter {
   leave(): void;
 }
 
+/** A wait that is held. */
+export interface Held {
+  /** When what is waited for is there, the time is over, or nobody listens any more; never rejects. */
+  readonly woken: Promise<void>;
+  /** Ends it now. */
+  leave(): void;
+}
+
 /** Calls that wait for transactions or a height to become committed or final. They hold a few map entries and nothing else. */
 export class Waiters {
   readonly #byKey = new Map<string, Set<Waiter>>();
@@ -21,11 +29,11 @@ export class Waiters {
   }
 
   /**
-   * Resolves when each of these transactions (`idKey`, no two alike) is executed or never will be, after `timeoutMs`, or on abort,
-   * whichever is first; never rejects. At once when too many wait.
+   * Until each of these transactions (`idKey`, no two alike) is executed or never will be, for `timeoutMs` or until the abort at
+   * most. Undefined: nothing is held, for there is nothing or no time to wait, or too many wait.
    */
-  outcomes(keys: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (keys.length === 0) return Promise.resolve();
+  outcomes(keys: readonly string[], timeoutMs: number, signal: AbortSignal): Held | undefined {
+    if (keys.length === 0) return undefined;
     return this.#hold(keys.length, timeoutMs, signal, (waiter) => {
       let left = keys.length;
       const parts = keys.map((key): Waiter => {
@@ -46,7 +54,7 @@ export class Waiters {
   }
 
   /** As `outcomes`, for a height: until all up to it is executed here, or final too. */
-  reach(height: number, until: Exclude<Wait, 'none'>, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  reach(height: number, until: Exclude<Wait, 'none'>, timeoutMs: number, signal: AbortSignal): Held | undefined {
     return this.#hold(1, timeoutMs, signal, (waiter) =>
       insert(until === 'final' ? this.#byHeight : this.#byExecuted, height, waiter),
     );
@@ -79,24 +87,27 @@ export class Waiters {
   }
 
   /** `entries`: how many `put` makes. */
-  #hold(entries: number, timeoutMs: number, signal: AbortSignal, put: (waiter: Waiter) => void): Promise<void> {
-    if (this.#count >= WAITERS_MAX || signal.aborted || timeoutMs <= 0) return Promise.resolve();
+  #hold(entries: number, timeoutMs: number, signal: AbortSignal, put: (waiter: Waiter) => void): Held | undefined {
+    if (this.#count + entries > WAITERS_MAX || signal.aborted || timeoutMs <= 0) return undefined;
     this.#count += entries;
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        wake: () => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', waiter.wake);
-          waiter.leave();
-          this.#count -= entries;
-          resolve();
-        },
-        leave: () => {},
-      };
-      const timer = setTimeout(waiter.wake, timeoutMs);
-      signal.addEventListener('abort', waiter.wake);
-      put(waiter);
-    });
+    const { promise: woken, resolve } = Promise.withResolvers<void>();
+    let isHeld = true;
+    const waiter: Waiter = {
+      wake: () => {
+        if (!isHeld) return;
+        isHeld = false;
+        clearTimeout(timer);
+        signal.removeEventListener('abort', waiter.wake);
+        waiter.leave();
+        this.#count -= entries;
+        resolve();
+      },
+      leave: () => {},
+    };
+    const timer = setTimeout(waiter.wake, timeoutMs);
+    signal.addEventListener('abort', waiter.wake);
+    put(waiter);
+    return { woken, leave: waiter.wake };
   }
 }
 

@@ -6,7 +6,7 @@ import { historyProof } from '../../ledger/history.ts';
 import { BATCH_TRANSACTIONS_MAX, UPDATES_MAX } from '../../ledger/limits.ts';
 import { listProof } from '../../ledger/list-tree.ts';
 import { encodeStateProof } from '../../ledger/state-proof.ts';
-import { unpackTransactions } from '../../ledger/transaction.ts';
+import { packedTransaction, unpackTransactions } from '../../ledger/transaction.ts';
 import { SNAPSHOT_ANSWER_BYTES_MAX, SNAPSHOT_BLOCKS_MAX, SYNC_BLOCKS_MAX } from '../limits.ts';
 import type {
   At,
@@ -183,7 +183,12 @@ export class LedgerQuery {
     if (found === undefined) return undefined;
     const { height, index, block } = found;
     // Copies: a view takes all of its block along to the other thread.
-    return { height, index, receipt: block.receipts[index]!.slice(), transaction: transactionAt(block, index).slice() };
+    return {
+      height,
+      index,
+      receipt: block.receipts[index]!.slice(),
+      transaction: packedTransaction(block.transactions, index).slice(),
+    };
   }
 
   #outcomes(ids: Uint8Array): Promise<readonly (StoredOutcome | undefined)[]> {
@@ -210,7 +215,7 @@ export class LedgerQuery {
         header,
         historyProof: siblings,
         index,
-        transaction: transactionAt(block, index),
+        transaction: packedTransaction(block.transactions, index),
         transactionProof: listProof(ids, index),
         receipt: decode(receiptCodec, receipts[index]!),
         receiptProof: listProof(receipts, index),
@@ -390,14 +395,6 @@ function transactionsOf({ transactions }: BlockRecord): readonly Uint8Array[] {
   const unpacked = unpackTransactions(transactions, BATCH_TRANSACTIONS_MAX);
   if (!unpacked.ok) throw new Error(`stored block: ${unpacked.problem}`);
   return unpacked.value;
-}
-
-/** One of them, without a look at the others. */
-function transactionAt({ transactions }: BlockRecord, index: number): Uint8Array {
-  const view = new DataView(transactions.buffer, transactions.byteOffset, transactions.length);
-  let at = 0;
-  for (let i = 0; i < index; i++) at += 4 + view.getUint32(at);
-  return transactions.subarray(at + 4, at + 4 + view.getUint32(at));
 }
 
 function pageRange(from: number, limit: number, descending: boolean) {

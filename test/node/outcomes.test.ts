@@ -7,6 +7,7 @@ import type { TransactionOutcome } from '../../api/ports.ts';
 import { sha256 } from '../../ledger/hash.ts';
 import type { Transaction } from '../../ledger/transaction.ts';
 import { idKey } from '../../node/id-key.ts';
+import { WAITERS_MAX } from '../../node/limits.ts';
 import { register, testGenesis } from '../support/genesis.ts';
 import { LoneNode } from '../support/lone-node.ts';
 
@@ -115,6 +116,22 @@ describe('where many transactions are', () => {
     assert.deepEqual(shown(await expired), [`committed ${height}/0`, 'expired']);
     const [open] = shown(await node.port.outcomes([one.id], 'final', 20, signal));
     assert.equal(open, `committed ${height}/0`);
+  });
+
+  it('is said at once where more wait than may, in one question', async () => {
+    const [one] = made('full', 1) as [Transaction];
+    const leaves = new AbortController();
+    const ids = Array.from({ length: WAITERS_MAX }, (_, i) => Buffer.alloc(32, `${i} `));
+    for (const id of ids) node.pool.set(idKey(id), one);
+    const many = node.port.outcomes(ids, 'committed', LONG_MS, leaves.signal);
+    hold([one]);
+    node.queries.length = 0;
+    assert.deepEqual(shown(await node.port.outcomes([one.id], 'committed', LONG_MS, signal)), ['pending']);
+    assert.equal((await node.port.transaction(one.id, 'final', LONG_MS, signal)).status, 'pending');
+    assert.deepEqual(node.queries, ['outcomes', 'transaction']);
+    leaves.abort();
+    assert.equal((await many).length, WAITERS_MAX);
+    node.pool.clear();
   });
 
   it('of one comes with its receipt and its bytes, and without the rest of its block', async () => {
