@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import fc from 'fast-check';
+import { WAIT_MAX_MS } from '../../api/limits.ts';
 import { openApiDocument, openApiPath } from '../../api/openapi.ts';
 import { PROBLEMS } from '../../api/problems.ts';
 import { problemsOf } from '../../api/route.ts';
 import { routes } from '../../api/routes/index.ts';
 import type { Json } from '../../ledger/codec.ts';
+import { type OpenApi, requestsOf, WAIT_ASKED_MAX_MS } from '../support/openapi-requests.ts';
 
 type Node = { readonly [key: string]: Json };
 
@@ -20,6 +23,21 @@ describe('the OpenAPI document', () => {
     const broken = structuredClone(document) as { paths: { [path: string]: { get: Node } } };
     broken.paths['/v1/chain']!.get = { ...broken.paths['/v1/chain']!.get, parameters: [{ name: 'x', in: 'nowhere' }] };
     assert.equal((await new Validator().validate(broken)).valid, false, 'the validator finds what is wrong');
+  });
+
+  it('makes no request of which a node may take longer than a moment', () => {
+    const material = { texts: ['400', '30000'], bodies: [Uint8Array.of(1)] };
+    const requests = fc.sample(requestsOf(document as unknown as OpenApi, material), { numRuns: 3_000, seed: 7 });
+    let waits = 0;
+    for (const { path, method, query } of requests) {
+      const parameters = (paths[path]![method.toLowerCase()]!.parameters ?? []) as { name: string }[];
+      if (!parameters.some(({ name }) => name === 'timeoutMs')) continue;
+      waits++;
+      const [asked = 'none'] = query.filter(([name]) => name === 'timeoutMs').map(([, value]) => value);
+      const isShort = /^\d+$/.test(asked) && (Number(asked) <= WAIT_ASKED_MAX_MS || Number(asked) > WAIT_MAX_MS);
+      assert(isShort || !/^\d+$|^none$/.test(asked), `${method} ${path} with ${JSON.stringify(query)}`);
+    }
+    assert(waits > 100);
   });
 
   it('has every route with its parameters, body and answers, and none besides', () => {
