@@ -112,12 +112,15 @@ export function packTransactions(transactions: readonly Uint8Array[]): Uint8Arra
   return packed;
 }
 
-/** The bytes of one packed transaction, without a look at the others: of what was packed here, throws RangeError for anything else. */
+/** The bytes of one packed transaction, as a view and without decoding the others; throws RangeError if it is not there in full. */
 export function packedTransaction(packed: Uint8Array, index: number): Uint8Array {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
   let offset = 0;
   for (let i = 0; i < index; i++) offset += 4 + view.getUint32(offset);
-  return packed.subarray(offset + 4, offset + 4 + view.getUint32(offset));
+  const begin = offset + 4;
+  const end = begin + view.getUint32(offset);
+  if (end > packed.length) throw new RangeError(`transaction ${index} ends at ${end} of ${packed.length} bytes`);
+  return packed.subarray(begin, end);
 }
 
 /** The transaction bytes of a packed buffer; refuses more than `max` of them. */
