@@ -57,7 +57,7 @@ export const defaultParameters: Parameters = {
   window: 8,
   batchTransactionsMax: 1_000,
   batchBytesMax: 1_048_576,
-  batchDelayMs: 10,
+  batchDelayMs: 5,
   transactionBytesMax: TRANSACTION_BYTES_MAX,
   callsMax: CALLS_MAX,
   maxLifetimeMs: 3_600_000,
