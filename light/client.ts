@@ -91,14 +91,28 @@ export class LightError extends Error {
   }
 }
 
+/** A proof that a node gave before it was asked for: it is checked as if asked for. */
+export interface ShownProof {
+  /** The node's place in `urls`. */
+  readonly from: number;
+  /** Canonical bytes of the bundle. */
+  readonly proof: Uint8Array;
+}
+
 /** Follows a chain from its genesis file and asks nodes for facts with their proofs. Methods reject with LightError. */
 export interface LightClient {
   /** Of the last `follow`. */
   readonly position: Position | undefined;
   /** Asks all nodes for the newest certificate and for the hand-offs to its epoch, and compares what they say. */
   follow(): Promise<Position>;
-  /** A final transaction by its id, 32 bytes or 0x hex; undefined if no node has a proof of it, which proves nothing. */
-  transaction(id: Uint8Array | string): Promise<Proven<NonNullable<Facts['transaction']>> | undefined>;
+  /**
+   * A final transaction by its id, 32 bytes or 0x hex; undefined if no node has a proof of it, which proves nothing. With `shown`,
+   * which `POST /v1/transactions?wait=final` answers in bytes, a node is asked only if that is not sound.
+   */
+  transaction(
+    id: Uint8Array | string,
+    shown?: ShownProof,
+  ): Promise<Proven<NonNullable<Facts['transaction']>> | undefined>;
   /** The value of a row as of the newest certificate of the node that answers, or undefined: proven not to exist. */
   state(table: string, key: Uint8Array): Promise<Proven<Uint8Array | undefined>>;
   block(height: number): Promise<Proven<NonNullable<Facts['block']>> | undefined>;
@@ -143,10 +157,14 @@ class Client implements LightClient {
     return this.#following;
   }
 
-  async transaction(id: Uint8Array | string) {
+  async transaction(id: Uint8Array | string, shown?: ShownProof) {
     const bytes = typeof id === 'string' ? fromHex(id) : id;
     if (bytes?.length !== 32) throw new RangeError('expected an id of 32 bytes');
-    const found = await this.#prove({ kind: 'transaction', id: bytes }, (one) => one.transaction(toHex(bytes)));
+    const first = shown && this.#sources[shown.from];
+    if (shown !== undefined && first === undefined) throw new RangeError(`there is no node ${shown.from}`);
+    const sources = first === undefined ? this.#sources : [first, ...this.#sources.filter((one) => one !== first)];
+    const ask = async (one: Source) => (one === first ? shown!.proof : one.transaction(toHex(bytes)));
+    const found = await this.#prove({ kind: 'transaction', id: bytes }, ask, sources);
     return found && { ...found, value: found.facts.transaction! };
   }
 
@@ -315,13 +333,14 @@ class Client implements LightClient {
   async #prove(
     question: Question,
     ask: (source: Source) => Promise<Uint8Array | undefined>,
+    sources = this.#sources,
   ): Promise<{ facts: Facts; ageMs: number; proof: Uint8Array } | undefined> {
     if (this.#fork !== undefined) throw this.#fork;
     if (this.position === undefined) await this.follow();
     const genesis = await this.#readGenesis();
     const problems: string[] = [];
     let stale: LightError | undefined;
-    for (const source of this.#sources) {
+    for (const source of sources) {
       try {
         const proof = await ask(source);
         if (proof === undefined) continue;

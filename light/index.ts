@@ -28,6 +28,7 @@ export {
   type Position,
   type Proven,
   printForkEvidence,
+  type ShownProof,
   type SourceState,
 } from './client.ts';
 export { type SignatureCheck, withEngine } from './engine.ts';

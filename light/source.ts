@@ -4,8 +4,8 @@ import { type Certificate, certificateCodec } from '../ledger/checkpoint.ts';
 import { type Codec, type Json, tryDecode, tryFromJson } from '../ledger/codec.ts';
 import { type SignedReply, signedReplyCodec } from '../ledger/reply.ts';
 
-/** What a node may send at most in one answer, in bytes. */
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** What a node may send at most in one answer, in bytes: a bundle with all that a block may hold. */
+export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 /** A certificate, and a page of hand-offs, of VALIDATORS_MAX members. */
 export const CERTIFICATE_BYTES_MAX = 16 * 1024;
 export const UPDATES_BYTES_MAX = 2 * 1024 * 1024;
@@ -38,7 +38,7 @@ export function createSource(url: string, { fetch, timeoutMs }: SourceOptions): 
   async function ask(
     path: string,
     init: RequestInit = {},
-    bytesMax = ANSWER_BYTES_MAX,
+    bytesMax = BUNDLE_BYTES_MAX,
   ): Promise<{ status: number; body: Uint8Array }> {
     const signal = AbortSignal.timeout(timeoutMs);
     try {

@@ -69,6 +69,7 @@ export const submitRoute = route({
     200: {
       description: 'What was waited for is reached, or the transaction was known already',
       json: transactionStatus,
+      bytes: 'With `wait=final`, where it is final or rejected: canonical bytes of the proof bundle',
     },
     202: { description: 'Accepted; Location tells where to ask again', json: transactionStatus },
   },
@@ -80,14 +81,15 @@ export const submitRoute = route({
       const [outcome] = await submit(context, [bytes]);
       if (outcome === undefined) throw new Error('the node gave no outcome');
       if (outcome.kind === 'refused') throw new Problem(outcome.code, outcome.detail, outcome.retryAfter);
-      const status = await statusOf(node, outcome.id, request);
+      const { id } = outcome;
       const { wait } = request.query;
+      const headers = { location: `/v1/transactions/${toHex(id)}` };
+      const wantsProof = request.wantsBytes && wait === 'final';
+      const proof = wantsProof ? await proofWhenFinal(node, id, request) : undefined;
+      if (proof !== undefined) return { status: 200, body: proof, headers };
+      const status = await node.transaction(id, wait, wantsProof ? 0 : request.query.timeoutMs, request.signal);
       const done = isReached(status, wait) || (outcome.kind === 'known' && wait === 'none');
-      return {
-        status: done ? 200 : 202,
-        body: statusJson(status, node.info.genesisId, application),
-        headers: { location: `/v1/transactions/${toHex(outcome.id)}` },
-      };
+      return { status: done ? 200 : 202, body: statusJson(status, node.info.genesisId, application), headers };
     });
   },
 });
@@ -274,12 +276,15 @@ async function waiting<T>(
   }
 }
 
-function statusOf(
+/** The bundle once there is one; undefined if the time is over or it never executes. */
+async function proofWhenFinal(
   node: NodePort,
   id: Uint8Array,
   { query, signal }: RouteRequest<unknown, WaitQuery>,
-): Promise<TransactionStatus> {
-  return node.transaction(id, query.wait, query.timeoutMs, signal);
+): Promise<Uint8Array | undefined> {
+  const [outcome] = await node.outcomes([id], 'final', query.timeoutMs, signal);
+  const isFinal = outcome?.status === 'final' || outcome?.status === 'rejected';
+  return isFinal ? node.transactionProof(id) : undefined;
 }
 
 /** Where all are that were not refused, when they are as far as is waited for or the time is over; the same order. */

@@ -1,3 +1,4 @@
+import type { ShownProof } from '../client.ts';
 import { QuorateError } from './errors.ts';
 import type { Answer, Nodes, Refusal } from './nodes.ts';
 
@@ -28,8 +29,8 @@ export interface Parcel {
 
 /** What the sender of a parcel makes of what nodes say; each is asked with the nodes' word only, which proves nothing. */
 export interface Judge<T> {
-  /** A node has it, with this status. Undefined: that is not enough, ask on. */
-  accept(status: string): Promise<T | undefined>;
+  /** A node has it, with this status, or shows this proof that it is final. Undefined: that is not enough, ask on. */
+  accept(status: string, shown?: ShownProof): Promise<T | undefined>;
   /** Time may be over: resolves or throws if the end can be proven, else undefined. */
   decide(): Promise<T | undefined>;
 }
@@ -54,12 +55,14 @@ export async function deliver<T>(
     const round = new Round();
     const first = nodes.preferred;
     for (let node = first, asked = 0, same = 0; asked < nodes.urls.length; ) {
-      const answer = await nodes.ask(node, { path, body: parcel.bytes, waitMs, signal });
+      const answer = await nodes.ask(node, { path, body: parcel.bytes, takesProof: wait === 'final', waitMs, signal });
       round.hear(answer);
       if (answer.kind === 'ok') {
         parcel.mayBeKnown = true;
         nodes.preferred = node;
-        const result = await judge.accept(String(answer.body.status));
+        const { body, proof } = answer;
+        const accepted = proof ? judge.accept('final', { from: node, proof }) : judge.accept(String(body.status));
+        const result = await accepted;
         if (result !== undefined) return result;
       } else if (answer.kind === 'lost') {
         parcel.mayBeKnown ||= answer.arrived;

@@ -1,15 +1,20 @@
 import { concatBytes, utf8Decode } from '../../ledger/bytes.ts';
+import { BUNDLE_BYTES_MAX } from '../source.ts';
 import { QuorateError, type Retry } from './errors.ts';
 import { type Timers, within } from './timers.ts';
 
-/** What a node may send at most in an answer that is read here, in bytes; proofs are read by the light client. */
+/** What a node may send at most in an answer, in bytes, if it is no proof. */
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
+const BYTES = 'application/octet-stream';
 /** A node can't make anybody wait longer than this by its Retry-After. */
 const RETRY_AFTER_MAX_MS = 30_000;
 
-/** What a node said. `lost`: nothing that is an answer; `arrived` is false if the node can't have got the request. */
+/**
+ * What a node said. `proof`: what it says to be a bundle, unread. `lost`: nothing that is an answer; `arrived` is false if the
+ * node can't have got the request.
+ */
 export type Answer =
-  | { readonly kind: 'ok'; readonly body: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'ok'; readonly body: Readonly<Record<string, unknown>>; readonly proof?: Uint8Array }
   | Refusal
   | { readonly kind: 'lost'; readonly arrived: boolean; readonly detail: string };
 
@@ -33,6 +38,8 @@ export interface NodesOptions {
 export interface Request {
   readonly path: string;
   readonly body?: Uint8Array;
+  /** The answer may be a bundle in bytes: `proof` of it, with nothing else. */
+  readonly takesProof?: boolean;
   /** How long the node itself may wait before it answers, in ms. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -84,12 +91,18 @@ export class Nodes {
   }
 
   /** Rejects with the signal's reason when the caller ended it, and with nothing else. */
-  async ask(node: number, { path, body, waitMs = 0, signal }: Request): Promise<Answer> {
+  async ask(node: number, { path, body, takesProof = false, waitMs = 0, signal }: Request): Promise<Answer> {
     const { timers, timeoutMs } = this.#options;
     signal?.throwIfAborted();
     try {
       return await within(timers, timeoutMs + waitMs, signal, async (limited) => {
-        const response = await this.fetch(node, path, { ...(body && post(body)), signal: limited });
+        const headers = {
+          ...(body && { 'content-type': BYTES }),
+          ...(takesProof && { accept: `${BYTES}, application/json;q=0.9` }),
+        };
+        const response = await this.fetch(node, path, { ...(body && post(body)), headers, signal: limited });
+        if (takesProof && response.status === 200 && response.headers.get('content-type')?.startsWith(BYTES))
+          return { kind: 'ok', body: {}, proof: await readBody(response, BUNDLE_BYTES_MAX) };
         return answerOf(response, await readBody(response));
       });
     } catch (error) {
@@ -179,11 +192,7 @@ function isUnsent(error: unknown): boolean {
 }
 
 function post(body: Uint8Array): RequestInit {
-  return {
-    method: 'POST',
-    headers: { 'content-type': 'application/octet-stream' },
-    body: body as Uint8Array<ArrayBuffer>,
-  };
+  return { method: 'POST', body: body as Uint8Array<ArrayBuffer> };
 }
 
 function isRetry(value: unknown): value is Retry {

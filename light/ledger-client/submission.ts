@@ -2,7 +2,7 @@ import type { EventData, Module } from '../../ledger/application.ts';
 import type { Receipt } from '../../ledger/block.ts';
 import { toHex } from '../../ledger/bytes.ts';
 import { decode } from '../../ledger/codec.ts';
-import type { LightClient } from '../client.ts';
+import type { LightClient, ShownProof } from '../client.ts';
 import type { Facts } from '../report.ts';
 import type { Hex } from './calls.ts';
 import { deliver, type Judge, type Parcel, type Wait } from './delivery.ts';
@@ -116,7 +116,8 @@ export function createSubmission(
       send<Final>(
         'final',
         (prover) => ({
-          accept: async (status) => (status === 'final' || status === 'rejected' ? prover.final() : undefined),
+          accept: async (status, shown) =>
+            status === 'final' || status === 'rejected' ? prover.final(shown) : undefined,
           decide: async () => (await prover.final()) ?? prover.expired(),
         }),
         options,
@@ -135,9 +136,9 @@ class Prover {
   }
 
   /** Undefined while no node has a proof that is sound; throws `rejected`, and what no other node can heal. */
-  async final(): Promise<Final | undefined> {
+  async final(shown?: ShownProof): Promise<Final | undefined> {
     const { id } = this.#parcel;
-    const proven = await this.#tried(() => proofOf(this.#desk, id as Hex));
+    const proven = await this.#tried(() => proofOf(this.#desk, id as Hex, shown));
     if (proven === undefined) return undefined;
     const { receipt, proof } = proven;
     if (receipt.status === 'failed') throw rejected(id, receipt, proof);
@@ -181,8 +182,12 @@ class Prover {
 }
 
 /** A proven transaction, also one whose receipt says `failed`; undefined if no node has a proof, which proves nothing. */
-export async function proofOf({ light, saw }: Pick<Desk, 'light' | 'saw'>, id: Hex): Promise<Final | undefined> {
-  const proven = await light.transaction(id);
+export async function proofOf(
+  { light, saw }: Pick<Desk, 'light' | 'saw'>,
+  id: Hex,
+  shown?: ShownProof,
+): Promise<Final | undefined> {
+  const proven = await light.transaction(id, shown);
   if (proven === undefined) return undefined;
   const { facts, proof, value } = proven;
   const { height, time } = facts.block!;

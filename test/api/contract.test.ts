@@ -173,6 +173,8 @@ async function everyAnswer(api: TestApi): Promise<void> {
     await api.call(`/v1/transactions/${id}/proof`);
   }
   await api.call(`/v1/transactions/${final}/proof`, asBytes);
+  const sent = postBytes(chain.blocks[1]!.transactions[2]!.bytes, 'application/octet-stream');
+  await api.call('/v1/transactions?wait=final', sent);
   api.node.handoffs = async () => Array.from({ length: 64 }, () => other.handoffs[0]!);
   for (const path of [
     '/docs',

@@ -79,6 +79,38 @@ describe('transactions over REST', () => {
     assert.equal((await api.call(`/v1/transactions/${committed}`)).headers.get('cache-control'), 'no-store');
   });
 
+  it('a wait for finality gives the proof to whom prefers bytes; what is not final is told in JSON', async () => {
+    const postOf = (height: number, index: number, query = '?wait=final', accept = 'application/octet-stream') => {
+      const { bytes } = chain.blocks[height]!.transactions[index]!;
+      return api.call(`/v1/transactions${query}`, postBytes(bytes, accept));
+    };
+    for (const [index, receipt] of [
+      [2, 'ok'],
+      [0, 'failed'],
+    ] as const) {
+      const proven = await postOf(1, index);
+      assert.deepEqual([proven.status, proven.headers.get('vary')], [200, 'accept']);
+      const { fact } = decode(bundleCodec, proven.bytes);
+      assert(fact.kind === 'transaction');
+      assert.deepEqual(
+        [fact.value.receipt.status, toHex(fact.value.receipt.id)],
+        [receipt, [rejected, '', final][index]],
+      );
+      assert.equal(proven.headers.get('location'), `/v1/transactions/${[rejected, '', final][index]}`);
+    }
+    for (const [answer, status, state] of [
+      [await postOf(1, 2, '?wait=final', 'application/json, application/octet-stream;q=0.9'), 200, 'final'],
+      [await postOf(1, 2, '?wait=committed'), 200, 'final'],
+      [await postOf(1, 2, ''), 200, 'final'],
+      [await postOf(6, 0, '?wait=final&timeoutMs=0'), 202, 'committed'],
+    ] as const)
+      assert.deepEqual([answer.status, answer.json.status], [status, state]);
+    await api.call('/v1/transactions', postBytes(one.bytes));
+    api.node.decide(one.id, 'expired');
+    const expired = await api.call('/v1/transactions?wait=final', postBytes(one.bytes, 'application/octet-stream'));
+    assert.deepEqual([expired.status, expired.json.status], [200, 'expired']);
+  });
+
   it('a batch has one result each, as bytes or JSON', async () => {
     const parts = [freshTransaction(3).bytes, Uint8Array.of(1, 2, 3), freshTransaction(4).bytes];
     for (const [init, status, states] of [

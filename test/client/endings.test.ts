@@ -181,6 +181,7 @@ describe('an AbortSignal', () => {
     for (const method of methods) {
       it(`ends ${method} at once while it waits ${where}`, async () => {
         const network = new ClientNetwork();
+        network.showsProofs = false;
         const ledger = await network.connect();
         const begun = Promise.withResolvers<void>();
         for (const node of network.nodes) {

@@ -39,6 +39,17 @@ describe('a submission', () => {
     assert.equal(network.executions(sent.id), 1);
   });
 
+  it('final takes the proof from the answer to the submission, and nobody is asked again', async () => {
+    const network = new ClientNetwork();
+    const ledger = await network.connect();
+    await ledger.light.follow();
+    const requests: string[] = [];
+    for (const node of network.nodes) node.script = ({ path }) => void requests.push(path);
+    const { proof } = await ledger.assets.transfer(toBen(1n)).final();
+    assert(verifyBundle(proof, network.chain.genesis, { verify: rememberingVerify() }).ok);
+    assert.deepEqual(requests, ['transactions?wait=final&timeoutMs=10000']);
+  });
+
   it('several calls are one transaction: all of them happen, with a memo and a nonce that make the same id again', async () => {
     const network = new ClientNetwork();
     const ledger = await network.connect();
@@ -270,6 +281,18 @@ describe('faults on the way', () => {
     await begun.promise;
     network.timers.expire();
     await final;
+    assert.deepEqual(asked(network), [0, 1, 0, 0]);
+  });
+
+  it('a proof of something else in the answer is nothing: others are asked for it', async () => {
+    const network = new ClientNetwork();
+    const ledger = await network.connect();
+    const forged = encodeBundle(network.chain.transactionBundle(1, 1));
+    const headers = { 'content-type': 'application/octet-stream' };
+    network.nodes[0]!.script = posts(() => new Response(forged as BodyInit, { headers }));
+    const sent = ledger.assets.transfer(toBen(1n));
+    const { facts } = await sent.final();
+    assert.equal(toHex(facts.transaction!.id), sent.id);
     assert.deepEqual(asked(network), [0, 1, 0, 0]);
   });
 

@@ -6,6 +6,7 @@ import { toHex, utf8Encode } from '../../ledger/bytes.ts';
 import { encode } from '../../ledger/codec.ts';
 import { type ForkEvidence, forkEvidenceCodec } from '../../ledger/fork.ts';
 import { checkReplies, type Reply, type SignedReply } from '../../ledger/reply.ts';
+import type { Transaction } from '../../ledger/transaction.ts';
 import { faultsTolerated, quorum } from '../../ledger/validators.ts';
 import { createLightClient, LightError } from '../../light/client.ts';
 import { printForkEvidence, verifyBundle, verifyForkEvidence } from '../../light/index.ts';
@@ -92,6 +93,26 @@ describe('the light client', () => {
     assert.equal(absent.facts.state!.table, TABLE);
     assert.equal(await client.transaction(new Uint8Array(32)), undefined);
     await assert.rejects(client.transaction('0x12'), RangeError);
+  });
+
+  it('a proof that a node showed unasked is checked like any other: if it is sound nobody is asked, else the others are', async () => {
+    const chain = smallChain();
+    const nodes = [lightNode(chain), lightNode(chain)];
+    const client = clientOf(nodes);
+    await client.follow();
+    const asked = () => nodes.map((node) => node.asked.filter((path) => path.endsWith('proof')).length);
+    const [wrong, { id }] = chain.blocks[1]!.transactions as [Transaction, Transaction];
+    const sound = encodeBundle(chain.transactionBundle(1, 1));
+    assert.equal((await client.transaction(id, { from: 1, proof: sound }))!.value.receipt.status, 'ok');
+    assert.deepEqual(asked(), [0, 0]);
+    assert.equal((await client.transaction(wrong.id, { from: 1, proof: sound }))!.value.receipt.status, 'failed');
+    assert.deepEqual(asked(), [1, 0]);
+    const alone = clientOf(nodes.slice(0, 1));
+    await alone.follow();
+    await assert.rejects(alone.transaction(wrong.id, { from: 0, proof: sound }), isError('unproven', /question/));
+    assert.equal((await client.transaction(id, { from: 1, proof: sound.slice(1) }))!.value.receipt.status, 'ok');
+    assert.deepEqual(asked(), [2, 0]);
+    await assert.rejects(client.transaction(id, { from: 2, proof: sound }), RangeError);
   });
 
   it('Q12: a sound proof of something else is no answer; the next node is asked', async () => {

@@ -38,10 +38,10 @@ export function describedTransaction({ body }: Transaction): Record<string, unkn
   };
 }
 
-export function postBytes(body: Uint8Array): RequestInit {
+export function postBytes(body: Uint8Array, accept = '*/*'): RequestInit {
   return {
     method: 'POST',
-    headers: { 'content-type': 'application/octet-stream' },
+    headers: { 'content-type': 'application/octet-stream', accept },
     body: body as Uint8Array<ArrayBuffer>,
   };
 }

@@ -85,6 +85,8 @@ export class ClientNetwork {
   reply: ((id: Uint8Array) => Partial<Reply> | undefined) | undefined;
   /** Keeps what comes without executing it. */
   isStopped = false;
+  /** A wait for finality is answered with the proof, if the client takes it. */
+  showsProofs = true;
   readonly #start = this.timers.now();
 
   constructor(count = 4) {
@@ -137,7 +139,7 @@ export class ClientNetwork {
 
   async #answer(
     node: ClientNode,
-    { method, path, body }: ClientRequest,
+    { method, path, body, headers }: ClientRequest,
     ...args: Parameters<typeof fetch>
   ): Promise<Response> {
     if (path === 'chain') {
@@ -147,10 +149,23 @@ export class ClientNetwork {
     if (method === 'POST' && body !== undefined) {
       if (path.startsWith('transactions/status')) return this.json(this.#signedStatus(node, body));
       node.received.push(body);
-      return this.json(this.#take(body), 202);
+      const taken = this.#take(body);
+      const wantsProof =
+        this.showsProofs &&
+        path.includes('wait=final') &&
+        headers.get('accept')?.startsWith('application/octet-stream');
+      const proof = wantsProof
+        ? await this.#ask(`http://node-${node.member}/v1/transactions/${taken.id}/proof`)
+        : undefined;
+      if (!proof?.ok) return this.json(taken, taken.status === 'pending' ? 202 : 200);
+      return new Response(proof.body, { headers: { 'content-type': 'application/octet-stream' } });
     }
-    const named = Object.fromEntries(this.nodes.map((one, i) => [`node-${i}`, one]));
-    return fetchFrom(named)(...args);
+    return this.#ask(...args);
+  }
+
+  /** Of what a light client asks for. */
+  get #ask(): typeof fetch {
+    return fetchFrom(Object.fromEntries(this.nodes.map((one, i) => [`node-${i}`, one])));
   }
 
   json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
